@@ -1,0 +1,80 @@
+# Every target sets up what it needs: a fresh machine wants only make and Python 3.11 or newer.
+# `make demo PORT=9000` and `make test PYTHON=python3.12` choose the port and the interpreter.
+
+PORT ?= 8848
+PYTHON ?=
+ARGS ?=
+VENV = .venv
+PY = $(VENV)/bin/python
+PIP = $(PY) -m pip install --quiet --disable-pip-version-check
+# Dragoman itself: no dependencies and no downloaded build backend, since the locks have brought both.
+SELF = $(PIP) --no-deps --no-build-isolation --editable .
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format conformance bench compat lock clean
+
+help:
+	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
+	@echo "make test         run every test"
+	@echo "make check        ruff, mypy strict, pyright strict"
+	@echo "make conformance  the official conformance suite, server and client"
+	@echo "make bench        the benchmark tables of docs/benchmarks.md"
+	@echo "make compat       score servers written for other packages, run unchanged"
+	@echo "make format       let ruff rewrite layout and imports"
+	@echo "make lock         resolve the dependencies again (UPGRADE=1 takes newer versions)"
+	@echo "make clean        remove the environment, caches and demo data"
+	@echo "PYTHON=python3.12 chooses the interpreter; ARGS='...' goes to the program that runs."
+
+$(PY):
+	@sh tools/make_venv.sh "$(VENV)" "$(PYTHON)"
+
+# A stamp is written last, so an interrupted set-up is done again and a finished one costs nothing.
+$(VENV)/.demo: requirements/demo.lock pyproject.toml | $(PY)
+	@echo "installing what the demo needs (once)..."
+	@$(PIP) --require-hashes -r requirements/demo.lock
+	@$(SELF)
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml | $(PY)
+	@echo "installing what the tests need (once)..."
+	@$(PIP) --require-hashes -r requirements/dev.lock
+	@$(SELF)
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo
+	@exec $(PY) examples/acme/demo.py --port $(PORT) $(ARGS)
+
+test: $(VENV)/.dev
+	@$(PY) -m pytest -q $(ARGS)
+
+check: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pyright
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+conformance: $(VENV)/.dev
+	@$(PY) tests/conformance/run.py $(ARGS)
+
+bench: $(VENV)/.dev
+	@$(PY) benchmarks/run.py $(ARGS)
+
+compat: $(VENV)/.dev
+	@$(PY) tests/compat/score.py $(ARGS)
+
+# The demo is locked within the tests' versions, so that one environment serves both.
+UV = $(VENV)/bin/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+lock: | $(PY)
+	@test -x $(VENV)/bin/uv || $(PIP) uv
+	@$(UV) --extra all --group dev --output-file requirements/dev.lock
+	@$(UV) --extra all --group demo --group build --constraint requirements/dev.lock --output-file requirements/demo.lock
+	@if grep -n '://' requirements/*.lock; then echo "a lock names a host: see above" >&2; exit 1; fi
+
+clean:
+	rm -rf $(VENV) .conformance .compat .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
