@@ -1,0 +1,125 @@
+"""Every exception this package raises.
+
+McpError
+├── LocalError             we (or the caller) broke a rule; fix the program
+│   └── RegistrationError  a tool, resource or prompt cannot be registered
+├── RequestError           this request cannot be served; becomes a JSON-RPC error
+├── ToolError              the tool's job failed; the model sees the message
+├── PeerError              the peer answered with a JSON-RPC error
+│   └── VersionError       no protocol version in common
+├── MalformedError         the peer sent bytes that are not MCP
+├── AuthorizationError     the server wants credentials, or better ones
+└── TransportError         the bytes did not get through; retrying may help
+    ├── UnreachableError   nothing answered at the address, or the command did not start
+    ├── ClosedError        the connection ended before the answer came
+    └── DeadlineError      the answer took longer than the time allowed
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class McpError(Exception):
+    """Base class, so callers can catch everything with one name."""
+
+
+class LocalError(McpError):
+    """A rule was broken on this side; the message says which, and what to change."""
+
+
+class RegistrationError(LocalError):
+    """A tool, resource or prompt cannot be registered.
+
+    The message names the function and `where` (file and line), so that the
+    fault can be found without a debugger.
+    """
+
+    def __init__(self, reason: str, *, where: str = "") -> None:
+        super().__init__(f"{reason} ({where})" if where else reason)
+        self.reason = reason
+        self.where = where
+
+
+class RequestError(McpError):
+    """This request cannot be served; the peer gets `code`, `message` and `data`.
+
+    Raise it in a handler to answer with a JSON-RPC error of your own. Codes of
+    applications lie outside -32768..-32000 (specification, basic, error codes).
+    """
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class ToolError(McpError):
+    """The tool's job failed, and the message is meant for the model to read.
+
+    Raised by a tool, it becomes a result with `isError`; raised by a client's
+    `call_tool`, it tells of such a result, which `result` then holds.
+    """
+
+    def __init__(self, message: str, *, result: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.result = result
+
+
+class PeerError(McpError):
+    """The peer answered with a JSON-RPC error: `code`, `message` and `data` are its own."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(f"{message} ({code})")
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class VersionError(PeerError):
+    """Client and server share no protocol version; `supported` lists the server's."""
+
+    def __init__(self, message: str, *, supported: tuple[str, ...] = (), code: int = -32022) -> None:
+        super().__init__(code, message, {"supported": list(supported)})
+        self.supported = supported
+
+
+class MalformedError(McpError):
+    """The peer sent something that is not valid MCP.
+
+    `code` is the JSON-RPC code to answer with; `at` says where in the message
+    the fault is, as a JSON path, and is empty when the whole message is bad.
+    """
+
+    def __init__(self, reason: str, *, code: int = -32600, at: str = "") -> None:
+        super().__init__(f"{reason} (at {at})" if at else reason)
+        self.reason = reason
+        self.code = code
+        self.at = at
+
+
+class AuthorizationError(McpError):
+    """The server refused for want of authorization: `status` is 401 or 403, `challenge` its WWW-Authenticate."""
+
+    def __init__(self, message: str, *, status: int = 401, challenge: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.challenge = challenge
+
+
+class TransportError(McpError):
+    """The bytes did not get through; trying again may help."""
+
+
+class UnreachableError(TransportError):
+    """Nothing answered at the address, or the command could not be started."""
+
+
+class ClosedError(TransportError):
+    """The connection ended before the answer came; the call may or may not have run."""
+
+
+class DeadlineError(TransportError):
+    """The answer took longer than the time allowed; the call was cancelled."""

@@ -1,0 +1,73 @@
+"""Tools: their definitions, the call, the result.
+
+Source: specification, server/tools.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, field
+
+from dragoman.wire.base import Icon, Meta, Opt, Wire
+from dragoman.wire.content import Content
+from dragoman.wire.lifecycle import Cacheable, Params, Result
+
+
+class ToolAnnotations(Wire, frozen=True, kw_only=True):
+    """Hints on what a tool does to the world; hints, not security (TOOL-16)."""
+
+    title: Opt[str] = UNSET
+    read_only_hint: Opt[bool] = UNSET
+    destructive_hint: Opt[bool] = UNSET
+    idempotent_hint: Opt[bool] = UNSET
+    open_world_hint: Opt[bool] = UNSET
+
+
+class Tool(Wire, frozen=True, kw_only=True):
+    """A tool as it is listed. Schemas keep every keyword they came with (TOOL-05)."""
+
+    name: str
+    input_schema: dict[str, Any]
+    title: Opt[str] = UNSET
+    description: Opt[str] = UNSET
+    output_schema: Opt[dict[str, Any]] = UNSET
+    annotations: Opt[ToolAnnotations] = UNSET
+    icons: Opt[list[Icon]] = UNSET
+    execution: Opt[dict[str, Any]] = UNSET
+    meta: Opt[Meta] = field(name="_meta", default=UNSET)
+
+
+class ListTools(Params, frozen=True, kw_only=True):
+    """Parameters of `tools/list`."""
+
+    cursor: Opt[str] = UNSET
+
+
+class ListToolsResult(Cacheable, frozen=True, kw_only=True):
+    """One page of tools."""
+
+    tools: list[Tool]
+    next_cursor: Opt[str] = UNSET
+
+
+class CallTool(Params, frozen=True, kw_only=True):
+    """Parameters of `tools/call`.
+
+    `arguments` is left as raw JSON: only the tool knows its own types, so
+    decoding here would mean decoding twice.
+    """
+
+    name: str
+    arguments: msgspec.Raw = msgspec.Raw(b"{}")
+    input_responses: Opt[dict[str, msgspec.Raw]] = UNSET
+    request_state: Opt[str] = UNSET
+
+
+class CallToolResult(Result, frozen=True, kw_only=True):
+    """What a tool gave. `structured_content` may be any JSON value, null included (TOOL-11)."""
+
+    content: list[Content]
+    structured_content: Any = UNSET
+    is_error: Opt[bool] = UNSET
