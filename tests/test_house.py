@@ -1,0 +1,309 @@
+"""The walls of the house, held by the syntax tree: what may import what, how large things may grow.
+
+docs/design/house.md says why. Each rule is a function from one module to its faults; each is shown to bite below.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SRC = ROOT / "src" / "dragoman"
+
+# Ground floor first. Rooms that share a floor do not know each other.
+FLOORS: dict[str, int] = {
+    "errors": 0, "wire": 1, "protocol": 2, "ports": 3,
+    "serving": 4, "calling": 4, "transport": 4, "store": 4, "auth": 4,
+    "app": 5,
+    "connectors": 6, "compat": 6, "host": 6, "gateway": 6, "inspector": 6, "lint": 6,
+    "cli": 7, "__init__": 8, "__main__": 8,
+}  # fmt: skip
+PURE_ROOMS = {"wire", "protocol"}
+# The shape of what a call may await is declared here; nothing is awaited here either.
+DECLARES_ASYNC = {"protocol/exchange.py"}
+# What reaches outside the process, the clock or chance. Time and random bytes are parameters there.
+IMPURE = {
+    "asyncio", "concurrent", "io", "logging", "multiprocessing", "os", "pathlib", "queue", "random", "secrets",
+    "select", "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading",
+    "time", "uuid", "http.client", "http.server", "urllib.request",
+}  # fmt: skip
+IMPURE_CALLS = {"now", "utcnow", "today", "urandom", "open", "print", "input", "getLogger"}
+EXTRAS = {
+    "pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic",
+    "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema",
+}  # fmt: skip
+# The only imports inside functions: extras that may be missing, and products a command line should not load for --help.
+LAZY: dict[str, set[str]] = {}
+MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS = 400, 50, 8
+VERSION = re.compile(r"20\d\d-\d\d-\d\d")
+GRAB_BAGS = {"utils", "util", "helpers", "common", "manager", "misc"}
+
+
+class Module(NamedTuple):
+    """One source file, parsed: `path` is relative to the package, as in `wire/tools.py`."""
+
+    path: str
+    text: str
+    tree: ast.Module
+
+    @property
+    def room(self) -> str:
+        return self.path.split("/")[0].removesuffix(".py")
+
+    @property
+    def name(self) -> str:
+        return ".".join(["dragoman", *self.path.removesuffix(".py").split("/")]).removesuffix(".__init__")
+
+
+def parse(path: str, text: str) -> Module:
+    return Module(path, text, ast.parse(text))
+
+
+def package() -> list[Module]:
+    return [parse(file.relative_to(SRC).as_posix(), file.read_text("utf-8")) for file in sorted(SRC.rglob("*.py"))]
+
+
+def imported(module: Module, tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield (line, dotted name) of each import below `tree`; relative ones resolved, `from a import b` as a and a.b."""
+    folder = module.name.split(".") if module.path.endswith("__init__.py") else module.name.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = folder[: len(folder) - node.level + 1] if node.level else []
+            source = ".".join([*start, *([node.module] if node.module else [])])
+            yield node.lineno, source
+            yield from ((node.lineno, f"{source}.{alias.name}") for alias in node.names)
+
+
+def type_only(module: Module) -> set[int]:
+    """Return the lines of imports that only type checkers follow."""
+    guards = [n for n in ast.walk(module.tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
+    return {line for guard in guards for line, _ in imported(module, guard)}
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def imports_go_down(module: Module) -> Iterator[str]:
+    if module.room not in FLOORS:
+        yield f"{module.path}: {module.room} is no room of the house"
+        return
+    for line, name in imported(module, module.tree):
+        parts = name.split(".")
+        if parts[0] != "dragoman" or (len(parts) > 1 and parts[1] == module.room):
+            continue
+        room = parts[1] if len(parts) > 1 and parts[1] in FLOORS else "__init__"
+        # `from dragoman import wire` names the root only on the way to a room; `import dragoman` asks for the root.
+        if name == "dragoman" and any(
+            other.startswith("dragoman.") for at, other in imported(module, module.tree) if at == line
+        ):
+            continue
+        if FLOORS[room] >= FLOORS[module.room]:
+            yield f"{module.path}:{line}: imports {name}, which is not below {module.room}"
+
+
+def files_stay_short(module: Module) -> Iterator[str]:
+    if (lines := module.text.count("\n")) > MAX_FILE:
+        yield f"{module.path}: {lines} lines, at most {MAX_FILE}"
+
+
+def functions_stay_short(module: Module) -> Iterator[str]:
+    for node in functions(module.tree):
+        if (lines := (node.end_lineno or 0) - node.lineno + 1) > MAX_FUNCTION:
+            yield f"{module.path}:{node.lineno}: {node.name} has {lines} lines, at most {MAX_FUNCTION}"
+
+
+def functions_take_few_parameters(module: Module) -> Iterator[str]:
+    for node in functions(module.tree):
+        args = node.args
+        names = [a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg) if a]
+        count = len([name for at, name in enumerate(names) if at or name not in {"self", "cls"}])
+        if count > MAX_PARAMETERS:
+            yield f"{module.path}:{node.lineno}: {node.name} takes {count} parameters, at most {MAX_PARAMETERS}"
+
+
+def lower_floors_do_no_io(module: Module) -> Iterator[str]:
+    if module.room not in PURE_ROOMS:
+        return
+    for line, name in imported(module, module.tree):
+        if name.split(".")[0] in IMPURE or name in IMPURE:
+            yield f"{module.path}:{line}: imports {name}; take what it gives as a parameter"
+    for node in ast.walk(module.tree):
+        declared = isinstance(node, ast.AsyncFunctionDef) and module.path in DECLARES_ASYNC
+        if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith) and not declared:
+            yield f"{module.path}:{node.lineno}: async code"
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in IMPURE_CALLS:
+                yield f"{module.path}:{node.lineno}: calls {called}(); take its result as a parameter"
+
+
+def docstrings(tree: ast.AST) -> set[int]:
+    """Return the ids of the constants that stand as statements: prose about a version is not a comparison with it."""
+    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+
+
+def versions_live_in_eras(module: Module) -> Iterator[str]:
+    if module.path == "protocol/eras.py":
+        return
+    prose = docstrings(module.tree)
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and id(node) not in prose:
+            text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
+            if found := VERSION.search(text):
+                yield f"{module.path}:{node.lineno}: version {found[0]}; only protocol/eras.py names versions"
+
+
+def imports_stand_on_top(module: Module) -> Iterator[str]:
+    for function in functions(module.tree):
+        for line, name in imported(module, function):
+            allowed = LAZY.get(module.path, set())
+            if not any(name == lazy or name.startswith(f"{lazy}.") for lazy in allowed):
+                yield f"{module.path}:{line}: {function.name} imports {name}; declare it in LAZY or move it to the top"
+
+
+def extras_are_lazy(module: Module) -> Iterator[str]:
+    inside = {line for function in functions(module.tree) for line, _ in imported(module, function)} | type_only(module)
+    for line, name in imported(module, module.tree):
+        if name.split(".")[0] in EXTRAS and line not in inside:
+            yield f"{module.path}:{line}: imports {name}, an extra that may be missing, at module level"
+
+
+def modules_are_nouns(module: Module) -> Iterator[str]:
+    if bags := GRAB_BAGS & set(module.path.removesuffix(".py").split("/")):
+        yield f"{module.path}: {min(bags)} says nothing about what is in it"
+
+
+RULES: list[Callable[[Module], Iterator[str]]] = [
+    imports_go_down, files_stay_short, functions_stay_short, functions_take_few_parameters, lower_floors_do_no_io,
+    versions_live_in_eras, imports_stand_on_top, extras_are_lazy, modules_are_nouns,
+]  # fmt: skip
+
+
+def cycles(modules: list[Module]) -> list[str]:
+    """Return the import cycles between modules, each as `a -> b -> a`.  Imports for type checkers only do not count."""
+    names = {module.name for module in modules}
+    edges: dict[str, set[str]] = {}
+    for module in modules:
+        typing = type_only(module)
+        targets = {name for line, name in imported(module, module.tree) if line not in typing}
+        edges[module.name] = (targets & names) - {module.name}
+    found: list[str] = []
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> None:
+        if name in path:
+            found.append(" -> ".join([*path[path.index(name) :], name]))
+        elif name not in done:
+            for target in sorted(edges[name]):
+                visit(target, [*path, name])
+            done.add(name)
+
+    for name in sorted(names):
+        visit(name, [])
+    return found
+
+
+def root_exports(tree: ast.Module) -> list[str]:
+    """Return the names in the root's `__all__`, which must be a literal."""
+    for node in tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and target.id == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+def commands(modules: list[Module]) -> list[str]:
+    """Return the words that `add_parser` gives to the command line."""
+    calls = [node for m in modules if m.room == "cli" for node in ast.walk(m.tree) if isinstance(node, ast.Call)]
+    named = [c for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr == "add_parser" and c.args]
+    return sorted(c.args[0].value for c in named if isinstance(c.args[0], ast.Constant))
+
+
+def undocumented(words: list[str], pages: str) -> list[str]:
+    return [word for word in words if f"dragoman {word}" not in pages]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_package_keeps_the_rule(rule) -> None:
+    assert [fault for module in package() for fault in rule(module)] == []
+
+
+def test_there_is_a_package_to_judge() -> None:
+    assert len(package()) > 10
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert cycles(package()) == []
+
+
+def test_every_root_export_is_on_the_checked_in_list() -> None:
+    listed = (ROOT / "tests" / "root_exports.txt").read_text("utf-8").split()
+    assert sorted(root_exports(ast.parse((SRC / "__init__.py").read_text("utf-8")))) == sorted(listed)
+
+
+def test_the_docs_mention_every_command() -> None:
+    pages = "\n".join(page.read_text("utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+    assert undocumented(commands(package()), pages) == []
+
+
+LONG = "def f():\n" + "    x = 1\n" * 50
+BITES = [
+    (imports_go_down, "wire/a.py", "from dragoman.serving import b", "from dragoman.errors import b"),
+    (imports_go_down, "serving/a.py", "import dragoman.calling.b", "import dragoman.ports.b"),
+    (imports_go_down, "protocol/a.py", "from ..ports import b", "from ..wire import b"),
+    (imports_go_down, "app/a.py", "from dragoman import Server", "from dragoman import serving"),
+    (imports_go_down, "app/a.py", "import dragoman", "import dragonfly"),
+    (imports_go_down, "cellar/a.py", "", "from . import a") ,
+    (files_stay_short, "app/a.py", "x = 1\n" * 401, "x = 1\n" * 400),
+    (functions_stay_short, "app/a.py", LONG, LONG.removesuffix("    x = 1\n")),
+    (functions_take_few_parameters, "app/a.py", "def f(a, b, c, d, *e, f, g, h, **i): 0", "def f(a, *b, **c): 0"),
+    (functions_take_few_parameters, "app/a.py", "def f(a, b, c, d, e, f, g, h, i): 0", "def f(self, b, c, d, e, f, g, h, i): 0"),
+    (lower_floors_do_no_io, "wire/a.py", "async def f(): ...", "def f(): ..."),
+    (
+        lower_floors_do_no_io,
+        "protocol/exchange.py",
+        "async def f(x):\n    await x",
+        "async def f(x): ...",
+    ),
+    (lower_floors_do_no_io, "protocol/a.py", "import time", "import json"),
+    (lower_floors_do_no_io, "protocol/a.py", "from socket import AF_INET", "from struct import pack"),
+    (lower_floors_do_no_io, "protocol/a.py", "def f(d): return d.now()", "def f(d): return d.year"),
+    (lower_floors_do_no_io, "wire/a.py", "import logging", "import enum"),
+    (versions_live_in_eras, "wire/a.py", "X = '2025-11-25'", "'2025-11-25 is prose here'"),
+    (versions_live_in_eras, "app/a.py", "X = b'v2026-07-28'", "X = b'draft/2020-12'"),
+    (imports_stand_on_top, "app/a.py", "def f():\n    import json", "import json"),
+    (extras_are_lazy, "connectors/a.py", "import pypdfium2", "def f():\n    import pypdfium2"),
+    (modules_are_nouns, "app/utils.py", "", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule, path, bad, good", BITES, ids=lambda value: getattr(value, "__name__", None))
+def test_each_rule_refuses_the_bad_source_and_takes_its_twin(rule, path: str, bad: str, good: str) -> None:
+    assert len(list(rule(parse(path, bad)))) >= 1
+    legal = {"cellar/a.py": "store/a.py", "app/utils.py": "app/units.py"}.get(path, path)
+    assert list(rule(parse(legal, good))) == []
+
+
+def test_a_circle_of_three_is_found_and_a_chain_is_not() -> None:
+    chain = [parse("wire/a.py", "from dragoman.wire.b import x"), parse("wire/b.py", "from . import c")]
+    assert cycles([*chain, parse("wire/c.py", "from dragoman.wire import a")]) == [
+        "dragoman.wire.a -> dragoman.wire.b -> dragoman.wire.c -> dragoman.wire.a"
+    ]
+    assert cycles([*chain, parse("wire/c.py", "import json")]) == []
+
+
+def test_a_command_without_docs_is_named() -> None:
+    cli = [parse("cli/call.py", "def add(c):\n    c.add_parser('call', help='')\n    c.add_parser('list')")]
+    assert undocumented(commands(cli), "`dragoman list TARGET`") == ["call"]
+
+
+def test_root_exports_are_read_from_the_literal() -> None:
+    assert root_exports(ast.parse("__all__ = ['Server']")) == ["Server"]
+    assert root_exports(ast.parse("__all__: tuple[str, ...] = ('Client',)")) == ["Client"]
