@@ -1,0 +1,84 @@
+"""Depth: the fast answer is the one a naive counter gives."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragoman.protocol.depth import too_deep
+
+text = st.text(st.sampled_from('ab"\\[]{}\n'), max_size=6)
+value = st.recursive(
+    st.none() | st.integers() | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=30,
+)
+
+
+def depth(item: Any) -> int:
+    if isinstance(item, dict):
+        return 1 + max(map(depth, item.values()), default=0)
+    if isinstance(item, list):
+        return 1 + max(map(depth, item), default=0)
+    return 0
+
+
+@given(value, st.integers(min_value=0, max_value=8))
+def test_the_answer_is_that_of_a_naive_counter(item: Any, limit: int) -> None:
+    assert too_deep(json.dumps(item).encode(), limit) == (depth(item) > limit)
+
+
+@given(st.binary(max_size=60) | st.text('"\\[]{}a', max_size=30).map(str.encode), st.integers(min_value=0, max_value=4))
+def test_text_that_is_no_json_is_judged_without_a_fault(data: bytes, limit: int) -> None:
+    if too_deep(data, limit):
+        assert data.count(b"{") + data.count(b"[") > limit
+
+
+@pytest.mark.parametrize("pair", [b"[]", b"{}"])
+def test_the_limit_itself_is_allowed(pair: bytes) -> None:
+    opening, closing = pair[:1], pair[1:]
+    assert not too_deep(opening * 64 + closing * 64)
+    assert too_deep(opening * 65 + closing * 65)
+    assert too_deep(opening * 65)
+
+
+def test_many_shallow_values_are_not_deep() -> None:
+    assert not too_deep(b"[" + b'{"a":[]},' * 10_000 + b"{}]", 3)
+    assert too_deep(b"[" + b'{"a":[]},' * 10_000 + b"{}]", 2)
+
+
+@pytest.mark.parametrize(
+    "data", [b'["' + b"[" * 100 + b'"]', b'["\\"' + b"{" * 100 + b'"]', b'{"\\\\":"\\\\' + b"[" * 100 + b'\\""}']
+)
+def test_brackets_in_strings_do_not_count(data: bytes) -> None:
+    json.loads(data)
+    assert not too_deep(data)
+
+
+def test_brackets_behind_a_string_count() -> None:
+    assert too_deep(b'["\\\\",' + b"[" * 64 + b"]" * 65)
+
+
+def test_a_string_that_never_ends_is_left_to_the_parser() -> None:
+    assert not too_deep(b'["' + b"[" * 100)
+    assert not too_deep(b'["' + b"[" * 100 + b"\\")
+
+
+@pytest.mark.parametrize("unit", [b"[", b'"', b'\\"', b'"[', b"[]", b"{]", b'"\\'])
+def test_the_cost_is_linear(unit: bytes) -> None:
+    def cost(length: int) -> float:
+        data = b"[" * 100 + unit * (length // len(unit))
+        spent: list[float] = []
+        for _ in range(3):
+            start = time.process_time()
+            too_deep(data)
+            spent.append(time.process_time() - start)
+        return min(spent)
+
+    # Eight times the text: 8 when linear, 64 and more when not.
+    assert cost(1_000_000) < 40 * max(cost(125_000), 0.0005)
