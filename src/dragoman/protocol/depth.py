@@ -21,14 +21,14 @@ _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 def too_deep(data: bytes, limit: int = MAX_DEPTH) -> bool:
     """Return whether arrays and objects in `data` are nested more than `limit` levels deep.
 
-    Brackets that do not pair up may count as depth; such text is no JSON.
+    Brackets that are never closed count as levels.
     """
     if data.count(b"{") + data.count(b"[") <= limit:
         return False
     brackets = _STRING.sub(b"", data).translate(_ROUND, _NOT_BRACKETS)
     # Each pass removes every innermost pair, and with it one level at least.
     for _ in range(limit):
-        if b"{" not in brackets:
-            return False
+        if b"{}" not in brackets:
+            break
         brackets = brackets.replace(b"{}", b"")
-    return b"{" in brackets
+    return b"{}" in brackets or brackets.count(b"{") > limit
