@@ -20,7 +20,7 @@ if [ -z "$chosen" ]; then
         exit 1
     fi
 elif ! new_enough "$chosen"; then
-    echo "Dragoman needs Python 3.11 or newer; PYTHON=$chosen is $("$chosen" --version 2>&1 || echo 'not there')." >&2
+    echo "Dragoman needs Python 3.11 or newer; PYTHON=$chosen is $("$chosen" --version 2>/dev/null || echo "not there")." >&2
     exit 1
 fi
 
