@@ -1,0 +1,261 @@
+"""The made company: the same twice over, and its reports state what its database holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import docx
+import openpyxl
+import pypdfium2
+import pytest
+
+ACME = Path(__file__).resolve().parents[2] / "examples" / "acme"
+LINES = 2000
+
+
+def program(name: str, *arguments: object) -> list[str]:
+    return [sys.executable, str(ACME / name), *map(str, arguments)]
+
+
+def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(program(name, *arguments), capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two companies made at the same time with the same arguments."""
+    outs = [tmp_path_factory.mktemp("acme") / f"company{number}" for number in (1, 2)]
+    running = [
+        subprocess.Popen(program("generate.py", out, "--lines", LINES), stderr=subprocess.PIPE, text=True)
+        for out in outs
+    ]
+    for process in running:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+    return outs
+
+
+@pytest.fixture(scope="module")
+def acme(twins: list[Path]) -> Path:
+    return twins[0]
+
+
+@pytest.fixture(scope="module")
+def truth(acme: Path) -> dict:
+    return json.loads((acme / "truth.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def database(acme: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(f"file:{acme / 'sales.db'}?mode=ro", uri=True)
+    yield connection
+    connection.close()
+
+
+def files(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def pdf_pages(path: Path) -> list[str]:
+    with pypdfium2.PdfDocument(path) as pdf:
+        return [page.get_textpage().get_text_range() for page in pdf]
+
+
+def word_text(path: Path) -> str:
+    document = docx.Document(str(path))
+    cells = [cell.text for table in document.tables for cell in table._cells]
+    return "\n".join([paragraph.text for paragraph in document.paragraphs] + cells)
+
+
+def chunks(path: Path) -> list[str]:
+    """The text that a search would see: pages of a PDF, everything at once of the others."""
+    if path.suffix == ".pdf":
+        return pdf_pages(path)
+    if path.suffix == ".docx":
+        return [word_text(path)]
+    if path.suffix == ".xlsx":
+        book = openpyxl.load_workbook(path, read_only=True)
+        return ["\n".join(" ".join(map(str, row)) for sheet in book for row in sheet.iter_rows(values_only=True))]
+    return [path.read_text(encoding="utf-8")]
+
+
+def dollars(cents: int) -> str:
+    return f"${cents // 100:,}.{cents % 100:02d}"
+
+
+def plain(text: str) -> str:
+    """Without line ends, which differ with the format."""
+    return " ".join(text.split())
+
+
+def test_the_same_seed_gives_the_same_bytes(twins: list[Path]) -> None:
+    first, second = (
+        {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files(out).items()} for out in twins
+    )
+    assert first == second
+
+
+def test_another_seed_gives_another_company(acme: Path, tmp_path: Path) -> None:
+    assert run("generate.py", tmp_path / "other", "--lines", LINES, "--seed", 2).returncode == 0
+    theirs, ours = (json.loads((out / "truth.json").read_text()) for out in (tmp_path / "other", acme))
+    assert [q["total_cents"] for q in theirs["quarters"]] != [q["total_cents"] for q in ours["quarters"]]
+    assert len(theirs["files"]) == len(ours["files"])
+
+
+def test_there_are_some_two_hundred_documents_in_seven_formats(acme: Path, truth: dict) -> None:
+    found = files(acme / "documents")
+    assert sorted(found) == truth["files"]
+    assert 190 <= len(found) <= 230
+    assert Counter(path.suffix[1:] for path in found.values()) == truth["formats"]
+    assert {"pdf", "docx", "xlsx", "csv", "html", "md", "txt"} == set(truth["formats"])
+    assert min(truth["formats"].values()) >= 10
+
+
+def test_the_database_is_whole(database: sqlite3.Connection) -> None:
+    assert database.execute("SELECT COUNT(*) FROM order_lines").fetchone() == (LINES,)
+    assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    first, last = database.execute("SELECT MIN(ordered_on), MAX(ordered_on) FROM orders").fetchone()
+    assert first.startswith("2024-01") and last.startswith("2026-09")
+    early = "SELECT COUNT(*) FROM orders o JOIN customers c ON c.id = o.customer_id WHERE ordered_on < customer_since"
+    assert database.execute(early).fetchone() == (0,)
+
+
+def test_amounts_are_price_times_quantity_less_discount(database: sqlite3.Connection) -> None:
+    rows = database.execute("SELECT quantity, unit_price_cents, discount_percent, amount_cents FROM order_lines")
+    assert all(100 * amount - price * count * (100 - off) in range(-50, 51) for count, price, off, amount in rows)
+
+
+def test_each_report_states_what_the_database_says(acme: Path, truth: dict, database: sqlite3.Connection) -> None:
+    assert [quarter["quarter"] for quarter in truth["quarters"]][-1] == "Q3 2026"
+    for quarter in truth["quarters"]:
+        cents = round(database.execute(quarter["sql"]).fetchone()[0] * 100)
+        pages = pdf_pages(acme / "documents" / quarter["report"])
+        assert cents == quarter["total_cents"]
+        assert len(pages) == quarter["pages"] and 4 <= len(pages) <= 8
+        assert quarter["title"] in pages[0]
+        assert f"for {dollars(cents)} in the" in plain(pages[0])
+        assert dollars(cents) in word_text(acme / "documents" / quarter["summary"])
+
+
+def test_regions_product_lines_and_customers_agree_with_the_database(
+    acme: Path, truth: dict, database: sqlite3.Connection
+) -> None:
+    sql = """SELECT {}, SUM(l.amount_cents) FROM order_lines l JOIN orders o ON o.id = l.order_id
+             JOIN customers c ON c.id = o.customer_id JOIN products p ON p.id = l.product_id
+             WHERE o.ordered_on BETWEEN ? AND ? GROUP BY 1 ORDER BY 2 DESC, 1"""
+    for quarter in truth["quarters"]:
+        span = quarter["first_day"], quarter["last_day"]
+        report = plain(" ".join(pdf_pages(acme / "documents" / quarter["report"])))
+        summary = word_text(acme / "documents" / quarter["summary"])
+        for column, key in (("c.region", "regions_cents"), ("p.product_line", "product_lines_cents")):
+            parts = dict(database.execute(sql.format(column), span).fetchall())
+            assert parts == quarter[key]
+            assert sum(parts.values()) == quarter["total_cents"]
+            for name, cents in parts.items():
+                assert f"{name} {dollars(cents)}" in report
+                assert dollars(cents) in summary
+        top = dict(database.execute(sql.format("c.name") + " LIMIT 10", span).fetchall())
+        assert top == quarter["top_customers_cents"]
+        assert all(f"{rank}. {name} {dollars(top[name])}" in report for rank, name in enumerate(top, 1))
+
+
+def test_the_workbook_has_the_same_figures(acme: Path, truth: dict) -> None:
+    for quarter in truth["quarters"][-2:]:
+        book = openpyxl.load_workbook(acme / "documents" / quarter["workbook"])
+        figures = dict(book["Summary"].iter_rows(values_only=True))
+        assert round(figures["Total revenue (USD)"] * 100) == quarter["total_cents"]
+        regions = dict(list(book["Regions"].iter_rows(values_only=True))[1:])
+        assert {name: round(amount * 100) for name, amount in regions.items()} == quarter["regions_cents"]
+
+
+def test_price_lists_agree_with_the_prices_of_the_orders(acme: Path, database: sqlite3.Connection) -> None:
+    sql = """SELECT DISTINCT p.sku, l.unit_price_cents FROM order_lines l JOIN products p ON p.id = l.product_id
+             JOIN orders o ON o.id = l.order_id WHERE substr(o.ordered_on, 1, 4) = ?"""
+    for year in ("2024", "2025", "2026"):
+        rows = (acme / "documents" / f"prices/price-list-{year}.csv").read_text().splitlines()[1:]
+        listed = {row.split(",")[0]: round(float(row.split(",")[-1]) * 100) for row in rows}
+        sold = database.execute(sql, (year,)).fetchall()
+        assert len(sold) > 40
+        assert all(listed[sku] == cents for sku, cents in sold)
+
+
+def test_only_the_last_report_calls_itself_the_latest(acme: Path, truth: dict) -> None:
+    covers = [plain(pdf_pages(acme / "documents" / quarter["report"])[0]) for quarter in truth["quarters"]]
+    assert ["latest quarterly sales report" in cover for cover in covers] == [False] * 10 + [True]
+    times = [(acme / "documents" / quarter["report"]).stat().st_mtime for quarter in truth["quarters"]]
+    assert times == sorted(times)
+
+
+def test_plain_full_text_search_finds_every_known_item(acme: Path, truth: dict) -> None:
+    index = sqlite3.connect(":memory:")
+    index.execute("CREATE VIRTUAL TABLE pages USING fts5 (file UNINDEXED, words, body, tokenize = 'porter unicode61')")
+    texts = {name: chunks(path) for name, path in files(acme / "documents").items()}
+    for name, parts in texts.items():
+        words = re.sub(r"[^a-z0-9]+", " ", name.lower())
+        index.executemany("INSERT INTO pages VALUES (?, ?, ?)", [(name, words, part) for part in parts])
+    assert len(truth["questions"]) >= 30
+    for question in truth["questions"]:
+        assert plain(question["answer"]) in plain(" ".join(texts[question["file"]])), question
+        terms = " OR ".join(f'"{term}"' for term in re.findall(r"\w+", question["query"]))
+        sql = "SELECT file FROM pages WHERE pages MATCH ? ORDER BY bm25(pages, 0, 3, 1) LIMIT 12"
+        found = [name for (name,) in index.execute(sql, (terms,))]
+        assert question["file"] in list(dict.fromkeys(found))[:3], (question, found)
+    index.close()
+
+
+def test_the_truth_is_not_among_the_documents(acme: Path) -> None:
+    assert {path.name for path in acme.iterdir()} == {"documents", "sales.db", "truth.json", "stamp.json"}
+
+
+def test_a_finished_folder_is_left_alone(acme: Path) -> None:
+    before = {name: path.stat().st_mtime_ns for name, path in files(acme).items()}
+    again = run("generate.py", acme, "--lines", LINES)
+    assert (again.returncode, "up to date" in again.stderr) == (0, True)
+    assert {name: path.stat().st_mtime_ns for name, path in files(acme).items()} == before
+
+
+def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis.md").write_text("ten years of work")
+    answer = run("generate.py", tmp_path, "--lines", LINES)
+    assert answer.returncode == 1
+    assert "was not made by this program" in answer.stderr and "Traceback" not in answer.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.md"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_leaves_nothing_behind(tmp_path: Path, how: signal.Signals) -> None:
+    process = subprocess.Popen(
+        program("generate.py", tmp_path / "out", "--lines", 20_000), stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    while "documents" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_in_use_gets_one_sentence_with_another_port(tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        answer = run("demo.py", "--port", port, "--data", tmp_path / "data")
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    assert len(answer.stderr.splitlines()) == 1
+    assert re.search(rf"port {port} is in use.* make demo PORT=\d+$", answer.stderr.strip())
+    assert list(tmp_path.iterdir()) == []
