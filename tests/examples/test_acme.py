@@ -105,11 +105,17 @@ def test_the_same_seed_gives_the_same_bytes(twins: list[Path]) -> None:
     assert first == second
 
 
-def test_another_seed_gives_another_company(acme: Path, tmp_path: Path) -> None:
+def test_another_seed_gives_another_company_in_place_of_an_older_one(acme: Path, tmp_path: Path) -> None:
+    older = tmp_path / "other"
+    older.mkdir()
+    (older / "stamp.json").write_text('{"made_by": "examples/acme/generate.py", "program": "older"}')
+    (older / "left.over").touch()
     assert run("generate.py", tmp_path / "other", "--lines", LINES, "--seed", 2).returncode == 0
     theirs, ours = (json.loads((out / "truth.json").read_text()) for out in (tmp_path / "other", acme))
     assert [q["total_cents"] for q in theirs["quarters"]] != [q["total_cents"] for q in ours["quarters"]]
     assert len(theirs["files"]) == len(ours["files"])
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+    assert {path.name for path in older.iterdir()} == {"documents", "sales.db", "truth.json", "stamp.json"}
 
 
 def test_there_are_some_two_hundred_documents_in_seven_formats(acme: Path, truth: dict) -> None:

@@ -65,7 +65,7 @@ def _about() -> Document:
         author=CHIEF,
         blocks=[
             Text(
-                "Acme Industrial makes pumps, valves, sensors and controllers in Bristol and sells them in 22 "
+                "Acme Industrial makes pumps, valves, sensors and controllers in Bristol and sells them in 23 "
                 "countries. The company was founded in 1966 by two engineers who repaired dock pumps, and "
                 "employs 1,140 people."
             ),

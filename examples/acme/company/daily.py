@@ -98,7 +98,7 @@ def _news(random: Random, number: int, title: str, text: str) -> Document:
             Text(text),
             Text(f'"{random.choice(_QUOTES)}", says {random.choice(list(ROLES))}.'),
             Heading("About Acme Industrial"),
-            Text("Acme Industrial makes pumps, valves, sensors and controllers, and serves customers in 22 countries."),
+            Text("Acme Industrial makes pumps, valves, sensors and controllers, and serves customers in 23 countries."),
             Heading("Contact"),
             Bullets([f"{MARKETING}, {ROLES[MARKETING]}", f"{SALES}, {ROLES[SALES]}"]),
         ],
