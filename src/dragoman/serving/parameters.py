@@ -11,7 +11,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Optional, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Optional, TypeAlias, get_args, get_origin, get_type_hints
 
 from dragoman.errors import RegistrationError
 from dragoman.serving import pydantic_bridge as bridge
@@ -21,7 +21,8 @@ from dragoman.serving.docstrings import Docstring, parse
 MISSING = inspect.Parameter.empty
 MAX_FRAMES = 30
 
-Function = Callable[..., Any]
+Function: TypeAlias = Callable[..., Any]
+Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,16 @@ def read(function: Function, context_type: type) -> Reading:
     name = str(getattr(_target(function), "__name__", type(function).__name__))
     returns = hints.get("return", MISSING)
     return Reading(name, where, _is_async(function), tuple(parameters), context_name, context_index, returns, doc)
+
+
+def put_context(arguments: Arguments, name: str | None, index: int | None, context: Any) -> Arguments:
+    """Return `arguments` with `context` at place `index`, or by `name`, or as they are when both are None."""
+    args, kwargs = arguments
+    if index is not None:
+        return (*args[:index], context, *args[index:]), kwargs
+    if name is not None:
+        kwargs[name] = context
+    return args, kwargs
 
 
 def place(function: Any) -> str:

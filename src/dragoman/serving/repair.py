@@ -60,12 +60,23 @@ class Mender:
 
     def decode(self, raw: bytes) -> list[Any]:
         """Return a value for each argument, in order. Raises ArgumentFaults holding every fault."""
-        sent = self._read(raw)
+        return self.judge(self._read(raw))
+
+    def fits(self, argument: Argument, raw: bytes) -> bool:
+        """Return whether `raw`, which is JSON, decodes as `argument`."""
+        return not argument.decode(raw, "$", None, self._defs)[1]
+
+    def judge(self, sent: Mapping[str, msgspec.Raw | None]) -> list[Any]:
+        """Return a value for each argument, in order; one that is sent as None takes its default.
+
+        Raises ArgumentFaults holding every fault.
+        """
         faults = [self._unknown(name) for name in sent if name not in self._arguments]
         values: list[Any] = []
         for name, argument in self._arguments.items():
-            if name in sent:
-                value, found = self._argument(argument, bytes(sent[name]))
+            raw = sent.get(name)
+            if raw is not None:
+                value, found = self._argument(argument, bytes(raw))
                 faults += found
                 values.append(value)
             elif argument.required:

@@ -17,11 +17,10 @@ from dragoman.errors import RegistrationError
 from dragoman.serving import pydantic_bridge as bridge
 from dragoman.serving.codec import Unsupported, adapt, decode_hook, decoder
 from dragoman.serving.outputs import Declared, Encode, output_of
-from dragoman.serving.parameters import Function, Parameter, Reading, read
+from dragoman.serving.parameters import Arguments, Function, Parameter, Reading, put_context, read
 from dragoman.serving.repair import Argument, Mender
 from dragoman.serving.schemas import Schema, Schemas, of_parameters
 
-Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 Decode: TypeAlias = Callable[[bytes | msgspec.Raw], Arguments]
 
 
@@ -47,12 +46,7 @@ class Plan:
 
     def place(self, arguments: Arguments, context: Any) -> Arguments:
         """Return `arguments` with `context` in the place where the function wants it, if it wants one."""
-        args, kwargs = arguments
-        if self.context_index is not None:
-            return (*args[: self.context_index], context, *args[self.context_index :]), kwargs
-        if self.context_parameter is not None:
-            kwargs[self.context_parameter] = context
-        return args, kwargs
+        return put_context(arguments, self.context_parameter, self.context_index, context)
 
 
 def read_signature(function: Function, *, context_type: type, output_schema: Declared = None) -> Plan:
