@@ -1,0 +1,132 @@
+"""Dragoman: the whole Model Context Protocol in Python.
+
+    from dragoman import Server
+    server = Server("weather")
+
+Names are loaded when they are first used: a server pays for no client, and the reverse.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dragoman.app.client import Client
+    from dragoman.app.server import Server
+    from dragoman.errors import (
+        AuthorizationError,
+        ClosedError,
+        DeadlineError,
+        LocalError,
+        MalformedError,
+        McpError,
+        PeerError,
+        RegistrationError,
+        RequestError,
+        ToolError,
+        TransportError,
+        UnreachableError,
+        VersionError,
+    )
+    from dragoman.protocol.limits import Limits
+    from dragoman.serving.context import Context
+    from dragoman.serving.endpoints import assistant, user
+    from dragoman.serving.results import Audio, File, Image, ToolResult
+    from dragoman.wire.base import Annotations, Icon
+    from dragoman.wire.content import AnyContents as ResourceContents
+    from dragoman.wire.content import AudioContent, EmbeddedResource, ImageContent, ResourceLink, TextContent
+    from dragoman.wire.prompts import PromptMessage
+    from dragoman.wire.resources import Resource
+    from dragoman.wire.tools import Tool
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Annotations": "wire.base",
+    "Audio": "serving.results",
+    "AudioContent": "wire.content",
+    "AuthorizationError": "errors",
+    "Client": "app.client",
+    "ClosedError": "errors",
+    "Context": "serving.context",
+    "DeadlineError": "errors",
+    "EmbeddedResource": "wire.content",
+    "File": "serving.results",
+    "Icon": "wire.base",
+    "Image": "serving.results",
+    "ImageContent": "wire.content",
+    "Limits": "protocol.limits",
+    "LocalError": "errors",
+    "MalformedError": "errors",
+    "McpError": "errors",
+    "PromptMessage": "wire.prompts",
+    "PeerError": "errors",
+    "RegistrationError": "errors",
+    "RequestError": "errors",
+    "Resource": "wire.resources",
+    "ResourceContents": "wire.content",
+    "ResourceLink": "wire.content",
+    "Server": "app.server",
+    "TextContent": "wire.content",
+    "Tool": "wire.tools",
+    "ToolError": "errors",
+    "ToolResult": "serving.results",
+    "TransportError": "errors",
+    "UnreachableError": "errors",
+    "VersionError": "errors",
+    "assistant": "serving.endpoints",
+    "user": "serving.endpoints",
+}
+_RENAMED = {"ResourceContents": "AnyContents"}
+
+__all__ = [
+    "Annotations",
+    "Audio",
+    "AudioContent",
+    "AuthorizationError",
+    "Client",
+    "ClosedError",
+    "Context",
+    "DeadlineError",
+    "EmbeddedResource",
+    "File",
+    "Icon",
+    "Image",
+    "ImageContent",
+    "Limits",
+    "LocalError",
+    "MalformedError",
+    "McpError",
+    "PeerError",
+    "PromptMessage",
+    "RegistrationError",
+    "RequestError",
+    "Resource",
+    "ResourceContents",
+    "ResourceLink",
+    "Server",
+    "TextContent",
+    "Tool",
+    "ToolError",
+    "ToolResult",
+    "TransportError",
+    "UnreachableError",
+    "VersionError",
+    "__version__",
+    "assistant",
+    "user",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'dragoman' has no attribute {name!r}")
+    value = getattr(import_module(f"dragoman.{home}"), _RENAMED.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,86 @@
+"""Servers over HTTP: the ASGI application, and uvicorn around it.
+
+Binds to loopback and answers only loopback names unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from dragoman.app.options import HttpOptions
+from dragoman.app.saying import say
+from dragoman.errors import LocalError
+from dragoman.protocol.eras import HANDSHAKE, STATELESS
+from dragoman.protocol.hosts import HostPolicy
+from dragoman.serving.sessions import Sessions
+from dragoman.transport.asgi import Endpoint
+
+if TYPE_CHECKING:
+    from dragoman.app.server import Server
+
+GRACE = 5  # seconds that running calls get when the server is told to stop
+IDLE = 30  # seconds that an unused connection stays open
+BACKLOG = 2048
+
+
+def endpoint(server: Server, options: HttpOptions, host: str = "127.0.0.1") -> Endpoint:
+    """Return the ASGI application of `server`, for a bind to `host`."""
+    sessions = Sessions(server.limits) if options.get("sessions", True) else None
+    policy = HostPolicy.for_bind(host, options.get("allowed_hosts", ()), options.get("allowed_origins", ()))
+    return Endpoint(server.service, sessions, policy, options.get("path", "/mcp"))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises LocalError with what to do if the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise LocalError(f"port {port} on {host} is in use; stop what uses it, or choose another port") from None
+        if error.errno == errno.EACCES:
+            raise LocalError(f"port {port} needs privileges; choose one above 1023") from None
+        raise LocalError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+    return listener
+
+
+def run(server: Server, host: str, port: int, options: HttpOptions) -> None:
+    """Serve over HTTP until SIGINT or SIGTERM. Raises LocalError if the port is taken."""
+    listener = listen(host, port)
+    versions = ", ".join([*STATELESS, *HANDSHAKE])
+    say(f"{server.name} {server.version} serves {address(listener, options.get('path', '/mcp'))} ({versions})")
+    try:
+        serve(endpoint(server, options, host), listener)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        listener.close()
+
+
+def address(listener: socket.socket, path: str) -> str:
+    """Return the URL of the endpoint behind a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{path}"
+
+
+def serve(app: Endpoint, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM. Uses uvloop and httptools where they are installed."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=IDLE,
+        timeout_graceful_shutdown=GRACE,
+        ws="none",
+        lifespan="on",
+    )
+    uvicorn.Server(config).run(sockets=[listener])

@@ -1,0 +1,29 @@
+"""What the face loads only when it is asked for: a stdio server needs no HTTP, and no server a client.
+
+The one place for this, so that the import budget can be read off it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from dragoman.app.options import HttpOptions
+    from dragoman.app.server import Server
+    from dragoman.transport.asgi import Endpoint
+
+
+def endpoint(server: Server, options: HttpOptions) -> Endpoint:
+    """Return the ASGI application of `server` (see `app.http`)."""
+    return cast("Endpoint", import_module("dragoman.app.http").endpoint(server, options))
+
+
+def run(server: Server, transport: str, host: str, port: int, options: HttpOptions) -> None:
+    """Run `server` (see `app.running`)."""
+    import_module("dragoman.app.running").run(server, transport, host, port, options)
+
+
+def run_http(server: Server, host: str, port: int, options: HttpOptions) -> None:
+    """Run `server` over HTTP (see `app.http`)."""
+    import_module("dragoman.app.http").run(server, host, port, options)

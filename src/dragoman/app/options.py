@@ -1,0 +1,95 @@
+"""What can be said about a server, a tool, a resource or a prompt when it is made.
+
+Kept as typed dictionaries, so that the decorators take them by keyword and editors
+know them, without functions of fifteen parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypedDict
+
+from dragoman.ports.service import Middleware
+from dragoman.protocol.limits import Limits
+from dragoman.wire.base import Annotations, Icon, Meta
+
+
+class ServerOptions(TypedDict, total=False):
+    """Options of `Server`.
+
+    `title`, `instructions`, `website_url` and `icons` are shown to users and
+    models. `lifespan` is an async context manager function, called with the
+    server; what it yields is `ctx.state`. `ttl_ms` and `cache_scope` are the
+    caching hints of lists.
+    """
+
+    title: str
+    instructions: str
+    website_url: str
+    icons: Sequence[Icon]
+    limits: Limits
+    middleware: Sequence[Middleware]
+    lifespan: Callable[[Any], AbstractAsyncContextManager[Any]]
+    ttl_ms: int
+    cache_scope: str
+
+
+class ToolOptions(TypedDict, total=False):
+    """Options of `server.tool`.
+
+    `read_only`, `destructive`, `idempotent` and `open_world` are hints for the
+    client. `timeout` is in seconds. `output_schema` replaces the schema of the
+    return annotation; False means none.
+    """
+
+    name: str
+    title: str
+    description: str
+    read_only: bool
+    destructive: bool
+    idempotent: bool
+    open_world: bool
+    timeout: float
+    icons: Sequence[Icon]
+    meta: Meta
+    output_schema: dict[str, Any] | bool
+    input_schema: dict[str, Any]
+
+
+class ResourceOptions(TypedDict, total=False):
+    """Options of `server.resource`; `size` in bytes, for fixed resources only."""
+
+    name: str
+    title: str
+    description: str
+    mime_type: str
+    size: int
+    icons: Sequence[Icon]
+    annotations: Annotations
+    meta: Meta
+
+
+class PromptOptions(TypedDict, total=False):
+    """Options of `server.prompt`."""
+
+    name: str
+    title: str
+    description: str
+    icons: Sequence[Icon]
+    meta: Meta
+
+
+class HttpOptions(TypedDict, total=False):
+    """Options of the HTTP endpoint.
+
+    `path` is where it lies. Requests must name one of `allowed_hosts`, or a
+    loopback name if there are none, in Host; web pages may only come from
+    `allowed_origins`, for which CORS headers are sent. `sessions` False keeps
+    no sessions of handshake-era clients.
+    """
+
+    path: str
+    allowed_hosts: Sequence[str]
+    allowed_origins: Sequence[str]
+    sessions: bool

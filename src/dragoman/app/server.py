@@ -1,0 +1,304 @@
+"""Server: functions in, an MCP server out.
+
+One object serves every protocol era on stdio, over HTTP and in memory. It holds
+registries and a kernel; transports are loaded when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import msgspec
+from msgspec import UNSET
+
+from dragoman.app import lazily
+from dragoman.app.options import HttpOptions, PromptOptions, ResourceOptions, ServerOptions, ToolOptions
+from dragoman.app.registration import make_prompt, make_resource, make_tool, read_method
+from dragoman.errors import RegistrationError
+from dragoman.ports.service import Middleware
+from dragoman.protocol.eras import Facts
+from dragoman.protocol.limits import Limits
+from dragoman.serving.context import ServerFace
+from dragoman.serving.kept import Kept
+from dragoman.serving.kernel import Kernel
+from dragoman.serving.lifecycle import About, CustomParams, custom, ping
+from dragoman.serving.lifespan import Lifespan
+from dragoman.serving.prompts import Completer, Completions, Prompts
+from dragoman.serving.resources import Lister, Resources
+from dragoman.serving.tools import Tools
+from dragoman.serving.workers import Workers
+from dragoman.wire.base import Implementation
+from dragoman.wire.lifecycle import ListCapability, ResourcesCapability, ServerCapabilities
+from dragoman.wire.methods import BARE, METHODS, Method
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from dragoman.transport.asgi import Endpoint
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+
+class Server:
+    """An MCP server.
+
+    `name` and `version` are what clients see. Register with the decorators
+    `tool`, `resource` and `prompt`, then `run()`, or mount `asgi()`.
+
+        server = Server("weather", version="1.0.0")
+
+        @server.tool
+        def forecast(city: str, days: int = 3) -> str:
+            \"\"\"Forecast for a city.\"\"\"
+    """
+
+    def __init__(self, name: str, version: str = "0.1.0", **options: Unpack[ServerOptions]) -> None:
+        if not name:
+            raise RegistrationError("a server needs a name")
+        self.name = name
+        self.version = version
+        self.limits = options.get("limits") or Limits()
+        self.instructions = options.get("instructions")
+        icons = options.get("icons")
+        self.info = Implementation(
+            name=name,
+            version=version,
+            title=options.get("title", UNSET),
+            website_url=options.get("website_url", UNSET),
+            icons=list(icons) if icons else UNSET,
+        )
+        self.service = Kernel(Facts.of(self.info), self.limits, options.get("middleware", ()))
+        self._face = ServerFace(name)
+        self._workers = Workers(self.limits.threads)
+        kept = Kept(self.limits)
+        self._tools = Tools(self.limits, self._face, self._workers, kept)
+        self._resources = Resources(self.limits, self._face, self._workers, kept)
+        self._prompts = Prompts(self.limits, self._face, self._workers)
+        self._completions = Completions()
+        self._extensions: dict[str, dict[str, Any]] = {}
+        self._experimental: dict[str, dict[str, Any]] = {}
+        self._about = About(self.info, self.instructions, self._capabilities)
+        self._begin(options)
+
+    def _begin(self, options: ServerOptions) -> None:
+        for name, handler in (
+            ("server/discover", self._about.discover),
+            ("initialize", self._about.initialize),
+            ("ping", ping),
+            ("logging/setLevel", ping),
+        ):
+            self.service.handle(name, handler)
+        enter = options.get("lifespan")
+        if enter is not None:
+            self._follow(Lifespan(lambda: enter(self)))
+        self._changed()
+
+    def _follow(self, lifespan: Lifespan) -> None:
+        async def start() -> None:
+            self._face.state = await lifespan.start()
+
+        self.service.on_start, self.service.on_stop = start, lifespan.stop
+
+    # --- registering ------------------------------------------------------------------------------------------
+
+    @overload
+    def tool(self, function: F, /) -> F: ...
+
+    @overload
+    def tool(self, name: str, /, **options: Unpack[ToolOptions]) -> Callable[[F], F]: ...
+
+    @overload
+    def tool(self, /, **options: Unpack[ToolOptions]) -> Callable[[F], F]: ...
+
+    def tool(self, function: Any = None, /, **options: Any) -> Any:
+        """Register a function as a tool; use with or without parentheses.
+
+        Its parameters become the input schema, its return annotation the output
+        schema, its docstring the description. `async def` runs on the event
+        loop, `def` in a worker thread. Raises RegistrationError for a name that
+        is taken, and for a signature that has no schema.
+        """
+        return self._decorate(function, options, self.add_tool)
+
+    @overload
+    def prompt(self, function: F, /) -> F: ...
+
+    @overload
+    def prompt(self, name: str, /, **options: Unpack[PromptOptions]) -> Callable[[F], F]: ...
+
+    @overload
+    def prompt(self, /, **options: Unpack[PromptOptions]) -> Callable[[F], F]: ...
+
+    def prompt(self, function: Any = None, /, **options: Any) -> Any:
+        """Register a function as a prompt; use with or without parentheses.
+
+        It returns a text (one message of the user), or a list of texts,
+        `Message`s and content. Raises RegistrationError.
+        """
+        return self._decorate(function, options, self.add_prompt)
+
+    def _decorate(self, function: Any, options: dict[str, Any], add: Callable[..., Any]) -> Any:
+        if isinstance(function, str):
+            options["name"], function = function, None
+        if function is not None:
+            add(function, **options)
+            return function
+
+        def decorate(decorated: F) -> F:
+            add(decorated, **options)
+            return decorated
+
+        return decorate
+
+    def resource(self, uri: str, /, **options: Unpack[ResourceOptions]) -> Callable[[F], F]:
+        """Register a function that reads a resource, or a family of them if `uri` is an RFC 6570 template.
+
+        The function's parameters are the template's variables. It returns text,
+        bytes, JSON-able data or contents. Raises RegistrationError.
+        """
+        if not isinstance(uri, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise RegistrationError("a resource needs a URI: @server.resource('config://app')")
+
+        def decorate(function: F) -> F:
+            self.add_resource(function, uri, **options)
+            return function
+
+        return decorate
+
+    def add_tool(self, function: Callable[..., Any], **options: Unpack[ToolOptions]) -> None:
+        """Register a function as a tool, as `tool` does."""
+        self._tools.add(make_tool(function, options))
+        self._changed()
+
+    def add_resource(self, function: Callable[..., Any], uri: str, **options: Unpack[ResourceOptions]) -> None:
+        """Register a function for a resource or template, as `resource` does."""
+        self._resources.add(make_resource(function, uri, options))
+        self._changed()
+
+    def add_prompt(self, function: Callable[..., Any], **options: Unpack[PromptOptions]) -> None:
+        """Register a function as a prompt, as `prompt` does."""
+        self._prompts.add(make_prompt(function, options))
+        self._changed()
+
+    def add_resource_lister(self, lister: Lister) -> None:
+        """Let an async function add to `resources/list` (see `serving.resources.Lister`)."""
+        self._resources.add_lister(lister)
+        self._changed()
+
+    def completion(self, reference: str, argument: str) -> Callable[[Completer], Completer]:
+        """Register an async function that suggests values for an argument of a prompt, or a template's variable.
+
+        `reference` is the prompt's name or the template's text.
+        """
+
+        def decorate(function: Completer) -> Completer:
+            self._completions.add(reference, argument, function)
+            self._changed()
+            return function
+
+        return decorate
+
+    def method(self, name: str) -> Callable[[F], F]:
+        """Register a function that answers a JSON-RPC method of the server's own, such as `com.example/echo`."""
+        if name in METHODS:
+            raise RegistrationError(f"{name} is the protocol's; it cannot be replaced, but middleware can wrap it")
+
+        def decorate(function: F) -> F:
+            method = Method(name, CustomParams, custom=True)
+            method.decode = _decode_custom
+            self.service.handle(name, custom(read_method(function), function, self._workers, self._face), method)
+            return function
+
+        return decorate
+
+    def middleware(self, function: Middleware) -> Middleware:
+        """Wrap every call in `async def function(call, handler)`; those registered first are outermost."""
+        self.service.add_middleware(function)
+        return function
+
+    def add_extension(self, identifier: str, settings: dict[str, Any] | None = None) -> None:
+        """Declare an extension, such as `com.example/search`, with its settings."""
+        if "/" not in identifier:
+            raise RegistrationError(f"an extension's identifier has a prefix, as in com.example/x, not {identifier!r}")
+        self._extensions[identifier] = settings or {}
+        self._changed()
+
+    def add_experimental(self, name: str, settings: dict[str, Any] | None = None) -> None:
+        """Declare an experimental capability."""
+        self._experimental[name] = settings or {}
+        self._changed()
+
+    def remove_tool(self, name: str) -> bool:
+        """Remove a tool; returns whether there was one."""
+        removed = self._tools.listing.remove(name)
+        self._changed()
+        return removed
+
+    # --- what is registered -----------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        """Answer just the methods for which something is registered (VER-16)."""
+        service, resources = self.service, self._resources
+        if len(self._tools.listing):
+            service.handle("tools/list", self._tools.list)
+            service.handle("tools/call", self._tools.call)
+        if self._has_resources():
+            service.handle("resources/list", resources.list)
+            service.handle("resources/templates/list", resources.list_templates)
+            service.handle("resources/read", resources.read)
+        if len(self._prompts.listing):
+            service.handle("prompts/list", self._prompts.list)
+            service.handle("prompts/get", self._prompts.get)
+        if len(self._completions):
+            service.handle("completion/complete", self._completions.complete)
+        self._face.capabilities = self._capabilities()
+        self._about.changed()
+
+    def _has_resources(self) -> bool:
+        # A tool's result can become a resource when it is large.
+        resources = self._resources
+        return bool(len(self._tools.listing) or len(resources.fixed) or len(resources.templates) or resources.listed)
+
+    def _capabilities(self) -> ServerCapabilities:
+        return ServerCapabilities(
+            tools=ListCapability() if len(self._tools.listing) else UNSET,
+            resources=ResourcesCapability() if self._has_resources() else UNSET,
+            prompts=ListCapability() if len(self._prompts.listing) else UNSET,
+            completions={} if len(self._completions) else UNSET,
+            logging={},
+            extensions=self._extensions or UNSET,
+            experimental=self._experimental or UNSET,
+        )
+
+    # --- serving ----------------------------------------------------------------------------------------------
+
+    def asgi(self, **options: Unpack[HttpOptions]) -> Endpoint:
+        """Return the server as an ASGI application; mount it anywhere, it starts by itself."""
+        return lazily.endpoint(self, options)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Any = None) -> AsyncIterator[None]:
+        """Start and stop in order: pass as `lifespan=` to the application that mounts `asgi()`, if you want to."""
+        await self.service.start()
+        try:
+            yield
+        finally:
+            await self.service.stop()
+
+    def run(
+        self, transport: str = "stdio", *, host: str = "127.0.0.1", port: int = 8000, **options: Unpack[HttpOptions]
+    ) -> None:
+        """Serve until told to stop: on stdin and stdout, or over "http" at `host` and `port`.
+
+        Raises LocalError for an unknown transport, and for an address that is
+        taken.
+        """
+        lazily.run(self, transport, host, port, options)
+
+
+def _decode_custom(raw: bytes | msgspec.Raw) -> CustomParams:
+    bare = BARE.decode(raw)
+    return CustomParams(meta=bare.meta, raw=msgspec.Raw(bytes(raw)))

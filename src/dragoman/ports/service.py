@@ -1,0 +1,44 @@
+"""What a transport knows of a server: it answers calls.
+
+The rooms of floor 3 meet only through this; the app puts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+from dragoman.protocol.envelope import Methods
+from dragoman.protocol.exchange import Call, Reply
+from dragoman.protocol.limits import Limits
+
+# The one shape that everything plugs into: tools, middleware, proxies.
+Handler: TypeAlias = Callable[[Call], Awaitable[Reply]]
+Middleware: TypeAlias = Callable[[Call, Handler], Awaitable[Reply]]
+Answer: TypeAlias = tuple[int, bytes]  # HTTP status, JSON-RPC response
+
+
+class Service(Protocol):
+    """A server, seen from a transport."""
+
+    @property
+    def methods(self) -> Methods:
+        """What can be called now, by method name."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds that transports keep."""
+        ...
+
+    async def answer(self, call: Call) -> Answer:
+        """Return the whole response to `call`. Raises only CancelledError."""
+        ...
+
+    async def start(self) -> None:
+        """Make ready to answer. Safe to call again."""
+        ...
+
+    async def stop(self) -> None:
+        """Release what `start` took."""
+        ...

@@ -1,0 +1,141 @@
+"""The stateless era's door: who asks is written on the envelope of each request.
+
+`admit` judges a request by its own `_meta` and, on HTTP, its headers; nothing is
+remembered between requests. The order of the checks is part of the contract (X-4).
+Source: specification, basic/index "_meta", basic/transports/streamable-http "Server Validation".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from dragoman.errors import RequestError
+from dragoman.protocol.eras import STATELESS, Era
+from dragoman.protocol.exchange import Call, Caller, Headers, meta_of
+from dragoman.protocol.failures import unknown_method
+from dragoman.protocol.headers import check_standard
+from dragoman.wire.base import LOG_LEVELS, Implementation
+from dragoman.wire.jsonrpc import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    UNSUPPORTED_VERSION,
+    Frame,
+)
+from dragoman.wire.lifecycle import CLIENT_CAPABILITIES, PROTOCOL_VERSION, Params, RequestMeta
+from dragoman.wire.methods import BARE, Method
+
+Methods = Mapping[str, Method]
+VERSION_HEADER = b"mcp-protocol-version"
+
+
+def read_params(frame: Frame, methods: Methods) -> tuple[Any, RequestError | None]:
+    """Decode the parameters of a request, once, by its method.
+
+    Returns the parameters and what is wrong with them. A fault in them must not
+    hide one that is judged earlier, so it is handed back instead of raised; the
+    parameters are then only what all requests have.
+    """
+    name = str(frame.method)
+    method = methods.get(name) or BARE
+    raw = frame.params or b"{}"
+    try:
+        return method.decode(raw), None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        fault = RequestError(INVALID_PARAMS, f"invalid parameters for {name[:200]}: {error}")
+    try:
+        return BARE.decode(raw), fault
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Params(), fault
+
+
+def admit(frame: Frame, params: Any, fault: RequestError | None, methods: Methods, headers: Headers | None) -> Call:
+    """Return the Call that a modern request means; `headers` is None where the transport has none.
+
+    Raises RequestError for whatever is wrong first, in the order of X-4.
+    """
+    meta = meta_of(params)
+    version = meta.protocol_version
+    if headers is not None:
+        stated = _stated_version(headers)
+    elif version is UNSET:
+        raise _missing_meta(meta)
+    else:
+        stated = version
+    if version is UNSET or meta.client_capabilities is UNSET:
+        raise _missing_meta(meta)
+    if stated != version:
+        raise RequestError(HEADER_MISMATCH, f"MCP-Protocol-Version is {stated!r} but the body says {version!r}")
+    era = STATELESS.get(version)
+    if era is None:
+        raise unsupported(version)
+    name = str(frame.method)
+    method = methods.get(name)
+    if headers is not None:
+        _check_headers(headers, name, method, params)
+    if method is None or not _serves(era, method):
+        raise unknown_method(name)
+    if fault is not None:
+        raise fault
+    if meta.log_level is not UNSET and meta.log_level not in LOG_LEVELS:
+        raise RequestError(INVALID_PARAMS, f"unknown log level {meta.log_level!r}; one of {', '.join(LOG_LEVELS)}")
+    call = Call(name, params, frame.id, era, _caller(meta), meta)  # type: ignore[arg-type]
+    if headers is not None:
+        call.headers = headers
+    return call
+
+
+def _serves(era: Era, method: Method) -> bool:
+    return method.name in era.methods or method.custom
+
+
+def _caller(meta: RequestMeta) -> Caller:
+    client = meta.client_info
+    return Caller(
+        meta.protocol_version,  # type: ignore[arg-type]
+        meta.client_capabilities,  # type: ignore[arg-type]
+        client if isinstance(client, Implementation) else None,
+    )
+
+
+def _stated_version(headers: Headers) -> str:
+    stated = headers.get(VERSION_HEADER)
+    if stated is None:
+        raise RequestError(HEADER_MISMATCH, "the MCP-Protocol-Version header is missing")
+    return stated.decode("latin-1").strip()
+
+
+def _missing_meta(meta: RequestMeta) -> RequestError:
+    missing = [
+        key
+        for key, value in ((PROTOCOL_VERSION, meta.protocol_version), (CLIENT_CAPABILITIES, meta.client_capabilities))
+        if value is UNSET
+    ]
+    return RequestError(INVALID_PARAMS, f"params._meta lacks {' and '.join(missing)}")
+
+
+def unsupported(version: str) -> RequestError:
+    """Return the error for a version that is not served statelessly (VER-01, ERR-08)."""
+    return RequestError(
+        UNSUPPORTED_VERSION,
+        f"unsupported protocol version {version[:100]!r}",
+        {"supported": list(STATELESS), "requested": version[:100]},
+    )
+
+
+def _check_headers(headers: Headers, name: str, method: Method | None, params: Any) -> None:
+    named: str | None = None
+    if method is not None and method.named_by:
+        value = getattr(params, method.named_by, None)
+        named = value if isinstance(value, str) else None
+    complaint = check_standard(headers, name, named)
+    if complaint is not None:
+        raise RequestError(HEADER_MISMATCH, complaint)
+
+
+def is_modern(meta: RequestMeta) -> bool:
+    """Say whether a request is written for the stateless era: its `_meta` names a version (VER-08)."""
+    return meta.protocol_version is not UNSET

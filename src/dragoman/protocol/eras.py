@@ -1,0 +1,212 @@
+"""What differs between protocol revisions, as values: the only module that knows their names.
+
+No other module compares version strings, and none asks "is it modern?": they
+call what the Era holds. A new revision is a new row here.
+Source: specification, basic/versioning; the changelogs of each revision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, structs
+
+from dragoman.protocol.exchange import Call, Prepared, Reply
+from dragoman.protocol.failures import STATUS
+from dragoman.protocol.lowering import (
+    FLOOR_2024_11,
+    FLOOR_2025_03,
+    FLOOR_2025_06,
+    FLOOR_2025_11,
+    Floor,
+    lower,
+    trim,
+)
+from dragoman.wire.base import LOG_LEVELS, Implementation
+from dragoman.wire.jsonrpc import INVALID_PARAMS, LEGACY_RESOURCE_NOT_FOUND, Failure
+from dragoman.wire.lifecycle import SERVER_INFO, Cacheable, InitializeResult, Result
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What an era needs to know of the server to seal its results."""
+
+    info: Implementation
+    meta: msgspec.Raw  # the `_meta` of every modern result, encoded once
+
+    @classmethod
+    def of(cls, info: Implementation) -> Facts:
+        """Return the facts of the server that calls itself `info`."""
+        return cls(info, msgspec.Raw(_encode({SERVER_INFO: info})))
+
+
+Seal = Callable[[Any, Facts], Any]
+
+
+class Era(msgspec.Struct, frozen=True):
+    """One revision. All fields are data or pure functions.
+
+    `seal` makes a handler's result fit for the wire, `fail` an error, `trim` a
+    notice. `statuses` maps error codes to HTTP statuses. `hears_logs` says
+    whether a call gets log messages at a level.
+    """
+
+    version: str
+    methods: frozenset[str]
+    seal: Seal
+    fail: Callable[[Failure], Failure]
+    trim: Callable[[Any], Any]
+    statuses: Mapping[int, int]
+    hears_logs: Callable[[Call, str], bool]
+    handshake: bool  # begins with `initialize`, and has sessions on HTTP
+    batches: bool = False
+    close_cancels: bool = False  # a closed response stream cancels its call (HTTP-13, LEG-15)
+    mirrors: bool = False  # HTTP headers repeat what is in the body, and must agree with it (HTTP-21, HTTP-36)
+
+
+def reply_bytes(era: Era, reply: Reply, facts: Facts) -> Any:
+    """Return `reply` sealed for `era`; what many callers get is sealed and encoded once."""
+    if isinstance(reply, Prepared):
+        ready = reply.sealed.get(era.version)
+        if ready is None:
+            ready = reply.sealed[era.version] = msgspec.Raw(_encode(era.seal(reply.result, facts)))
+        return ready
+    return era.seal(reply, facts)
+
+
+# --- the stateless era -----------------------------------------------------------------------------------------
+
+
+def _seal_modern(result: Any, facts: Facts) -> Any:
+    if isinstance(result, Cacheable):
+        ttl = 0 if result.ttl_ms is UNSET else result.ttl_ms
+        scope = "private" if result.cache_scope is UNSET else result.cache_scope
+        result = structs.replace(result, ttl_ms=ttl, cache_scope=scope)
+    if isinstance(result, Result):
+        kind = "complete" if result.result_type is UNSET else result.result_type
+        meta: Any = facts.meta if result.meta is UNSET else {SERVER_INFO: facts.info, **result.meta}
+        return structs.replace(result, result_type=kind, meta=meta)
+    if isinstance(result, Mapping):
+        return {"resultType": "complete", **result, "_meta": {SERVER_INFO: facts.info, **result.get("_meta", {})}}
+    return result
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _logs_if_asked(call: Call, level: str) -> bool:
+    """Only for a request that named a level, and only at or above it (LOG-02, LOG-04)."""
+    wanted = call.meta.log_level
+    return isinstance(wanted, str) and _rank(level) >= _rank(wanted)
+
+
+# --- the handshake era -----------------------------------------------------------------------------------------
+
+
+def _seal_with(floor: Floor) -> Seal:
+    def seal(result: Any, facts: Facts) -> Any:
+        if isinstance(result, Cacheable | Result):
+            return lower(result, floor)
+        return result
+
+    return seal
+
+
+def _trim_with(floor: Floor) -> Callable[[Any], Any]:
+    return lambda notice: trim(notice, floor)
+
+
+def _fail_legacy(failure: Failure) -> Failure:
+    """A resource that does not exist had a code of its own until 2025-11-25 (LEG-21)."""
+    data = failure.data
+    if failure.code == INVALID_PARAMS and isinstance(data, dict) and "uri" in data:
+        return Failure(LEGACY_RESOURCE_NOT_FOUND, failure.message, data)
+    return failure
+
+
+def _logs_by_session(call: Call, level: str) -> bool:
+    """At or above the level that `logging/setLevel` chose; everything until then (LEG-17)."""
+    return call.log_level is None or _rank(level) >= _rank(call.log_level)
+
+
+def _rank(level: str) -> int:
+    return LOG_LEVELS.index(level) if level in LOG_LEVELS else -1
+
+
+_SHARED = frozenset(
+    {
+        "tools/list",
+        "tools/call",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "prompts/list",
+        "prompts/get",
+        "completion/complete",
+    }
+)
+_MODERN_METHODS = _SHARED | {"server/discover"}
+_LEGACY_METHODS = _SHARED | {
+    "initialize",
+    "ping",
+    "logging/setLevel",
+    "resources/subscribe",
+    "resources/unsubscribe",
+}
+
+
+def _legacy(version: str, floor: Floor, *, batches: bool = False) -> Era:
+    return Era(
+        version=version,
+        methods=_LEGACY_METHODS,
+        seal=_seal_with(floor),
+        fail=_fail_legacy,
+        trim=_trim_with(floor),
+        statuses={},
+        hears_logs=_logs_by_session,
+        handshake=True,
+        batches=batches,
+    )
+
+
+MODERN = Era(
+    version="2026-07-28",
+    methods=_MODERN_METHODS,
+    seal=_seal_modern,
+    fail=_same,
+    trim=_same,
+    statuses=STATUS,
+    hears_logs=_logs_if_asked,
+    handshake=False,
+    close_cancels=True,
+    mirrors=True,
+)
+
+# Newest first: what a server offers when it does not know what a client asked for.
+STATELESS: Mapping[str, Era] = {MODERN.version: MODERN}
+HANDSHAKE: Mapping[str, Era] = {
+    era.version: era
+    for era in (
+        _legacy("2025-11-25", FLOOR_2025_11),
+        _legacy("2025-06-18", FLOOR_2025_06),
+        _legacy("2025-03-26", FLOOR_2025_03, batches=True),
+        _legacy("2024-11-05", FLOOR_2024_11),
+    )
+}
+# What a request without any version must be: the last revision without the header (LEG-06, HTTP-17).
+HEADERLESS = HANDSHAKE["2025-03-26"]
+
+
+def negotiate(requested: str) -> Era:
+    """Return the handshake era for `initialize`: the one asked for, else our newest (LEG-02)."""
+    return HANDSHAKE.get(requested) or next(iter(HANDSHAKE.values()))
+
+
+def initialize_result(era: Era, result: InitializeResult, facts: Facts) -> InitializeResult:
+    """Return `result` as the negotiated era knows it, naming its version."""
+    sealed: InitializeResult = era.seal(structs.replace(result, protocol_version=era.version), facts)
+    return sealed

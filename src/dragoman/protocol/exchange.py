@@ -1,0 +1,106 @@
+"""The exchange: a Call goes in, a Reply comes out. Everything else plugs into this.
+
+A Call carries what is asked, who asks, and a Door to the peer with three uses:
+`emit` a notice, `ask` a question, and see whether the call was `cancelled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import msgspec
+
+from dragoman.wire.base import Implementation, RequestId, Wire
+from dragoman.wire.jsonrpc import Notification
+from dragoman.wire.lifecycle import ClientCapabilities, Params, RequestMeta
+
+if TYPE_CHECKING:
+    from dragoman.protocol.eras import Era
+
+Headers: TypeAlias = Mapping[bytes, bytes]
+NO_HEADERS: Headers = {}
+NO_META = RequestMeta()
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks: what the client says of itself, and the session it belongs to, if any.
+
+    `client` is self-reported and unverified: show it, never trust it (META-05).
+    """
+
+    version: str
+    capabilities: ClientCapabilities
+    client: Implementation | None = None
+    session: str | None = None
+
+
+class Door(Protocol):
+    """What a transport offers a running call."""
+
+    cancelled: bool
+
+    async def emit(self, notice: Notification) -> None:
+        """Send a notice that belongs to this call. Silently dropped where it cannot be delivered."""
+        ...
+
+    async def ask(self, method: str, params: Any) -> msgspec.Raw:
+        """Put a question to the client and wait. Raises LocalError where there is no way back."""
+        ...
+
+
+class Call:
+    """One request on its way to a handler."""
+
+    __slots__ = ("caller", "door", "era", "headers", "id", "log_level", "meta", "method", "params")
+
+    def __init__(
+        self, method: str, params: Any, request_id: RequestId, era: Era, caller: Caller, meta: RequestMeta
+    ) -> None:
+        self.method = method
+        self.params = params
+        self.id = request_id
+        self.era = era
+        self.caller = caller
+        self.meta = meta
+        self.headers: Headers = NO_HEADERS
+        self.log_level: str | None = None
+        self.door: Door = CLOSED_DOOR
+
+
+class _ClosedDoor:
+    """The door of a call that nobody listens to: notices are dropped, questions refused."""
+
+    cancelled = False
+
+    async def emit(self, notice: Notification) -> None:
+        return None
+
+    async def ask(self, method: str, params: Any) -> msgspec.Raw:
+        raise NotImplementedError(method)
+
+
+CLOSED_DOOR: Door = _ClosedDoor()
+
+
+class Prepared:
+    """A result that many callers get: sealed and encoded once per era, then reused.
+
+    `sealed` is filled by the eras; do not change `result` afterwards.
+    """
+
+    __slots__ = ("result", "sealed")
+
+    def __init__(self, result: Wire) -> None:
+        self.result = result
+        self.sealed: dict[str, msgspec.Raw] = {}
+
+
+Reply: TypeAlias = Wire | Prepared | msgspec.Raw | Mapping[str, Any]
+
+
+def meta_of(params: Any) -> RequestMeta:
+    """Return the `_meta` of decoded parameters, an empty one if there is none."""
+    if isinstance(params, Params) and isinstance(params.meta, RequestMeta):
+        return params.meta
+    return NO_META

@@ -1,0 +1,83 @@
+"""JSON-RPC frames, from bytes and to bytes. The one decoder and the one encoder live here.
+
+Refuses what is nested too deeply before any parser sees it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from dragoman.errors import MalformedError
+from dragoman.protocol.depth import too_deep
+from dragoman.wire.base import RequestId
+from dragoman.wire.jsonrpc import INVALID_REQUEST, PARSE_ERROR, ErrorResponse, Failure, Frame, Notification, Response
+
+MAX_DEPTH = 64  # levels of nesting
+MAX_BATCH = 100  # messages in one array, handshake era only
+
+encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Frame).decode
+_decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+class _Loose(msgspec.Struct):
+    id: Any = UNSET
+
+
+_decode_loose = msgspec.json.Decoder(_Loose).decode
+
+
+def read_frame(data: bytes | msgspec.Raw) -> Frame:
+    """Decode one JSON-RPC message.
+
+    Raises MalformedError with code -32700 if `data` is not JSON, and -32600 if
+    it is not a message or is nested more than 64 levels deep.
+    """
+    if too_deep(bytes(data) if isinstance(data, msgspec.Raw) else data, MAX_DEPTH):
+        raise MalformedError(f"JSON nested more than {MAX_DEPTH} levels deep", code=INVALID_REQUEST)
+    try:
+        return _decode(data)
+    except msgspec.ValidationError as error:
+        raise MalformedError(f"not a JSON-RPC 2.0 message: {error}", code=INVALID_REQUEST) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"not valid JSON: {error}", code=PARSE_ERROR) from None
+
+
+def read_batch(data: bytes) -> list[msgspec.Raw]:
+    """Split a JSON array into its messages. Raises MalformedError if it is empty, too long or not JSON."""
+    if too_deep(data, MAX_DEPTH):
+        raise MalformedError(f"JSON nested more than {MAX_DEPTH} levels deep", code=INVALID_REQUEST)
+    try:
+        items = _decode_batch(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(f"not valid JSON: {error}", code=PARSE_ERROR) from None
+    if not 0 < len(items) <= MAX_BATCH:
+        raise MalformedError(f"a batch holds 1 to {MAX_BATCH} messages, this one {len(items)}")
+    return items
+
+
+def id_of(data: bytes | msgspec.Raw) -> RequestId | msgspec.UnsetType:
+    """Return the id of a message that is otherwise at fault, UNSET if it cannot be read (X-7)."""
+    try:
+        found = _decode_loose(data).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return UNSET
+    return found if isinstance(found, int | str) and not isinstance(found, bool) else UNSET
+
+
+def write_result(request_id: RequestId, result: Any) -> bytes:
+    """Return the bytes of a successful answer."""
+    return encode(Response(request_id, result))
+
+
+def write_failure(request_id: RequestId | msgspec.UnsetType, failure: Failure) -> bytes:
+    """Return the bytes of an error answer."""
+    return encode(ErrorResponse(id=request_id, error=failure))
+
+
+def write_notice(notice: Notification) -> bytes:
+    """Return the bytes of a notification."""
+    return encode(notice)

@@ -1,0 +1,69 @@
+"""The handshake era's door: who asks was said once, by `initialize`.
+
+A Handshake is the state of one peer, the process on stdio or the session on HTTP:
+new --initialize--> greeted --any request--> greeted.  Before that only `ping` is served.
+Source: 2025-11-25 basic/lifecycle; requirements LEG-01 to LEG-06.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dragoman.errors import RequestError
+from dragoman.protocol.envelope import Methods
+from dragoman.protocol.eras import HEADERLESS, Era, negotiate
+from dragoman.protocol.exchange import Call, Caller, meta_of
+from dragoman.protocol.failures import unknown_method
+from dragoman.wire.jsonrpc import INVALID_REQUEST, Frame
+from dragoman.wire.lifecycle import ClientCapabilities, Initialize, SetLevel
+
+NOBODY = Caller(HEADERLESS.version, ClientCapabilities())
+
+
+class Handshake:
+    """What one handshake-era peer has agreed with us so far."""
+
+    __slots__ = ("caller", "era", "greeted", "log_level")
+
+    def __init__(self, era: Era = HEADERLESS, caller: Caller = NOBODY, *, greeted: bool = False) -> None:
+        self.era = era
+        self.caller = caller
+        self.greeted = greeted
+        self.log_level: str | None = None
+
+    def admit(self, frame: Frame, params: Any, fault: RequestError | None, methods: Methods) -> Call:
+        """Return the Call that a request of this peer means.
+
+        Raises RequestError if it comes before `initialize`, is an `initialize`
+        too many, names an unknown method, or has faulty parameters.
+        """
+        name = str(frame.method)
+        method = methods.get(name)
+        if method is None or not (method.custom or name in self.era.methods):
+            raise unknown_method(name)
+        if fault is not None:
+            raise fault
+        if isinstance(params, Initialize):
+            self._greet(params)
+        elif not self.greeted and name != "ping":
+            raise RequestError(
+                INVALID_REQUEST,
+                f"{name} came before initialize, and carries no protocol version in params._meta: do either first",
+            )
+        elif isinstance(params, SetLevel):
+            self.log_level = params.level
+        call = Call(name, params, frame.id, self.era, self.caller, meta_of(params))  # type: ignore[arg-type]
+        call.log_level = self.log_level
+        return call
+
+    def _greet(self, params: Initialize) -> None:
+        if self.greeted:
+            raise RequestError(INVALID_REQUEST, "initialize came twice; a session is initialized once")
+        self.era = negotiate(params.protocol_version)
+        self.caller = Caller(self.era.version, params.capabilities, params.client_info, self.caller.session)
+        self.greeted = True
+
+
+def sessionless(era: Era) -> Handshake:
+    """Return the state that stands for a handshake-era peer where the server keeps no sessions."""
+    return Handshake(era, Caller(era.version, ClientCapabilities()), greeted=True)

@@ -1,0 +1,1 @@
+"""Floor 3: answering calls. Knows neither transports nor clients."""

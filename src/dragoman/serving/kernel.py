@@ -1,0 +1,170 @@
+"""The kernel: a call in, a response out. One lookup, one place where exceptions become errors.
+
+Handlers are composed with their middleware when they are registered, so a call
+costs the same whether a server has one tool or a thousand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from dragoman.errors import RequestError
+from dragoman.ports.service import Answer, Handler, Middleware
+from dragoman.protocol.envelope import Methods
+from dragoman.protocol.eras import Facts, reply_bytes
+from dragoman.protocol.exchange import Call, Reply
+from dragoman.protocol.failures import failure_of, internal, unknown_method
+from dragoman.protocol.frames import write_failure, write_result
+from dragoman.protocol.limits import Limits
+from dragoman.serving.watched import Watched
+from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure
+from dragoman.wire.methods import METHODS, Method
+
+log = logging.getLogger("dragoman")
+
+
+class Kernel:
+    """Handlers by method, and the way from a Call to the bytes of its response."""
+
+    def __init__(self, facts: Facts, limits: Limits, middleware: Sequence[Middleware] = ()) -> None:
+        self.facts = facts
+        self.on_start: Callable[[], Awaitable[None]] | None = None
+        self.on_stop: Callable[[], Awaitable[None]] | None = None
+        self.limits = limits
+        self._middleware = list(middleware)
+        self._bare: dict[str, Handler] = {}
+        self._handlers: dict[str, Handler] = {}
+        self._methods: dict[str, Method] = {}
+
+    @property
+    def methods(self) -> Methods:
+        """What can be called now, by method name."""
+        return self._methods
+
+    async def start(self) -> None:
+        """Enter the server's lifespan, if it has one. Safe to call again."""
+        if self.on_start is not None:
+            await self.on_start()
+
+    async def stop(self) -> None:
+        """Leave the server's lifespan."""
+        if self.on_stop is not None:
+            await self.on_stop()
+
+    def handle(self, name: str, handler: Handler, method: Method | None = None) -> None:
+        """Let `handler` answer `name`; a method that is not in the protocol is described by `method`."""
+        self._methods[name] = method or METHODS[name]
+        self._bare[name] = handler
+        self._handlers[name] = self._compose(handler)
+
+    def add_middleware(self, middleware: Middleware) -> None:
+        """Put `middleware` innermost around every handler, those registered before included."""
+        self._middleware.append(middleware)
+        self._handlers = {name: self._compose(handler) for name, handler in self._bare.items()}
+
+    def _compose(self, handler: Handler) -> Handler:
+        for middleware in reversed(self._middleware):
+            handler = functools.partial(_through, middleware, handler)
+        return handler
+
+    async def reply(self, call: Call) -> Reply:
+        """Return the unsealed reply to `call`. Raises whatever the handler raises."""
+        handler = self._handlers.get(call.method)
+        if handler is None:
+            raise unknown_method(call.method)
+        return await handler(call)
+
+    async def answer(self, call: Call) -> Answer:
+        """Return HTTP status and bytes of the response to `call`. Raises only CancelledError.
+
+        A call that waits longer than `limits.call_seconds` is cancelled and
+        answered with an error.
+        """
+        deadline = _Deadline(call, self.limits.call_seconds)
+        try:
+            return await Watched(self._respond(call), deadline.arm)
+        except asyncio.CancelledError:
+            if not deadline.hit():
+                raise
+            return self._fail(call, deadline.error())
+        finally:
+            deadline.disarm()
+
+    async def _respond(self, call: Call) -> Answer:
+        try:
+            handler = self._handlers[call.method]
+            reply = await handler(call)
+            return 200, write_result(call.id, reply_bytes(call.era, reply, self.facts))
+        except (Exception, SystemExit) as error:
+            # A handler that calls sys.exit must not end the server for everybody else.
+            return self._fail(call, error)
+
+    def _fail(self, call: Call, error: BaseException) -> Answer:
+        failure = failure_of(error) or self._unexpected(call, error)
+        try:
+            body = write_failure(call.id, call.era.fail(failure))
+        except (TypeError, msgspec.EncodeError):
+            # The data of a user's own error need not be JSON; its code and words still are.
+            body = write_failure(call.id, call.era.fail(Failure(failure.code, failure.message)))
+        return call.era.statuses.get(failure.code, 200), body
+
+    def _unexpected(self, call: Call, error: BaseException) -> Failure:
+        return internal(report(call.method, error))
+
+
+def report(what: str, error: BaseException) -> str:
+    """Log an exception that the peer must not see, and return the id that finds it in the log."""
+    error_id = os.urandom(4).hex()
+    log.error("%s failed (id %s)", what, error_id, exc_info=error)
+    return error_id
+
+
+async def _through(middleware: Middleware, handler: Handler, call: Call) -> Reply:
+    return await middleware(call, handler)
+
+
+class _Deadline:
+    """The timer of one call. Not armed unless the call has to wait."""
+
+    __slots__ = ("_call", "_hit", "_seconds", "_task", "_timer")
+
+    def __init__(self, call: Call, seconds: float) -> None:
+        self._call = call
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._hit = False
+
+    def arm(self) -> None:
+        task = self._task = asyncio.current_task()
+        if task is not None and self._seconds > 0:
+            self._timer = task.get_loop().call_later(self._seconds, self._expire)
+        waiting: Callable[[], None] | None = getattr(self._call.door, "waiting", None)
+        if waiting is not None:
+            waiting()
+
+    def _expire(self) -> None:
+        self._hit = True
+        self._call.door.cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def hit(self) -> bool:
+        """Say whether the cancellation was ours, and take it back if so."""
+        if self._hit and self._task is not None:
+            return self._task.uncancel() == 0
+        return False
+
+    def error(self) -> RequestError:
+        return RequestError(INTERNAL_ERROR, f"{self._call.method} took longer than {self._seconds:g} seconds")
+
+    def disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

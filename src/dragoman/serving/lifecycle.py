@@ -1,0 +1,103 @@
+"""The methods about the server itself: discover, initialize, ping, setLevel, and the server's own.
+
+Source: specification, server/discover; 2025-11-25 basic/lifecycle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from dragoman.errors import RequestError
+from dragoman.ports.service import Handler
+from dragoman.protocol.eras import STATELESS
+from dragoman.protocol.exchange import Call, Prepared, Reply
+from dragoman.serving.context import Context, ServerFace
+from dragoman.serving.faults import ArgumentFaults
+from dragoman.serving.signature import Plan
+from dragoman.serving.workers import Workers
+from dragoman.wire.base import Implementation
+from dragoman.wire.jsonrpc import INVALID_PARAMS
+from dragoman.wire.lifecycle import DiscoverResult, InitializeResult, Params, ServerCapabilities
+
+
+class CustomParams(Params, frozen=True, kw_only=True):
+    """Parameters of a method that is the server's own, still raw but for `_meta`."""
+
+    raw: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class About:
+    """Answers who the server is and what it can do. `capabilities` says what is registered now."""
+
+    def __init__(
+        self, info: Implementation, instructions: str | None, capabilities: Callable[[], ServerCapabilities]
+    ) -> None:
+        self._info = info
+        self._instructions: Any = UNSET if instructions is None else instructions
+        self._capabilities = capabilities
+        self._discovered: Prepared | None = None
+
+    def changed(self) -> None:
+        """Forget the prepared answer: something was registered."""
+        self._discovered = None
+
+    async def discover(self, call: Call) -> Prepared:
+        """Answer `server/discover`."""
+        if self._discovered is None:
+            self._discovered = Prepared(
+                DiscoverResult(
+                    supported_versions=list(STATELESS),
+                    capabilities=self._capabilities(),
+                    instructions=self._instructions,
+                )
+            )
+        return self._discovered
+
+    async def initialize(self, call: Call) -> InitializeResult:
+        """Answer `initialize`; the handshake has settled the version before."""
+        return InitializeResult(
+            protocol_version=call.era.version,
+            capabilities=self._capabilities(),
+            server_info=self._info,
+            instructions=self._instructions,
+        )
+
+
+async def ping(call: Call) -> Reply:
+    """Answer `ping`, and any request whose answer is only that it was heard."""
+    return {}
+
+
+def custom(plan: Plan, function: Callable[..., Any], workers: Workers, face: ServerFace) -> Handler:
+    """Return the handler of a method of the server's own, answered by `function`.
+
+    Its result is a JSON object; any other value is wrapped as {"result": ...}.
+    """
+
+    async def handler(call: Call) -> Reply:
+        try:
+            arguments = plan.decode(_without_meta(call.params))
+        except ArgumentFaults as faults:
+            raise RequestError(INVALID_PARAMS, str(faults)) from None
+        if plan.context_parameter is not None:
+            loop = None if plan.is_async else asyncio.get_running_loop()
+            arguments = plan.place(arguments, Context(call, face, loop))
+        if plan.is_async:
+            value = await function(*arguments[0], **arguments[1])
+        else:
+            value = await workers.run(lambda: function(*arguments[0], **arguments[1]))
+        found = msgspec.to_builtins(value)
+        return found if isinstance(found, Mapping) else {"result": found}
+
+    return handler
+
+
+def _without_meta(params: CustomParams) -> bytes:
+    members = msgspec.json.decode(params.raw, type=dict[str, msgspec.Raw])
+    members.pop("_meta", None)
+    return msgspec.json.encode(members)

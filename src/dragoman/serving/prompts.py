@@ -1,0 +1,130 @@
+"""Prompts: registered functions that make messages, and completion of their arguments.
+
+Source: specification, server/prompts, server/utilities/completion.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import UNSET
+
+from dragoman.errors import RegistrationError, RequestError
+from dragoman.protocol.exchange import Call, Prepared
+from dragoman.protocol.limits import Limits
+from dragoman.serving.context import Context, ServerFace
+from dragoman.serving.endpoints import PromptPlan
+from dragoman.serving.faults import ArgumentFaults
+from dragoman.serving.listing import Listing
+from dragoman.serving.nearest import nearest
+from dragoman.serving.workers import Workers
+from dragoman.wire.jsonrpc import INVALID_PARAMS
+from dragoman.wire.prompts import (
+    Complete,
+    CompleteResult,
+    Completion,
+    GetPrompt,
+    GetPromptResult,
+    ListPrompts,
+    ListPromptsResult,
+    Prompt,
+    PromptReference,
+)
+
+# Called with what is typed so far and the arguments already chosen; returns suggestions.
+Completer: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Sequence[str]]]
+MOST = 100  # suggestions in one answer (PROMPT-07)
+EMPTY = msgspec.Raw(b"{}")
+
+
+class Registered:
+    """A prompt and its function."""
+
+    __slots__ = ("definition", "function", "plan", "where")
+
+    def __init__(self, definition: Prompt, plan: PromptPlan, function: Callable[..., Any]) -> None:
+        self.definition = definition
+        self.plan = plan
+        self.function = function
+        self.where = plan.where
+
+
+class Prompts:
+    """All prompts of one server, and the handlers of their methods."""
+
+    def __init__(self, limits: Limits, face: ServerFace, workers: Workers) -> None:
+        self._face = face
+        self._workers = workers
+        self.listing: Listing[Registered] = Listing(limits.listed, lambda prompt: prompt.definition, _page)
+
+    def add(self, prompt: Registered) -> None:
+        """Register a prompt. Raises RegistrationError if the name is taken."""
+        name = prompt.definition.name
+        taken = self.listing.get(name)
+        if taken is not None:
+            raise RegistrationError(f"there is a prompt {name!r} already, from {taken.where}", where=prompt.where)
+        self.listing.add(name, prompt)
+
+    async def list(self, call: Call) -> Prepared:
+        """Answer `prompts/list`."""
+        params: ListPrompts = call.params
+        return self.listing.at(params.cursor)
+
+    async def get(self, call: Call) -> GetPromptResult:
+        """Answer `prompts/get`. Raises RequestError for an unknown name or faulty arguments (PROMPT-03)."""
+        params: GetPrompt = call.params
+        prompt = self.listing.get(params.name)
+        if prompt is None:
+            hint = nearest(params.name, self.listing.names())
+            raise RequestError(INVALID_PARAMS, f"unknown prompt {params.name[:100]!r}{hint}")
+        plan = prompt.plan
+        try:
+            arguments = plan.decode(EMPTY if params.arguments == b"null" else params.arguments)
+        except ArgumentFaults as faults:
+            raise RequestError(INVALID_PARAMS, str(faults)) from None
+        if plan.context_parameter is not None:
+            loop = None if plan.is_async else asyncio.get_running_loop()
+            arguments = plan.place(arguments, Context(call, self._face, loop))
+        if plan.is_async:
+            messages = plan.messages(await prompt.function(*arguments[0], **arguments[1]))
+        else:
+            messages = await self._workers.run(_run, prompt, arguments)
+        return GetPromptResult(messages=messages, description=prompt.definition.description)
+
+
+def _run(prompt: Registered, arguments: tuple[Any, Any]) -> list[Any]:
+    return prompt.plan.messages(prompt.function(*arguments[0], **arguments[1]))
+
+
+class Completions:
+    """Suggestions per argument of a prompt, and per variable of a resource template."""
+
+    def __init__(self) -> None:
+        self._completers: dict[tuple[str, str], Completer] = {}
+
+    def __len__(self) -> int:
+        return len(self._completers)
+
+    def add(self, reference: str, argument: str, completer: Completer) -> None:
+        """Let `completer` suggest values for `argument` of the prompt or template `reference`."""
+        self._completers[reference, argument] = completer
+
+    async def complete(self, call: Call) -> CompleteResult:
+        """Answer `completion/complete`; no suggestions where nobody makes any."""
+        params: Complete = call.params
+        reference = params.ref.name if isinstance(params.ref, PromptReference) else params.ref.uri
+        completer = self._completers.get((reference, params.argument.name))
+        if completer is None:
+            return CompleteResult(completion=Completion(values=[]))
+        chosen = params.context.arguments if params.context is not UNSET else UNSET
+        values = list(await completer(params.argument.value, chosen if chosen is not UNSET else {}))
+        return CompleteResult(
+            completion=Completion(values=values[:MOST], total=len(values), has_more=len(values) > MOST)
+        )
+
+
+def _page(prompts: list[Any], cursor: Any) -> ListPromptsResult:
+    return ListPromptsResult(prompts=prompts, next_cursor=cursor)

@@ -1,0 +1,169 @@
+"""Resources: fixed ones by URI, families by template, and whatever a provider lists.
+
+A URI that nobody serves is an error, never an empty answer (RES-03).
+Source: specification, server/resources.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from msgspec import UNSET, UnsetType
+
+from dragoman.errors import RegistrationError, RequestError
+from dragoman.protocol.exchange import Call, Prepared, Reply
+from dragoman.protocol.limits import Limits
+from dragoman.protocol.uri import Template
+from dragoman.serving.context import Context, ServerFace
+from dragoman.serving.endpoints import NotServed, ResourcePlan
+from dragoman.serving.kept import SCHEME, Kept
+from dragoman.serving.listing import Listing, bad_cursor, read_cursor, write_cursor
+from dragoman.serving.workers import Workers
+from dragoman.wire.content import AnyContents
+from dragoman.wire.jsonrpc import INVALID_PARAMS
+from dragoman.wire.resources import (
+    ListResources,
+    ListResourcesResult,
+    ListTemplatesResult,
+    ReadResource,
+    ReadResourceResult,
+    Resource,
+    ResourceTemplate,
+)
+
+# Called with a cursor of its own making, None at first; returns resources and the next cursor, None at the end.
+Lister: TypeAlias = Callable[[str | None], Awaitable[tuple[list[Resource], str | None]]]
+LISTED = "+"  # begins cursors of a lister; keys of fixed resources are URIs and begin with a letter
+
+
+class Registered:
+    """A resource or template and its function."""
+
+    __slots__ = ("definition", "function", "plan", "template", "where")
+
+    def __init__(
+        self, definition: Resource | ResourceTemplate, plan: ResourcePlan, function: Callable[..., Any]
+    ) -> None:
+        self.definition = definition
+        self.plan = plan
+        self.function = function
+        self.where = plan.where
+        self.template: Template | None = None
+
+
+class Resources:
+    """All resources of one server, and the handlers of their methods."""
+
+    def __init__(self, limits: Limits, face: ServerFace, workers: Workers, kept: Kept) -> None:
+        self._face = face
+        self._workers = workers
+        self._kept = kept
+        self._lister: Lister | None = None
+        self.fixed: Listing[Registered] = Listing(limits.listed, lambda item: item.definition, _resources)
+        self.templates: Listing[Registered] = Listing(limits.listed, lambda item: item.definition, _templates)
+
+    def add(self, resource: Registered) -> None:
+        """Register a resource or a template. Raises RegistrationError if its URI is taken."""
+        definition = resource.definition
+        if isinstance(definition, Resource):
+            listing, key = self.fixed, definition.uri
+        else:
+            listing, key = self.templates, definition.uri_template
+            resource.template = Template.parse(key)
+        taken = listing.get(key)
+        if taken is not None:
+            raise RegistrationError(f"there is a resource {key!r} already, from {taken.where}", where=resource.where)
+        listing.add(key, resource)
+
+    @property
+    def listed(self) -> bool:
+        """Whether a lister adds to the list."""
+        return self._lister is not None
+
+    def add_lister(self, lister: Lister) -> None:
+        """Let `lister` add to `resources/list`, after the fixed resources. There can be one."""
+        if self._lister is not None:
+            raise RegistrationError("there is a resource lister already; let one list everything")
+        self._lister = lister
+
+    async def list(self, call: Call) -> Reply:
+        """Answer `resources/list`."""
+        params: ListResources = call.params
+        if self._lister is None:
+            return self.fixed.at(params.cursor)
+        return await self._list_all(params.cursor, self._lister)
+
+    async def _list_all(self, cursor: str | UnsetType, lister: Lister) -> Reply:
+        own = None if cursor is UNSET else read_cursor(cursor)
+        if own is None or not own.startswith(LISTED):
+            page = self.fixed.at(cursor).result
+            if not isinstance(page, ListResourcesResult):
+                raise bad_cursor()
+            if page.next_cursor is not UNSET:
+                return page
+            own, before = None, page.resources
+        else:
+            own, before = own.removeprefix(LISTED), []
+        found, following = await lister(own)
+        return _resources([*before, *found], UNSET if following is None else write_cursor(LISTED + following))
+
+    async def list_templates(self, call: Call) -> Prepared:
+        """Answer `resources/templates/list`."""
+        params: ListResources = call.params
+        return self.templates.at(params.cursor)
+
+    async def read(self, call: Call) -> ReadResourceResult:
+        """Answer `resources/read`. Raises RequestError naming the URI if nothing is there (ERR-13)."""
+        params: ReadResource = call.params
+        uri = params.uri
+        fixed = self.fixed.get(uri)
+        if fixed is not None:
+            return await self._read(fixed, {}, uri, call)
+        if uri.startswith(SCHEME):
+            page = self._kept.read(uri)
+            if page is not None:
+                return ReadResourceResult(contents=[page])
+        for family in self.templates:
+            values = family.template.match(uri) if family.template is not None else None
+            if values is not None:
+                return await self._read(family, values, uri, call)
+        raise not_found(uri)
+
+    async def _read(self, item: Registered, values: Any, uri: str, call: Call) -> ReadResourceResult:
+        plan = item.plan
+        try:
+            arguments = plan.decode(values)
+            if plan.context_parameter is not None:
+                loop = None if plan.is_async else asyncio.get_running_loop()
+                arguments = plan.place(arguments, Context(call, self._face, loop))
+            kind = item.definition.mime_type
+            if plan.is_async:
+                value = await item.function(*arguments[0], **arguments[1])
+                contents = plan.contents(value, uri, kind)
+            else:
+                contents = await self._workers.run(_run, item, arguments, uri, kind)
+        except NotServed as error:
+            raise not_found(uri, str(error)) from None
+        if not contents:
+            raise not_found(uri)
+        return ReadResourceResult(contents=contents)
+
+
+def _run(item: Registered, arguments: tuple[Any, Any], uri: str, kind: Any) -> list[AnyContents]:
+    return item.plan.contents(item.function(*arguments[0], **arguments[1]), uri, kind)
+
+
+def not_found(uri: str, reason: str = "") -> RequestError:
+    """Return the error for a URI that is not served; eras give it the code that they know."""
+    because = f": {reason}" if reason else ""
+    return RequestError(INVALID_PARAMS, f"resource not found: {uri[:500]}{because}", {"uri": uri[:2000]})
+
+
+def _resources(items: list[Any], cursor: Any) -> ListResourcesResult:
+    return ListResourcesResult(resources=items, next_cursor=cursor)
+
+
+def _templates(items: list[Any], cursor: Any) -> ListTemplatesResult:
+    return ListTemplatesResult(resource_templates=items, next_cursor=cursor)

@@ -1,0 +1,211 @@
+"""Tools: registered once, called often.
+
+A tool's failure is a result that the model reads, never a protocol error; only an
+unknown name or a malformed request is one (TOOL-13, ERR-15).
+Source: specification, server/tools.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from dragoman.errors import RegistrationError, RequestError, ToolError
+from dragoman.protocol.exchange import Call, Headers, Prepared
+from dragoman.protocol.headers import HeaderRule, SchemaFault, check_params, header_rules
+from dragoman.protocol.limits import Limits
+from dragoman.serving.context import Context, ServerFace
+from dragoman.serving.faults import ArgumentFaults
+from dragoman.serving.kept import Kept
+from dragoman.serving.kernel import report
+from dragoman.serving.listing import Listing
+from dragoman.serving.nearest import nearest
+from dragoman.serving.signature import Plan
+from dragoman.serving.workers import Workers
+from dragoman.wire.content import Content, TextContent
+from dragoman.wire.jsonrpc import HEADER_MISMATCH, INVALID_PARAMS
+from dragoman.wire.tools import CallTool, CallToolResult, ListTools, ListToolsResult, Tool
+
+EMPTY = msgspec.Raw(b"{}")
+CUT = 2000  # characters of a text result that are still shown when the rest is behind a link
+
+
+class Registered:
+    """A tool and all that was decided about it at registration."""
+
+    __slots__ = ("definition", "function", "plan", "rules", "timeout", "where")
+
+    def __init__(self, definition: Tool, plan: Plan, function: Callable[..., Any], timeout: float | None) -> None:
+        self.definition = definition
+        self.plan = plan
+        self.function = function
+        self.timeout = timeout
+        self.where = plan.where
+        self.rules: tuple[HeaderRule, ...] = rules_of(definition, plan.where)
+
+
+def rules_of(definition: Tool, where: str) -> tuple[HeaderRule, ...]:
+    """Return which parameters HTTP headers repeat. Raises RegistrationError for a bad `x-mcp-header`."""
+    try:
+        return header_rules(definition.input_schema)
+    except SchemaFault as fault:
+        raise RegistrationError(f"tool {definition.name!r}: {fault}", where=where) from None
+
+
+class Tools:
+    """All tools of one server, and the handlers of `tools/list` and `tools/call`."""
+
+    def __init__(self, limits: Limits, face: ServerFace, workers: Workers, kept: Kept) -> None:
+        self._limits = limits
+        self._face = face
+        self._workers = workers
+        self._kept = kept
+        self.listing: Listing[Registered] = Listing(limits.listed, lambda tool: tool.definition, _page)
+
+    def add(self, tool: Registered) -> None:
+        """Register a tool. Raises RegistrationError if the name is taken."""
+        name = tool.definition.name
+        taken = self.listing.get(name)
+        if taken is not None:
+            raise RegistrationError(f"there is a tool {name!r} already, from {taken.where}", where=tool.where)
+        self.listing.add(name, tool)
+
+    async def list(self, call: Call) -> Prepared:
+        """Answer `tools/list`."""
+        params: ListTools = call.params
+        return self.listing.at(params.cursor)
+
+    async def call(self, call: Call) -> CallToolResult:
+        """Answer `tools/call`. Raises RequestError if there is no such tool, or headers and body disagree."""
+        params: CallTool = call.params
+        tool = self.listing.get(params.name)
+        if tool is None:
+            hint = nearest(params.name, self.listing.names())
+            raise RequestError(INVALID_PARAMS, f"unknown tool {params.name[:100]!r}{hint}")
+        raw = params.arguments
+        if tool.rules and call.era.mirrors:
+            _check(tool.rules, raw, call.headers)
+        try:
+            plan = tool.plan
+            arguments = plan.decode(EMPTY if raw == b"null" else raw)
+            if plan.context_parameter is not None:
+                arguments = plan.place(arguments, self._context(call, plan))
+            if tool.timeout is not None:
+                result = await self._timed(tool, arguments, call)
+            elif plan.is_async:
+                result = plan.encode(await tool.function(*arguments[0], **arguments[1]))
+            else:
+                result = await self._workers.run(_run, tool, arguments)
+        except (ToolError, ArgumentFaults) as error:
+            return refusal(str(error))
+        except RequestError:
+            raise
+        except Exception as error:
+            return self._unexpected(tool, error)
+        return result if _size(result) <= self._limits.result else self._linked(tool, result)
+
+    def _context(self, call: Call, plan: Plan) -> Context:
+        return Context(call, self._face, None if plan.is_async else asyncio.get_running_loop())
+
+    async def _timed(self, tool: Registered, arguments: tuple[Any, Any], call: Call) -> CallToolResult:
+        seconds = tool.timeout
+        try:
+            async with asyncio.timeout(seconds) as deadline:
+                if tool.plan.is_async:
+                    return tool.plan.encode(await tool.function(*arguments[0], **arguments[1]))
+                result: CallToolResult = await self._workers.run(_run, tool, arguments)
+                return result
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            # A plain function cannot be stopped, but it can look at `ctx.cancelled`.
+            call.door.cancelled = call.door.cancelled or not tool.plan.is_async
+            raise ToolError(f"{tool.definition.name} took longer than {seconds:g} seconds and was stopped") from None
+
+    def _unexpected(self, tool: Registered, error: Exception) -> CallToolResult:
+        error_id = report(f"tool {tool.definition.name}", error)
+        return refusal(f"{tool.definition.name} failed; the server's log has the cause under id {error_id}")
+
+    def _linked(self, tool: Registered, result: CallToolResult) -> CallToolResult:
+        """Return a result that is too big as a link to pages of it (see `Limits.result`)."""
+        text, kind = _whole(result)
+        link = self._kept.keep(f"{tool.definition.name} result", text, kind)
+        note = f"The result is too large to show ({len(text):,} characters): read {link.uri}, {link.description}."
+        schema = tool.definition.output_schema
+        if schema is UNSET:
+            return CallToolResult(content=[TextContent(text=note), link])
+        if _is_text(schema):
+            # Still what the schema promises: a text, cut.
+            cut = f"{text[:CUT]} … [{note}]"
+            return CallToolResult(content=[TextContent(text=cut), link], structured_content={"result": cut})
+        # Nothing short could be what the schema promises, so this must not pass for it (TOOL-09).
+        return CallToolResult(content=[TextContent(text=note), link], is_error=True)
+
+
+def _run(tool: Registered, arguments: tuple[Any, Any]) -> CallToolResult:
+    try:
+        return tool.plan.encode(tool.function(*arguments[0], **arguments[1]))
+    except SystemExit as error:
+        # It would end the server, and every other caller with it.
+        raise RuntimeError(f"the tool called sys.exit({error.code!r})") from error
+
+
+def _check(rules: tuple[HeaderRule, ...], raw: msgspec.Raw, headers: Headers) -> None:
+    try:
+        arguments: Any = msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        return  # the plan says what is wrong, and where
+    if not isinstance(arguments, Mapping):
+        return
+    stated = {name.decode("latin-1"): value.decode("latin-1").strip() for name, value in headers.items()}
+    complaint = check_params(rules, arguments, stated)  # pyright: ignore[reportUnknownArgumentType]
+    if complaint is not None:
+        raise RequestError(HEADER_MISMATCH, complaint)
+
+
+def refusal(message: str) -> CallToolResult:
+    """Return the result of a tool that failed."""
+    return CallToolResult(content=[TextContent(text=message)], is_error=True)
+
+
+def _page(tools: list[Any], cursor: Any) -> ListToolsResult:
+    return ListToolsResult(tools=tools, next_cursor=cursor)
+
+
+def _size(result: CallToolResult) -> int:
+    """Return about how many bytes a result takes on the wire; structured content only where it stands alone."""
+    size = 0
+    for block in result.content:
+        size += _block_size(block)
+    if not result.content and result.structured_content is not UNSET:
+        size += len(msgspec.json.encode(result.structured_content))
+    return size
+
+
+def _block_size(block: Content) -> int:
+    if isinstance(block, TextContent):
+        return len(block.text)
+    data = getattr(block, "data", "")
+    resource = getattr(block, "resource", None)
+    if resource is not None:
+        data = resource.text or resource.blob or ""
+    return len(data) if isinstance(data, str) else 0
+
+
+def _whole(result: CallToolResult) -> tuple[str, str]:
+    """Return a result as one text, and its MIME type."""
+    if len(result.content) == 1 and isinstance(result.content[0], TextContent):
+        text = result.content[0].text
+        kind = "application/json" if result.structured_content is not UNSET and text[:1] in "{[" else "text/plain"
+        return text, kind
+    if not result.content:
+        return msgspec.json.encode(result.structured_content).decode(), "application/json"
+    return msgspec.json.encode(result.content).decode(), "application/json"
+
+
+def _is_text(schema: Any) -> bool:
+    return bool(schema.get("properties", {}).get("result", {}).get("type") == "string")

@@ -1,0 +1,92 @@
+"""Worker threads for plain functions: made when needed, at most `limit`, gone when idle for long.
+
+Daemon threads, unlike the standard library's pool: a function that never returns
+must not keep the process from ending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+Job: TypeAlias = tuple[
+    asyncio.AbstractEventLoop, "asyncio.Future[Any]", contextvars.Context, Callable[..., Any], tuple[Any, ...]
+]
+IDLE = 30.0  # seconds after which a thread without work ends
+
+
+class Workers:
+    """Runs plain functions beside the event loop."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._pending = 0
+
+    async def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Return `function(*args)`, run in a thread with the caller's context variables.
+
+        Cancelling stops the waiting, not the function: no thread can be stopped.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        with self._lock:
+            self._pending += 1
+            grow = self._pending > self._threads and self._threads < self._limit
+            if grow:
+                self._threads += 1
+        self._jobs.put((loop, future, contextvars.copy_context(), function, args))
+        if grow:
+            threading.Thread(target=self._work, name="dragoman worker", daemon=True).start()
+        return await future
+
+    def _work(self) -> None:
+        while True:
+            try:
+                loop, future, context, function, args = self._jobs.get(timeout=IDLE)
+            except queue.Empty:
+                with self._lock:
+                    # A job may have come in since: then it counts on this thread.
+                    if self._pending < self._threads:
+                        self._threads -= 1
+                        return
+                continue
+            if not future.cancelled():
+                _run(loop, future, context, function, args)
+            with self._lock:
+                self._pending -= 1
+
+
+def _run(
+    loop: asyncio.AbstractEventLoop,
+    future: asyncio.Future[Any],
+    context: contextvars.Context,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+) -> None:
+    try:
+        result, error = context.run(function, *args), None
+    except BaseException as raised:
+        result, error = None, raised
+    try:
+        loop.call_soon_threadsafe(_settle, future, result, error)
+    except RuntimeError:
+        pass  # the loop has ended, and with it whoever waited
+
+
+def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    elif isinstance(error, StopIteration):
+        # A future cannot hold StopIteration.
+        future.set_exception(RuntimeError(f"function raised StopIteration: {error}"))
+    else:
+        future.set_exception(error)

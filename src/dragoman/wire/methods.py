@@ -1,0 +1,71 @@
+"""The method table: every request of the protocol, in any revision, once.
+
+Which era has which method is the era's business (`protocol/eras.py`).
+Source: schema.ts of each revision, `ClientRequest`; requirement BASE-19.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from dragoman.wire.lifecycle import DiscoverResult, Initialize, InitializeResult, Params, Result, SetLevel
+from dragoman.wire.prompts import Complete, CompleteResult, GetPrompt, GetPromptResult, ListPrompts, ListPromptsResult
+from dragoman.wire.resources import (
+    ListResources,
+    ListResourcesResult,
+    ListTemplatesResult,
+    ReadResource,
+    ReadResourceResult,
+    Subscribe,
+)
+from dragoman.wire.tools import CallTool, CallToolResult, ListTools, ListToolsResult
+
+NamedBy = Literal["", "name", "uri"]
+
+
+class Method:
+    """One request: its name, the types of its parameters and result, and what `Mcp-Name` repeats.
+
+    `named_by` is the parameter that the `Mcp-Name` header repeats, or "" (requirement HTTP-19).
+    A `custom` method is the server's own, so every era has it.
+    """
+
+    __slots__ = ("custom", "decode", "name", "named_by", "params", "result")
+
+    def __init__(
+        self, name: str, params: Any, result: Any = Result, named_by: NamedBy = "", *, custom: bool = False
+    ) -> None:
+        self.name = name
+        self.params = params
+        self.result = result
+        self.named_by = named_by
+        self.custom = custom
+        self.decode: Callable[[Any], Any] = msgspec.json.Decoder(params).decode
+
+
+def _table(*methods: Method) -> dict[str, Method]:
+    return {method.name: method for method in methods}
+
+
+METHODS: dict[str, Method] = _table(
+    Method("server/discover", Params, DiscoverResult),
+    Method("initialize", Initialize, InitializeResult),
+    Method("ping", Params),
+    Method("tools/list", ListTools, ListToolsResult),
+    Method("tools/call", CallTool, CallToolResult, "name"),
+    Method("resources/list", ListResources, ListResourcesResult),
+    Method("resources/templates/list", ListResources, ListTemplatesResult),
+    Method("resources/read", ReadResource, ReadResourceResult, "uri"),
+    Method("resources/subscribe", Subscribe),
+    Method("resources/unsubscribe", Subscribe),
+    Method("prompts/list", ListPrompts, ListPromptsResult),
+    Method("prompts/get", GetPrompt, GetPromptResult, "name"),
+    Method("completion/complete", Complete, CompleteResult),
+    Method("logging/setLevel", SetLevel),
+)
+
+# Decodes what every request has, for messages whose method is unknown or whose other parameters are at fault.
+BARE = Method("", Params)
