@@ -10,12 +10,13 @@ import datetime
 import os
 import types
 from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from enum import Enum
 from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Literal, NewType, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import msgspec
+
+from dragoman.serving.shapes import is_class, is_object
 
 DATE_TIME = Annotated[datetime.datetime, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 # Modules whose classes are made from one string and printed as one.
@@ -44,30 +45,28 @@ class Choice(metaclass=_TakesAny):
 
 def is_text(kind: Any) -> bool:
     """Return whether `kind` is a class written as a plain string: paths, network addresses, time zones."""
-    return isinstance(kind, type) and (issubclass(kind, PurePath) or kind.__module__ in _TEXT_MODULES)
+    return is_class(kind) and (issubclass(kind, PurePath) or kind.__module__ in _TEXT_MODULES)
 
 
-def decode_hook(kind: type, value: Any) -> Any:
+def decode_hook(kind: type[Any], value: Any) -> Any:
     """Return `value`, decoded as JSON, as a `kind` that msgspec does not know. Raises ValueError if it does not fit."""
     if issubclass(kind, Choice):
         return _choose(kind, value, strict=True)
-    if kind is os.PathLike:
-        kind = Path
     if is_text(kind):
         if not isinstance(value, str):
             raise ValueError(f"Expected `str`, got `{type(value).__name__}`")
-        return kind(value)  # type: ignore[call-arg]
+        return kind(value)
     raise Unsupported(refusal(kind))
 
 
-def lenient_hook(kind: type, value: Any) -> Any:
+def lenient_hook(kind: type[Any], value: Any) -> Any:
     """As `decode_hook`, but a union whose members all refuse a value tries them again leniently."""
-    if not issubclass(kind, Choice):
-        return decode_hook(kind, value)
-    try:
-        return _choose(kind, value, strict=True)
-    except ValueError:
-        return _choose(kind, value, strict=False)
+    if issubclass(kind, Choice):
+        try:
+            return _choose(kind, value, strict=True)
+        except ValueError:
+            return _choose(kind, value, strict=False)
+    return decode_hook(kind, value)
 
 
 def convert(value: Any, kind: Any, *, strict: bool = True) -> Any:
@@ -78,7 +77,7 @@ def convert(value: Any, kind: Any, *, strict: bool = True) -> Any:
 def _choose(kind: type[Choice], value: Any, *, strict: bool) -> Any:
     """Return `value` as the first member that takes it, those first that know all its keys."""
     order = list(range(len(kind.members)))
-    if isinstance(value, dict):
+    if is_object(value):
         keys = frozenset(value)
         order.sort(key=lambda at: (known := kind.fields[at]) is not None and not keys <= known)
     reasons: list[str] = []
@@ -92,8 +91,9 @@ def _choose(kind: type[Choice], value: Any, *, strict: bool) -> Any:
 
 def encode_hook(value: Any) -> Any:
     """Return something msgspec can write for a `value` it does not know. Raises Unsupported when nothing is meant."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
+    path = getattr(value, "__fspath__", None)
+    if path is not None:
+        return path()
     if is_text(type(value)):
         return str(value)
     dump = getattr(value, "model_dump", None)  # pydantic
@@ -102,10 +102,9 @@ def encode_hook(value: Any) -> Any:
     listed = getattr(value, "tolist", None)  # arrays and their scalars
     if listed is not None:
         return listed()
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, AbstractSet | Iterable) and not isinstance(value, type):
-        return list(value)
+    copied: Any = dict if isinstance(value, Mapping) else list
+    if isinstance(value, Iterable) and not isinstance(value, type):
+        return copied(value)
     raise Unsupported(f"a value of type {type(value).__qualname__} cannot be written as JSON")
 
 
@@ -143,8 +142,10 @@ def adapt(annotation: Any) -> Any:
         return adapt(annotation.__supertype__)
     if annotation is datetime.datetime:
         return DATE_TIME
-    if annotation in (object, None, type(None)):
-        return Any if annotation is object else None
+    if annotation is object:
+        return Any
+    if annotation is os.PathLike:
+        return Path
     origin = get_origin(annotation)
     if origin is None or origin is Literal:
         return annotation
@@ -172,16 +173,18 @@ def described(item: Any) -> msgspec.Meta | None:
 
 def _generic(annotation: Any, origin: Any) -> Any:
     args = get_args(annotation)
-    if isinstance(origin, type) and issubclass(origin, os.PathLike):
+    if origin is os.PathLike:
         return Path
-    fitted = tuple(arg if arg is Ellipsis else adapt(arg) for arg in args)
+    fitted: tuple[Any, ...] = tuple(arg if arg is Ellipsis else adapt(arg) for arg in args)
     if fitted == args or not args:
         return annotation
-    return origin[fitted if len(fitted) > 1 else fitted[0]]
+    only, *more = fitted
+    return origin[fitted] if more else origin[only]
 
 
 def _union(fitted: tuple[Any, ...]) -> Any:
-    union: Any = Union.__getitem__(fitted)
+    make: Any = Union
+    union = make[fitted]
     try:
         msgspec.json.Decoder(union)
     except TypeError as error:
@@ -197,19 +200,19 @@ def _union(fitted: tuple[Any, ...]) -> Any:
 def _fields(kind: Any) -> frozenset[str] | None:
     """Return the names of the fields of a class, or None for what has no fixed ones."""
     origin = get_origin(kind) or kind
-    if not isinstance(origin, type) or not has_fields(origin):
+    if not is_class(origin) or not has_fields(origin):
         return None
     encoded = getattr(origin, "__struct_encode_fields__", None)
     if encoded is not None:
-        tag = origin.__struct_config__.tag_field  # type: ignore[attr-defined]
-        return frozenset(encoded) | ({tag} if tag else set())
+        tag: str | None = origin.__struct_config__.tag_field
+        return frozenset([*encoded, tag] if tag else encoded)
     attrs = getattr(origin, "__attrs_attrs__", None)
     if attrs is not None:
         return frozenset(attribute.name for attribute in attrs)
     return frozenset(getattr(origin, "__dataclass_fields__", None) or getattr(origin, "__annotations__", {}))
 
 
-def has_fields(kind: type) -> bool:
+def has_fields(kind: type[Any]) -> bool:
     """Return whether `kind` is a class with named fields: dataclass, Struct, TypedDict, attrs."""
     return (
         issubclass(kind, msgspec.Struct)
@@ -234,9 +237,9 @@ def parts(annotation: Any) -> Iterable[Any]:
         todo.extend(get_args(item))
         todo.extend(getattr(item, "__metadata__", ()))
         kind = get_origin(item) or item
-        if isinstance(kind, type) and kind is not item:
+        if is_class(kind) and kind is not item:
             todo.append(kind)
-        elif isinstance(kind, type) and not issubclass(kind, Enum) and kind.__module__ != "builtins":
+        elif is_class(kind) and not issubclass(kind, Enum) and kind.__module__ != "builtins":
             todo.extend(_class_hints(kind))
 
 

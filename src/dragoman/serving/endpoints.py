@@ -21,6 +21,7 @@ from dragoman.serving.parameters import Arguments, Function, Reading, put_contex
 from dragoman.serving.repair import Argument, Mender
 from dragoman.serving.results import Audio, File, Image, block_of, contents_of, is_block
 from dragoman.serving.schemas import Schema
+from dragoman.serving.shapes import is_object, is_sequence
 from dragoman.serving.signature import arguments_of
 from dragoman.wire.base import Role
 from dragoman.wire.content import AnyContents, BlobContents, TextContents
@@ -173,9 +174,9 @@ def _prompt_values(raw: bytes) -> dict[str, Any]:
         raise ArgumentFaults([Fault("$", "an object in JSON", hint=str(error))]) from error
     if values is None:
         return {}
-    if not isinstance(values, dict):
+    if not is_object(values):
         raise ArgumentFaults([Fault("$", "an object, with one member for each argument")])
-    return values  # pyright: ignore[reportUnknownVariableType]
+    return values
 
 
 def _text_decoder(reading: Reading) -> tuple[Callable[[Values], Arguments], list[Argument], dict[str, Schema]]:
@@ -183,11 +184,12 @@ def _text_decoder(reading: Reading) -> tuple[Callable[[Values], Arguments], list
     mender = Mender(made, schemas.defs)
     by_name = {argument.name: argument for argument in made}
     texts = {argument.name for argument in made if argument.kind is str}
+    plain_text = len(texts) == len(made)
     keywords = [parameter.name for parameter in reading.parameters if parameter.keyword_only]
     positional = len(made) - len(keywords)
 
     def decode(values: Values) -> Arguments:
-        if texts == values.keys() and len(texts) == len(made) and all(type(v) is str for v in values.values()):
+        if plain_text and set(values) == texts and all(type(value) is str for value in values.values()):
             found = [values[argument.name] for argument in made]
         else:
             found = mender.judge({name: _raw(by_name.get(name), value, mender) for name, value in values.items()})
@@ -219,15 +221,13 @@ def messages_of(value: Any) -> list[PromptMessage]:
         return []
     if isinstance(value, GetPromptResult):
         return list(value.messages)
-    if isinstance(value, list):
-        return [_message(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, tuple) and not _is_pair(value):
-        return [_message(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if is_sequence(value) and not _is_pair(value):
+        return [_message(item) for item in value]
     return [_message(value)]
 
 
 def _is_pair(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and value[0] in ROLES  # pyright: ignore[reportUnknownArgumentType]
+    return is_sequence(value) and type(value) is tuple and len(value) == 2 and value[0] in ROLES
 
 
 def _message(value: Any) -> PromptMessage:
@@ -235,20 +235,18 @@ def _message(value: Any) -> PromptMessage:
         return value
     if _is_pair(value):
         return PromptMessage(role=value[0], content=block_of(value[1]))
-    if isinstance(value, Mapping):
-        named: Mapping[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        if named.keys() == {"role", "content"} and named["role"] in ROLES:
-            return _spelled_out(named)
+    if is_object(value) and set(value) == {"role", "content"} and value["role"] in ROLES:
+        return _spelled_out(value)
     return user(value)
 
 
-def _spelled_out(named: Mapping[str, Any]) -> PromptMessage:
+def _spelled_out(named: dict[str, Any]) -> PromptMessage:
     """Return a message written as the protocol's own JSON."""
     content = named["content"]
     if isinstance(content, str) or is_block(content):
         return PromptMessage(role=named["role"], content=block_of(content))
     try:
-        return msgspec.convert(dict(named), PromptMessage)
+        return msgspec.convert(named, PromptMessage)
     except msgspec.ValidationError as error:
         raise TypeError(f"a message whose content is not one: {error}") from error
 
@@ -258,10 +256,8 @@ def _contents(value: Any, uri: str, mime_type: str) -> list[AnyContents]:
         return []
     if isinstance(value, ReadResourceResult):
         return list(value.contents)
-    if isinstance(value, list | tuple):
-        items: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        if items and all(is_block(item) for item in items):
-            return [part for item in items for part in _contents(item, uri, mime_type)]
+    if is_sequence(value) and value and all(is_block(item) for item in value):
+        return [part for item in value for part in _contents(item, uri, mime_type)]
     if isinstance(value, AnyContents):
         return [value]
     if isinstance(value, TextContents | BlobContents):
@@ -271,8 +267,8 @@ def _contents(value: Any, uri: str, mime_type: str) -> list[AnyContents]:
         return [contents_of(data, uri, mime_type or kind)]
     if isinstance(value, str):
         return [AnyContents(uri=uri, text=value, mime_type=mime_type or "text/plain")]
-    if isinstance(value, bytes | bytearray | memoryview):
-        blob = msgspec.to_builtins(bytes(value))
+    if isinstance(value, bytes | bytearray):
+        blob: str = msgspec.to_builtins(bytes(value))
         return [AnyContents(uri=uri, blob=blob, mime_type=mime_type or "application/octet-stream")]
     text = encoder.encode(value).decode()
     return [AnyContents(uri=uri, text=text, mime_type=mime_type or "application/json")]

@@ -14,6 +14,7 @@ import msgspec
 from dragoman.serving.codec import NO_CHOICE
 from dragoman.serving.faults import MAX_CHOICES, Fault, shorten, suggestion
 from dragoman.serving.schemas import Schema, resolve
+from dragoman.serving.shapes import is_list, is_object
 
 _WORDS = {"int": "integer", "float": "number", "str": "string", "bool": "boolean", "bytes": "base64 string"}
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
@@ -87,16 +88,18 @@ def show(value: Any) -> str:
 def _follow(value: Any, schema: Schema, steps: list[str], defs: dict[str, Schema]) -> tuple[Any, Schema]:
     """Return the value and its schema at the end of `steps`; `...` stands for a member that the codec did not name."""
     for step in steps:
-        inside = _member(schema, "array" if isinstance(value, list) else "object", defs)
-        if isinstance(value, list):
+        inner: Any
+        if is_list(value):
+            inside = _member(schema, "array", defs)
             prefix = inside.get("prefixItems", [])
             at = int(step) if step.isdigit() else -1
-            schema = prefix[at] if 0 <= at < len(prefix) else inside.get("items", {})
+            inner = prefix[at] if 0 <= at < len(prefix) else inside.get("items")
             value = value[at] if 0 <= at < len(value) else _NOTHING
         else:
-            schema = inside.get("properties", {}).get(step) or inside.get("additionalProperties", {})
-            value = value.get(step, _NOTHING) if isinstance(value, dict) else _NOTHING
-        schema = schema if isinstance(schema, dict) else {}
+            inside = _member(schema, "object", defs)
+            inner = inside.get("properties", {}).get(step) or inside.get("additionalProperties")
+            value = value.get(step, _NOTHING) if is_object(value) else _NOTHING
+        schema = inner if is_object(inner) else {}
     return value, schema
 
 

@@ -22,6 +22,7 @@ from dragoman.serving.messages import fault_of
 from dragoman.serving.parameters import MISSING
 from dragoman.serving.results import BLOCK_TYPES, ToolResult, block_of, content_of, is_block
 from dragoman.serving.schemas import Schema, Schemas, resolve, with_defs
+from dragoman.serving.shapes import is_class, is_object, is_sequence
 from dragoman.wire.content import Content, TextContent
 from dragoman.wire.tools import CallToolResult
 
@@ -71,7 +72,7 @@ def _is_content(annotation: Any) -> bool:
     """Return whether the annotation promises content or explicit results, alone, in a union, or in a list."""
     for member in members(annotation):
         kind = get_origin(member) or member
-        if isinstance(kind, type):
+        if is_class(kind):
             if issubclass(kind, (*BLOCK_TYPES, ToolResult, CallToolResult)):
                 return True
             if issubclass(kind, list | tuple) and any(_is_content(arg) for arg in get_args(member)):
@@ -81,12 +82,12 @@ def _is_content(annotation: Any) -> bool:
 
 def _is_wrapped(declared: Mapping[str, Any], returns: Any) -> bool:
     properties = declared.get("properties")
-    return isinstance(properties, Mapping) and list(properties) == ["result"] and not _is_mapping(returns)
+    return is_object(properties) and list(properties) == ["result"] and not _is_mapping(returns)
 
 
 def _is_mapping(returns: Any) -> bool:
     kind = get_origin(plain(returns)) or plain(returns)
-    return isinstance(kind, type) and issubclass(kind, Mapping)
+    return is_class(kind) and issubclass(kind, Mapping)
 
 
 def _root(schema: Schema, defs: dict[str, Schema]) -> tuple[Schema, bool]:
@@ -131,7 +132,7 @@ def _trusted(kind: Any) -> type | None:
     origin = get_origin(kind)
     if origin in (dict, list) and get_args(kind)[-1] is Any:
         return dict if origin is dict else list
-    if not isinstance(kind, type) or origin is not None:
+    if not is_class(kind) or origin is not None:
         return None
     if kind in (*_SCALARS, dict, list) or issubclass(kind, msgspec.Struct) or dataclasses.is_dataclass(kind):
         return kind
@@ -203,7 +204,7 @@ def _ready(value: Any) -> CallToolResult | None:
 def _spelled_out(value: ToolResult) -> CallToolResult:
     """Return an explicit result as it was asked for."""
     structured: Any = UNSET
-    content = content_of(value.content)
+    content: list[Content] = content_of(value.content)
     if value.structured is not UNSET:
         data = _written(value.structured, "ToolResult")
         structured = msgspec.Raw(data)
@@ -245,7 +246,7 @@ def by_looks(value: Any, where: str) -> CallToolResult:
         return result
     if is_block(value):
         return CallToolResult(content=[block_of(value)])
-    if isinstance(value, list | tuple) and any(is_block(item) for item in value):  # pyright: ignore[reportUnknownVariableType]
+    if is_sequence(value) and any(is_block(item) for item in value):
         return CallToolResult(content=_content(value, where))
     data = _written(value, where)
     return _result(data.decode(), data, wraps=data[:1] != b"{")

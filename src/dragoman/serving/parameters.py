@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Optional, TypeAlias, get_args, get_origin, get_type_hints
@@ -17,6 +16,7 @@ from dragoman.errors import RegistrationError
 from dragoman.serving import pydantic_bridge as bridge
 from dragoman.serving.codec import described, members
 from dragoman.serving.docstrings import Docstring, parse
+from dragoman.serving.shapes import is_class
 
 MISSING = inspect.Parameter.empty
 MAX_FRAMES = 30
@@ -64,7 +64,7 @@ def read(function: Function, context_type: type) -> Reading:
     except (TypeError, ValueError) as error:
         raise RegistrationError(f"the signature cannot be read: {error}", where=where) from error
     hints = _hints(function, where)
-    doc = parse(inspect.getdoc(_target(function)) if not isinstance(function, functools.partial) else None)
+    doc = parse(inspect.getdoc(_target(function)))
     parameters: list[Parameter] = []
     context: tuple[str, int | None] | None = None
     positional = 0
@@ -105,12 +105,13 @@ def place(function: Any) -> str:
 
 def _target(function: Any) -> Any:
     """Return the plain function inside partials, methods and callable objects."""
-    while isinstance(function, functools.partial):
-        function = function.func  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    if inspect.ismethod(function) or isinstance(function, staticmethod):
-        return function.__func__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    while type(function) is functools.partial:
+        function = function.func
+    inner = getattr(function, "__func__", None)  # of bound methods and static methods
+    if inner is not None:
+        return inner
     if not inspect.isroutine(function) and not inspect.isclass(function):
-        call = getattr(type(function), "__call__", None)  # noqa: B004 - the method is wanted, not the answer
+        call = getattr(function.__class__, "__call__", None)  # noqa: B004 - the method is wanted, not the answer
         return call if inspect.isfunction(call) else function
     return function
 
@@ -121,7 +122,7 @@ def _is_async(function: Any) -> bool:
 
 def _is_context(annotation: Any, context_type: type) -> bool:
     kind = get_origin(annotation) or annotation
-    return isinstance(kind, type) and issubclass(kind, context_type)
+    return is_class(kind) and issubclass(kind, context_type)
 
 
 def _refuse_kinds(declared: inspect.Parameter, annotated: bool, positional: int, where: str) -> None:
@@ -200,11 +201,11 @@ def _callers(target: Any) -> dict[str, Any]:
     """
     module = getattr(inspect.unwrap(target), "__globals__", None)
     found: dict[str, Any] = {}
-    frame = sys._getframe(1)
+    frame = inspect.currentframe()
     for _ in range(MAX_FRAMES):
+        if frame is None:
+            break
         if frame.f_globals is module:
             found = {**frame.f_locals, **found}
-        if frame.f_back is None:
-            break
         frame = frame.f_back
     return {**found, **_closure(target)}

@@ -17,6 +17,7 @@ from dragoman.serving import pydantic_bridge as bridge
 from dragoman.serving.faults import ArgumentFaults, Fault, suggestion
 from dragoman.serving.messages import branches, fault_of, show, type_of
 from dragoman.serving.schemas import Schema
+from dragoman.serving.shapes import is_list, is_object
 
 MAX_DEPTH = 3
 _OPEN = {"[": list, "{": dict}
@@ -33,22 +34,32 @@ class Argument:
     default: Callable[[], Any]
     kind: Any = None
     adapter: Any = None
+    # Made when first needed: most arguments are never wrong.
+    strict: codec.Decode | None = None
+    lenient: codec.Decode | None = None
 
     def decode(self, raw: bytes, path: str, value: Any, defs: dict[str, Schema]) -> tuple[Any, list[Fault]]:
         """Return the decoded value and no faults, or None and the faults."""
         try:
             if self.adapter is not None:
                 return self.adapter.validate_json(raw), []
-            try:
-                return codec.decoder(self.kind)(raw), []
-            except msgspec.ValidationError:
-                return codec.decoder(self.kind, strict=False)(raw), []
+            return self._by_msgspec(raw), []
         except msgspec.ValidationError as error:
             return None, [fault_of(str(error), path, value, self.schema, defs)]
         except Exception as error:
             if not bridge.is_validation_error(error):
                 raise
             return None, bridge.faults_of(error, path)
+
+    def _by_msgspec(self, raw: bytes) -> Any:
+        if self.strict is None:
+            self.strict = codec.decoder(self.kind)
+        try:
+            return self.strict(raw)
+        except msgspec.ValidationError:
+            if self.lenient is None:
+                self.lenient = codec.decoder(self.kind, strict=False)
+            return self.lenient(raw)
 
 
 class Mender:
@@ -130,13 +141,13 @@ def mend(value: Any, schema: Schema, defs: dict[str, Schema], depth: int = MAX_D
         return _parsed(value, allowed, schema, defs, depth)
     if depth == 0:
         return value
-    if isinstance(value, list):
+    if is_list(value):
         inner = _branch(allowed, "array").get("items")
-        return [mend(item, inner, defs, depth - 1) for item in value] if isinstance(inner, dict) else value
-    if isinstance(value, dict):
+        return [mend(item, inner, defs, depth - 1) for item in value] if is_object(inner) else value
+    if is_object(value):
         found = _branch(allowed, "object")
         known, rest = found.get("properties", {}), found.get("additionalProperties")
-        rest = rest if isinstance(rest, dict) else {}
+        rest = rest if is_object(rest) else {}
         return {name: mend(item, known.get(name, rest), defs, depth - 1) for name, item in value.items()}
     return value
 
@@ -160,7 +171,7 @@ def _kinds(schema: Schema) -> set[str]:
     declared = schema.get("type")
     if isinstance(declared, str):
         return {declared}
-    if isinstance(declared, list):
+    if is_list(declared):
         return set(declared)
     if "enum" in schema:
         return {"string" if isinstance(value, str) else "scalar" for value in schema["enum"]}
@@ -168,4 +179,4 @@ def _kinds(schema: Schema) -> set[str]:
 
 
 def _branch(allowed: list[Schema], kind: str) -> Schema:
-    return next((item for item in allowed if item.get("type") == kind), {})
+    return next((item for item in allowed if item.get("type") == kind), Schema())

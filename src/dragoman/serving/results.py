@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,6 +18,7 @@ from msgspec import UNSET
 
 from dragoman.errors import LocalError
 from dragoman.serving.codec import encoder
+from dragoman.serving.shapes import is_sequence
 from dragoman.wire.base import Annotations, Meta, Opt
 from dragoman.wire.content import (
     AnyContents,
@@ -212,9 +212,8 @@ def content_of(value: Any) -> list[Content]:
     """
     if value is None:
         return []
-    if isinstance(value, list | tuple):
-        items: Iterable[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return [block_of(item) for item in items]
+    if is_sequence(value):
+        return [block_of(item) for item in value]
     return [block_of(value)]
 
 

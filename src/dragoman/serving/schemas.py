@@ -15,6 +15,7 @@ import msgspec
 from dragoman.serving import docstrings
 from dragoman.serving.codec import Choice, Unsupported, encoder, is_text, parts, refusal
 from dragoman.serving.parameters import Parameter
+from dragoman.serving.shapes import is_object
 
 Schema = dict[str, Any]
 
@@ -83,22 +84,24 @@ class Schemas:
 
     def _tidy(self, schema: Schema, name: str) -> Schema:
         """Return `schema` without the titles that only repeat `name`, all the way down."""
-        out = dict(schema)
+        out: Schema = dict(schema)
         if _is_generated(out.get("title"), name):
             del out["title"]
         if "enum" in out:
-            out["enum"] = self._orders.get(_key(out["enum"]), out["enum"])
-            if kind := _common_type(out["enum"]):
+            values: list[Any] = out["enum"]
+            out["enum"] = values = self._orders.get(_key(values), values)
+            if kind := _common_type(values):
                 out = {"type": kind, **out}
         for key in _MAPS:
             if key in out:
-                out[key] = {inner: self._tidy(value, inner) for inner, value in out[key].items()}
+                out[key] = {member: self._tidy(value, member) for member, value in out[key].items()}
         for key in _LISTS:
             if key in out:
                 out[key] = [self._tidy(value, "") for value in out[key]]
         for key in _SINGLES:
-            if isinstance(out.get(key), dict):
-                out[key] = self._tidy(out[key], "")
+            inner = out.get(key)
+            if is_object(inner):
+                out[key] = self._tidy(inner, "")
         return _describe_members(out)
 
 
@@ -114,8 +117,10 @@ def _is_generated(title: Any, name: str) -> bool:
 
 
 def _common_type(values: list[Any]) -> str:
-    kinds = {type(value) for value in values}
-    return {str: "string", int: "integer"}.get(kinds.pop(), "") if len(kinds) == 1 else ""
+    for kind, name in ((str, "string"), (int, "integer")):
+        if all(type(value) is kind for value in values):
+            return name
+    return ""
 
 
 def _describe_members(schema: Schema) -> Schema:
@@ -140,7 +145,7 @@ def _point_elsewhere(node: Any, renamed: dict[str, str]) -> None:
 
 def walk(schema: Any) -> Iterator[Schema]:
     """Yield every schema inside `schema`, itself first."""
-    if not isinstance(schema, dict):
+    if not is_object(schema):
         return
     yield schema
     for key in _MAPS:
