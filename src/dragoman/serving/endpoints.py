@@ -261,7 +261,7 @@ def _contents(value: Any, uri: str, mime_type: str) -> list[AnyContents]:
     if isinstance(value, AnyContents):
         return [value]
     if isinstance(value, TextContents | BlobContents):
-        return [msgspec.convert(value, AnyContents, from_attributes=True)]
+        return [AnyContents(**msgspec.structs.asdict(value))]
     if isinstance(value, Image | Audio | File):
         data, kind = value.read()
         return [contents_of(data, uri, mime_type or kind)]

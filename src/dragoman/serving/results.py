@@ -228,7 +228,7 @@ def block_of(value: Any) -> Content:
     if isinstance(value, AnyContents):
         return EmbeddedResource(resource=value)
     if isinstance(value, TextContents | BlobContents):
-        return EmbeddedResource(resource=msgspec.convert(value, AnyContents, from_attributes=True))
+        return EmbeddedResource(resource=AnyContents(**msgspec.structs.asdict(value)))
     return TextContent(text=encoder.encode(value).decode())
 
 
