@@ -1,0 +1,264 @@
+"""A folder of documents, or one document, as a source.
+
+Answers from the index, which an indexer keeps behind; a file that has changed, or whose turn has not come, is read when
+it is asked for.  An address is judged by the folder, as every file of the walk was, before anything is opened.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import time
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from dragoman.connectors.address import Address, make
+from dragoman.connectors.crawl import Folder, Found, NotServed
+from dragoman.connectors.extract.registry import format_of, why_not
+from dragoman.connectors.index import FAILED, SKIPPED, WAITING, File, Index, Match
+from dragoman.connectors.indexer import Indexer
+from dragoman.connectors.query import Query, excerpt, understand
+from dragoman.connectors.ranking import Ranked, rank
+from dragoman.connectors.reading import Wanted, cut
+from dragoman.connectors.source import Entry, Hit, Hits, Listing, Passage, Position, Progress
+from dragoman.errors import ToolError
+
+_PATIENCE = 1.0  # seconds that the very first requests wait for a small folder to be indexed
+_MAX_PROBLEMS = 50
+_MAX_OUTLINE = 150
+_NAMES = 5_000  # paths among which the nearest is sought
+
+
+class Documents:
+    """Documents under one name.  Takes the index over: `close` closes it."""
+
+    scheme = "docs"
+
+    def __init__(self, name: str, folder: Folder, index: Index) -> None:
+        self.name = name
+        self.indexer = Indexer(folder, index)
+        self._folder = folder
+        self._index = index
+        self._patient_until = float("inf")
+
+    @property
+    def about(self) -> str:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._index.kinds().items())
+        return f"documents ({kinds})" if kinds else "documents"
+
+    def start(self) -> None:
+        if self._patient_until == float("inf"):
+            self._patient_until = time.monotonic() + _PATIENCE
+        self.indexer.start()
+
+    def close(self) -> None:
+        self.indexer.close()
+        self._index.close()
+
+    def progress(self) -> Progress:
+        return self.indexer.progress()
+
+    def search(self, query: str, limit: int) -> Hits:
+        self._settle()
+        asked = understand(query)
+        ranked = rank(self._index, asked, limit)
+        progress = self.progress()
+        hits: dict[str, Hit] = {}  # several pieces of one page are one result
+        for match in ranked.matches:
+            hit = self._hit(match, ranked.files[match.file], asked)
+            hits.setdefault(hit.uri, hit)
+        return Hits(
+            hits=list(hits.values()),
+            searched=f"{self.name}: {progress.text()}",
+            hint=_hint(ranked, asked, progress.indexed, self.name),
+        )
+
+    def items(self, prefix: str, after: str, limit: int) -> Listing:
+        self._settle()
+        files = self._index.files(prefix, after, limit + 1)
+        total = self._index.count(prefix)
+        hint = ""
+        if not total:
+            hint = f"nothing below {self._uri(prefix)}" if prefix else "no file that is served"
+        return Listing(
+            entries=[self._entry(file) for file in files[:limit]], total=total, more=len(files) > limit, hint=hint
+        )
+
+    def describe(self, address: Address) -> dict[str, Any]:
+        if not address.path:
+            return self._overview()
+        file = self._file(address.path)
+        detail = self._index.detail(file.id)
+        outline = [
+            f"{'  ' * (level - 1)}{title} ({file.unit + ' ' + str(part) if file.unit else 'line ' + str(line)})"
+            for level, title, part, line in map(msgspec.structs.astuple, detail.outline[:_MAX_OUTLINE])
+        ]
+        found: dict[str, Any] = {
+            "uri": self._uri(file.path), "title": _title(file), "kind": file.kind, "size": file.size,
+            "extent": _extent(file), "date": file.day, "properties": detail.meta, "sheets": detail.labels,
+            "notes": detail.notes, "outline": outline, "outline_entries": len(detail.outline),
+            "read_with": self._examples(file, detail.labels),
+        }  # fmt: skip
+        return {key: value for key, value in found.items() if value not in ("", [], {}, 0)}
+
+    def fetch(self, address: Address, position: Position | None, room: int) -> Passage:
+        file = self._file(address.path)
+        wanted = self._wanted(file, address)
+        taken = cut(self._index, file, wanted, position, room)
+        unit = file.unit or "line"
+        if file.unit:
+            shown = f"{unit} {taken.parts[0]}" + (f"-{taken.parts[1]}" if taken.parts[1] > taken.parts[0] else "")
+            if wanted.lines != (0, 0):
+                shown += f", lines {taken.lines[0]}-{taken.lines[1]}"
+        else:
+            last = taken.lines[1] or max(taken.lines[0], taken.lines[0] + len(taken.text.splitlines()) - 1)
+            shown = f"lines {taken.lines[0]}-{last}"
+        return Passage(
+            uri=self._uri(file.path), title=_title(file), text=taken.text, range=shown, total=_extent(file),
+            following=taken.following,
+        )  # fmt: skip
+
+    def paths(self, prefix: str, limit: int) -> list[str]:
+        """Return paths that start with `prefix`, for completion."""
+        return [file.path for file in self._index.files(prefix, "", limit)]
+
+    def _settle(self) -> None:
+        """See that the index is looked after; wait a moment, but only right after the start."""
+        self.indexer.look_again()
+        self.start()
+        left = self._patient_until - time.monotonic()
+        if left > 0:
+            self.indexer.wait_idle(left)
+
+    def _uri(self, path: str, fragment: str = "") -> str:
+        return make(self.scheme, self.name, path, fragment)
+
+    def _file(self, path: str) -> File:
+        """Return the file at `path`, read and up to date.  Raises ToolError for what is not served or not readable."""
+        self.indexer.look_again()
+        if not path:
+            raise ToolError(
+                f"{self._uri('')} is the whole source; list it, or search it, and fetch an address from there"
+            )
+        try:
+            info = os.stat(self._folder.locate(path))
+        except (NotServed, OSError) as fault:
+            raise ToolError(self._unknown(path)) from fault
+        found = Found(path, info.st_size, info.st_mtime_ns)
+        file = self._index.file(path)
+        if reason := why_not(path, found.size):
+            raise ToolError(f"{self._uri(path)} cannot be read: {reason}")
+        if file is None or (file.size, file.mtime_ns) != found[1:] or file.state in (WAITING, SKIPPED):
+            self.indexer.read_now(found)
+            file = self._index.file(path)
+        if file is None:
+            raise ToolError(self._unknown(path))
+        if file.state == FAILED:
+            raise ToolError(f"{self._uri(path)} cannot be read: {file.reason}")
+        return file
+
+    def _unknown(self, path: str) -> str:
+        names = [file.path for file in self._index.files("", "", _NAMES)]
+        near = difflib.get_close_matches(path, names, 3, 0.5)
+        advice = "nearest: " + ", ".join(map(self._uri, near)) if near else f"list {self._uri('')} to see what there is"
+        return f"there is no document at {self._uri(path)}; {advice}"
+
+    def _wanted(self, file: File, address: Address) -> Wanted:
+        parts = address.pages
+        if address.sheet:
+            labels = self._index.detail(file.id).labels
+            lowered = [label.lower() for label in labels]
+            if address.sheet.lower() not in lowered:
+                raise ToolError(
+                    f"no sheet {address.sheet!r} in {self._uri(file.path)}; it has: {', '.join(labels[:50]) or 'none'}"
+                )
+            number = lowered.index(address.sheet.lower()) + 1
+            parts = (number, number)
+        if parts != (0, 0) and not file.unit:
+            raise ToolError(
+                f"{self._uri(file.path)} has no pages; ask for lines, such as lines=1-100 of {file.lines:,}"
+            )
+        if parts[0] > max(file.parts, 1):
+            raise ToolError(f"{self._uri(file.path)} has {_extent(file)}; there is no {file.unit} {parts[0]}")
+        lines = address.lines
+        if lines != (0, 0) and file.unit and file.parts > 1 and parts[0] != parts[1]:
+            raise ToolError(f"lines count within one {file.unit}: name one as well, such as pages=1")
+        if lines != (0, 0) and file.unit and parts == (0, 0) and file.parts > 1:
+            raise ToolError(f"lines count within one {file.unit}: name one as well, such as pages=1")
+        if not file.unit and lines[0] > max(file.lines, 1):
+            raise ToolError(f"{self._uri(file.path)} has {file.lines:,} lines; there is no line {lines[0]:,}")
+        return Wanted((parts[0], min(parts[1], max(file.parts, 1))) if parts != (0, 0) else parts, lines)
+
+    def _hit(self, match: Match, file: File, query: Query) -> Hit:
+        heading, body = self._index.piece(match.piece)
+        if file.unit:
+            where, fragment = f"{file.unit} {match.part}", f"{file.unit}={match.part}"
+            if file.unit == "sheet":
+                label = heading.split(" | ")[0].split(" > ")[0]
+                where, fragment = f"sheet {label}, line {match.line}", f"sheet={quote(label, safe='')}"
+        else:
+            where, fragment = f"line {match.line}", f"lines={match.line}-"
+        if heading and file.unit != "sheet":
+            where += f": {heading}"
+        return Hit(
+            uri=self._uri(file.path, fragment), title=_title(file), where=where[:200], date=file.day,
+            text=excerpt(body, query),
+        )  # fmt: skip
+
+    def _entry(self, file: File) -> Entry:
+        known = format_of(file.path)
+        return Entry(
+            key=file.path, uri=self._uri(file.path), title=file.title, kind=file.kind or (known.kind if known else ""),
+            size=file.size, extent=_extent(file), date=file.day,
+            problem="not read yet" if file.state == WAITING and not file.kind else file.reason,
+        )  # fmt: skip
+
+    def _overview(self) -> dict[str, Any]:
+        self._settle()
+        counts = self._index.counts()
+        failed = self._index.problems(FAILED, _MAX_PROBLEMS)
+        skipped = self._index.reasons(SKIPPED, _MAX_PROBLEMS)
+        found: dict[str, Any] = {
+            "uri": self._uri(""), "kind": self.about, "progress": self.progress().text(), "kinds": self._index.kinds(),
+            "unreadable": [f"{file.path}: {file.reason}" for file in failed], "unreadable_total": counts.get(FAILED, 0),
+            "not_indexed": [_skipped(*row) for row in skipped],
+            "not_indexed_total": counts.get(SKIPPED, 0),
+            "left_out": self.indexer.left(),
+        }  # fmt: skip
+        return {key: value for key, value in found.items() if value not in ("", [], {}, 0)}
+
+    def _examples(self, file: File, labels: list[str]) -> str:
+        if file.unit == "sheet" and labels:
+            return f"fetch {self._uri(file.path, 'sheet=' + quote(labels[0], safe=''))}"
+        last = min(3, max(file.parts, 1))
+        return f'fetch with pages="1-{last}"' if file.unit else f'fetch with lines="1-{min(100, max(file.lines, 1))}"'
+
+
+def _skipped(reason: str, count: int, path: str) -> str:
+    return f"{path}{f' and {count - 1:,} more' if count > 1 else ''}: {reason}"
+
+
+def _title(file: File) -> str:
+    return file.title or file.path.rpartition("/")[2]
+
+
+def _extent(file: File) -> str:
+    if file.unit:
+        return f"{file.parts:,} {file.unit}{'s' if file.parts != 1 else ''}"
+    return f"{file.lines:,} line{'s' if file.lines != 1 else ''}" if file.lines else ""
+
+
+def _hint(ranked: Ranked, query: Query, count: int, name: str) -> str:
+    taken = [
+        f'"{word}" is in no document; "{like}" was taken instead' for word, like in ranked.replaced.items() if like
+    ]
+    gone = [f'"{word}" is in no document' for word, like in ranked.replaced.items() if not like]
+    if ranked.matches:
+        if not ranked.all_words and len(query.terms) > 1:
+            gone.append("no passage holds all the words")
+        return "; ".join(taken + gone)
+    return "; ".join(
+        [*gone, f"nothing found in the {count:,} documents of {name} for {' '.join(query.terms + query.phrases)!r}"]
+    )

@@ -1,0 +1,135 @@
+"""The parent's side of the worker: hands it files one by one, and puts a new one in its place when one kills it.
+
+Promise: `convert` comes back within the time limit, whatever the file is.  One thread at a time uses a Converter.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from typing import IO
+
+import msgspec
+
+from dragoman.connectors.extract.document import Document, Unreadable
+from dragoman.connectors.extract.worker import LENGTH, Answer
+
+TIME_LIMIT = 60.0  # seconds for one file
+MEMORY_LIMIT = 2 * 1024 * 1024 * 1024  # bytes of address space for the worker
+_MAX_ANSWER = 512 * 1024 * 1024
+_MODULE = "dragoman.connectors.extract.worker"
+_decoder = msgspec.msgpack.Decoder(Answer)
+
+
+class Converter:
+    """Reads files in a process of their own, started with the first file and kept for the next ones."""
+
+    def __init__(self, *, seconds: float = TIME_LIMIT, memory: int = MEMORY_LIMIT) -> None:
+        self._seconds = seconds
+        self._memory = memory
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._state = threading.Lock()
+        self._closed = False
+
+    def convert(self, path: str) -> Document:
+        """Return the document in the file at `path`.
+
+        Raises Unreadable with the reason, also when the file took longer than
+        the time limit or crashed its reader, and when the converter is closed.
+        """
+        with self._lock:
+            worker = self._running()
+            late = threading.Event()
+            timer = threading.Timer(self._seconds, _kill, (worker, late))
+            timer.daemon = True
+            timer.start()
+            try:
+                data = _exchange(worker, os.fsencode(path))
+            finally:
+                timer.cancel()
+            if data is None:
+                raise Unreadable(self._obituary(worker, late.is_set()))
+        answer = _decoder.decode(data)
+        if answer.document is None:
+            raise Unreadable(answer.reason)
+        return answer.document
+
+    def close(self) -> None:
+        """End the worker at once, even in the middle of a file.  Safe to call twice and from any thread."""
+        with self._state:
+            self._closed = True
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            _bury(worker)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        with self._state:
+            if self._closed:
+                raise Unreadable("the server is closing")
+            if self._worker is None or self._worker.poll() is not None:
+                self._worker = self._start()
+            return self._worker
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # -P: a file named like one of our modules, in the folder we were started from, must not be imported.
+        command = [sys.executable, "-P", "-B", "-m", _MODULE, str(self._memory)]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            # Ctrl-C in the terminal is for the server, which then closes us.
+            start_new_session=True,
+        )
+
+    def _obituary(self, worker: subprocess.Popen[bytes], late: bool) -> str:
+        with self._state:
+            closing = self._closed
+            if self._worker is worker:
+                self._worker = None
+        status = _bury(worker)
+        if closing:
+            return "the server is closing"
+        if late:
+            return f"took longer than {self._seconds:g} seconds to read"
+        return f"crashed its reader (exit status {status}); the file may be damaged"
+
+
+def _exchange(worker: subprocess.Popen[bytes], path: bytes) -> bytes | None:
+    """Return the answer's bytes; None when the worker died over the file."""
+    assert worker.stdin is not None and worker.stdout is not None
+    try:
+        worker.stdin.write(LENGTH.pack(len(path)) + path)
+        worker.stdin.flush()
+        head = _exactly(worker.stdout, LENGTH.size)
+        size = LENGTH.unpack(head)[0] if head else 0
+        return _exactly(worker.stdout, size) if 0 < size <= _MAX_ANSWER else None
+    except (OSError, ValueError):  # a closed pipe, by death or by close()
+        return None
+
+
+def _exactly(stream: IO[bytes], size: int) -> bytes | None:
+    data = stream.read(size)
+    return data if len(data) == size else None
+
+
+def _kill(worker: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    worker.kill()
+
+
+def _bury(worker: subprocess.Popen[bytes]) -> int:
+    worker.kill()
+    status = worker.wait()
+    for stream in (worker.stdin, worker.stdout):
+        try:
+            if stream is not None:
+                stream.close()
+        except OSError:
+            continue  # what was not yet sent is of no use any more
+    return status

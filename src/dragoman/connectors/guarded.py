@@ -1,0 +1,86 @@
+"""Connections to somebody's SQLite database that cannot change it, whatever statement arrives, and that come to an end.
+
+Read-only file, read-only session, no second database, and an authorizer that lets through reading and nothing else.
+The database is untrusted as well: its schema may call no function that has a side effect.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+BUSY = 1.0  # seconds to wait for a lock
+MAX_VALUE = 8 * 1024 * 1024  # bytes of one string or blob, stored or computed
+_STEPS = 2_000  # of SQLite's machine, about 50 microseconds, between two looks at the clock
+
+_ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
+# The engine's own; others come only with extensions, which cannot be loaded here.
+_FUNCTIONS_REFUSED = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,  # ATTACH, and VACUUM INTO, which attaches its target
+    sqlite3.SQLITE_LIMIT_LENGTH: MAX_VALUE,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 200,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 5_000,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+
+
+class OutOfTime(Exception):
+    """The statement ran longer than it may."""
+
+
+@contextmanager
+def trusted(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, None]:
+    """Open for statements of our own, such as PRAGMA table_info, that an authorizer would stop; read-only all the same.
+
+    Raises sqlite3.Error, and OutOfTime when the block runs for longer than `seconds`.
+    """
+    with _opened(path, seconds) as db:
+        yield db
+
+
+@contextmanager
+def guarded(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, None]:
+    """Open for statements of strangers.  Raises as `trusted` does; what is not reading fails as "not authorized"."""
+    with _opened(path, seconds) as db:
+        db.set_authorizer(_authorize)
+        yield db
+
+
+@contextmanager
+def _opened(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, None]:
+    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY, isolation_level=None)
+    deadline = time.monotonic() + seconds
+    try:
+        for limit, value in _LIMITS.items():
+            db.setlimit(limit, value)
+        db.execute("PRAGMA query_only=ON")
+        db.execute("PRAGMA trusted_schema=OFF")
+        db.execute("PRAGMA cell_size_check=ON")
+        db.text_factory = _text
+        db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        yield db
+    except sqlite3.OperationalError as fault:
+        if fault.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            raise OutOfTime(f"stopped after {seconds:g} seconds") from fault
+        raise
+    finally:
+        db.close()
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None) -> int:
+    if action in _ALLOWED:
+        return sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() not in _FUNCTIONS_REFUSED:
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY

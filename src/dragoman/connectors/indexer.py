@@ -1,0 +1,204 @@
+"""The thread that keeps an index up to date: walk, compare, read what is new, forget what is gone.
+
+One process at a time indexes a folder; another one that serves the same folder waits and reads the same index.
+Ends within moments of `close`, in the middle of a file if need be: the next start goes on from there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+from dragoman.connectors.crawl import Folder, Found, NotServed
+from dragoman.connectors.dates import day_of
+from dragoman.connectors.extract.document import Document, Unreadable
+from dragoman.connectors.extract.process import Converter
+from dragoman.connectors.extract.registry import why_not
+from dragoman.connectors.index import FAILED, READY, SKIPPED, WAITING, Index
+from dragoman.connectors.source import Progress
+
+RESCAN = 5.0  # seconds, at least, between two walks over the same folder
+_SLOWEST = 20.0  # a walk may take one twentieth of the time
+_POLL = 0.5  # seconds between two looks whether another process is done
+_SCANNED, _LEFT = "scanned", "left"
+_log = logging.getLogger("dragoman.connectors")
+
+
+def day_for(path: str, document: Document) -> str:
+    """Return the day that a document speaks for; see `dates`."""
+    meta = document.meta
+    stem = Path(path).stem
+    return day_of(document.title, stem, meta.get("date", ""), meta.get("modified", ""), meta.get("created", ""))
+
+
+class Indexer:
+    """Keeps `index` up to date with `folder` from `start` to `close`."""
+
+    def __init__(self, folder: Folder, index: Index) -> None:
+        self._folder = folder
+        self._index = index
+        self._converter = Converter()
+        self._urgent = Converter()  # for a file that a caller waits for, while the other is busy
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._walked = threading.Event()
+        self._idle = threading.Event()
+        self._next_walk = 0.0
+
+    def start(self) -> None:
+        """Begin to index.  Returns at once; safe to call twice."""
+        with self._lock:
+            if self._thread is None and not self._stop.is_set():
+                self._thread = threading.Thread(target=self._run, name="dragoman-indexer", daemon=True)
+                self._thread.start()
+
+    def close(self) -> None:
+        """End it.  Safe to call twice."""
+        self._stop.set()
+        self._wake.set()
+        self._converter.close()
+        self._urgent.close()
+        with self._lock:
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(5.0)
+
+    def look_again(self) -> None:
+        """Walk the folder again, unless that was done a moment ago: called whenever someone asks for something."""
+        self.start()
+        if self._idle.is_set() and time.monotonic() >= self._next_walk:
+            self._idle.clear()
+            self._wake.set()
+
+    def wait_walked(self, seconds: float) -> bool:
+        """Wait until the folder has been walked once; tell whether it has."""
+        return self._walked.wait(seconds) or bool(self._index.noted(_SCANNED))
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Wait until nothing is left to do; tell whether that is so."""
+        return self._idle.wait(seconds)
+
+    def progress(self) -> Progress:
+        """Return how far the index is, whoever makes it."""
+        counts = self._index.counts()
+        ready, waiting, failed = (counts.get(state, 0) for state in (READY, WAITING, FAILED))
+        walked = self._walked.is_set() or bool(self._index.noted(_SCANNED))
+        return Progress(indexed=ready, total=ready + waiting + failed, failed=failed, complete=walked and not waiting)
+
+    def left(self) -> str:
+        """Return, in words, what the last walk left out."""
+        return self._index.noted(_LEFT)
+
+    def read_now(self, found: Found) -> None:
+        """Read one file before its turn, because someone waits for it."""
+        self._read(found, self._urgent)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._turn()
+                self._next_walk = time.monotonic() + RESCAN
+                self._idle.set()
+                self._wake.wait()
+                self._wake.clear()
+        except Exception:
+            # The server goes on with what is indexed; the log says why there is no more.
+            if not self._stop.is_set():
+                _log.exception("indexing %s has stopped", self._folder.root)
+        finally:
+            self._idle.set()
+
+    def _turn(self) -> None:
+        lease = _Lease(self._index.path.with_suffix(".lock"))
+        while not lease.acquire():
+            self._walked.set()  # the other process walks; what it found is in the index
+            if self._stop.wait(_POLL):
+                return
+        try:
+            began = time.monotonic()
+            self._walk()
+            self._next_walk = (time.monotonic() - began) * _SLOWEST
+            self._walked.set()
+            for found in self._index.waiting():
+                if self._stop.is_set():
+                    return
+                self._read(found, self._converter)
+        finally:
+            lease.release()
+
+    def _walk(self) -> None:
+        known = self._index.known()
+        changed: list[Found] = []
+        skipped: dict[str, str] = {}
+        for found in self._folder.walk(self._stop.is_set):
+            before = known.pop(found.path, None)
+            reason = why_not(found.path, found.size)
+            if before is None or before[:2] != (found.size, found.mtime_ns) or (before[2] == SKIPPED) != bool(reason):
+                changed.append(found)
+                if reason:
+                    skipped[found.path] = reason
+        if self._stop.is_set():
+            return  # half a walk: what was not met is not gone
+        with self._index.writing():
+            self._index.expect(changed, skipped)
+            self._index.forget(known)
+            self._index.note(_LEFT, _in_words(self._folder))
+            self._index.note(_SCANNED, "yes")
+
+    def _read(self, found: Found, converter: Converter) -> None:
+        try:
+            document = converter.convert(self._folder.locate(found.path))
+        except NotServed:
+            self._index.forget([found.path])  # gone, or no longer what it was, since the walk
+            return
+        except Unreadable as fault:
+            if not self._stop.is_set():
+                self._index.fail(found, fault.reason)
+            return
+        self._index.store(found, document, day_for(found.path, document))
+
+
+def _in_words(folder: Folder) -> str:
+    left = folder.left
+    words = [
+        (left.hidden, "hidden or secret, by their names"),
+        (left.links, "links or special files"),
+        (left.unreadable, "folders that may not be read"),
+    ]
+    text = ", ".join(f"{count:,} {what}" for count, what in words if count)
+    return text + ("; the walk stopped at its limit of files" if left.over_limit else "")
+
+
+class _Lease:
+    """The right to index, held by one process at a time.
+
+    An exclusive lock on an SQLite file: the one lock that works alike on every
+    system and is gone with the process that held it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db: sqlite3.Connection | None = None
+
+    def acquire(self) -> bool:
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        db = sqlite3.connect(self._path, timeout=0, isolation_level=None)
+        try:
+            db.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            db.close()
+            return False
+        self._db = db
+        return True
+
+    def release(self) -> None:
+        if self._db is not None:
+            self._db.rollback()
+            self._db.close()
+            self._db = None

@@ -1,0 +1,94 @@
+"""The order of search results: what holds all the words first, not one document only, and the newest when asked for.
+
+Deterministic for one state of the index, so that pages of results neither overlap nor leave gaps.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from typing import NamedTuple
+
+from dragoman.connectors.index import File, Index, Match
+from dragoman.connectors.query import Query
+
+MAX_HITS = 200
+_PER_FILE = 2  # results of one file before those of others
+_NEAR = 0.6  # of the best score: the newest is only sought among what fits about as well
+_LIKE = 0.72  # how like a word must be to stand in for one that is nowhere
+
+
+class Ranked(NamedTuple):
+    """What matched, best first, the files it is in, and the words taken for others, as {asked: taken}."""
+
+    matches: list[Match]
+    files: dict[int, File]
+    replaced: dict[str, str]
+    all_words: bool
+
+
+def rank(index: Index, query: Query, limit: int) -> Ranked:
+    """Return up to `limit` matches (at most MAX_HITS)."""
+    limit = min(limit, MAX_HITS)
+    query, replaced = _spelled(index, query)
+    if not query.terms and not query.phrases:
+        return Ranked([], {}, replaced, False)
+    matches = index.match(query.strict(), MAX_HITS)
+    strict = len(matches)
+    if strict < limit and (loose := query.loose()) != query.strict():
+        seen = {match.piece for match in matches}
+        matches += [match for match in index.match(loose, MAX_HITS) if match.piece not in seen]
+    files = index.by_id({match.file for match in matches})
+    # A file may have gone between the two look-ups.
+    matches = [match for match in matches if match.file in files]
+    if query.recent:
+        matches = _newest_first(matches[:strict] or matches, files) + (matches[strict:] if strict else [])
+    return Ranked(_spread(_openings_first(matches, files, query))[:limit], files, replaced, strict > 0)
+
+
+def _openings_first(matches: list[Match], files: dict[int, File], query: Query) -> list[Match]:
+    """Where the words are a file's name or title, all its pieces fit alike: show it from its beginning."""
+    named = {
+        number
+        for number, file in files.items()
+        if all(term[: max(4, len(term) - 2)] in f"{file.title} {file.path}".lower() for term in query.terms)
+    }
+    ordered = {number: iter(sorted(match for match in matches if match.file == number)) for number in named}
+    return [next(ordered[match.file]) if match.file in ordered else match for match in matches]
+
+
+def _newest_first(matches: list[Match], files: dict[int, File]) -> list[Match]:
+    """Among the files that fit about as well as the best, the one that speaks for the latest day comes first."""
+    best: dict[int, float] = {}
+    for match in matches:
+        best.setdefault(match.file, match.rank)
+    top = min(best.values(), default=0.0)
+    near = {number for number, score in best.items() if score <= top * _NEAR}
+    order = sorted(near, key=lambda number: (files[number].day, -best[number]), reverse=True)
+    place = {number: at for at, number in enumerate(order)}
+    return sorted(matches, key=lambda match: place.get(match.file, len(place)))
+
+
+def _spread(matches: list[Match]) -> list[Match]:
+    seen: Counter[int] = Counter()
+    first: list[Match] = []
+    rest: list[Match] = []
+    for match in matches:
+        seen[match.file] += 1
+        (first if seen[match.file] <= _PER_FILE else rest).append(match)
+    return first + rest
+
+
+def _spelled(index: Index, query: Query) -> tuple[Query, dict[str, str]]:
+    """Replace words that no document holds by the likest that one does; drop those that have none like them."""
+    replaced: dict[str, str] = {}
+    terms: list[str] = []
+    for term in query.terms:
+        if index.any('"' + term.replace('"', '""') + '"'):
+            terms.append(term)
+            continue
+        known = index.words_like(term[:1]) if len(term) > 3 else []  # those in most documents first
+        like = sorted(difflib.get_close_matches(term, known, 5, _LIKE), key=known.index)[:1]
+        replaced[term] = like[0] if like else ""
+        terms += like
+    return Query(terms=list(dict.fromkeys(terms)), phrases=query.phrases, recent=query.recent), replaced
