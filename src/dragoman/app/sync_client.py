@@ -1,0 +1,181 @@
+"""The client without asyncio: every call is handed to an event loop on a thread of its own.
+
+Works anywhere, also on a thread whose own event loop is running. Nothing is done here but handing over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from dragoman.errors import ClosedError, LocalError
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from dragoman.app.client import CallOptions, Client
+    from dragoman.calling.results import CallResult, ReadResult
+    from dragoman.wire.base import Implementation
+    from dragoman.wire.lifecycle import ServerCapabilities
+    from dragoman.wire.prompts import Completion, GetPromptResult, Prompt, PromptReference, ResourceReference
+    from dragoman.wire.resources import Resource, ResourceTemplate
+    from dragoman.wire.tools import Tool
+
+T = TypeVar("T")
+LEAVE = 10.0  # seconds that closing may take before the thread is left to end by itself
+
+
+class SyncClient:
+    """A `Client` whose methods wait for their result; see there for what each does and raises."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Connect and agree on an era; `with` does so by itself."""
+        if self._thread is not None:
+            raise LocalError("a client opens once; make another one")
+        loop = self._loop = asyncio.new_event_loop()
+        # A daemon, so that a program which forgot to close still ends.
+        self._thread = threading.Thread(target=_own, args=(loop,), name="dragoman client", daemon=True)
+        self._thread.start()
+        try:
+            self._run(self._client.open())
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Disconnect. Safe to call twice."""
+        loop, thread = self._loop, self._thread
+        self._loop = None
+        if loop is None or thread is None:
+            return
+        try:
+            asyncio.run_coroutine_threadsafe(self._client.close(), loop).result(LEAVE)
+        except TimeoutError:
+            pass  # what is still under way is cancelled with the loop
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(LEAVE)
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        loop = self._loop
+        if loop is None or threading.current_thread() is self._thread:
+            work.close()
+            if loop is None:
+                raise ClosedError("the client is not open: use it in `with Client.sync(...) as client:`")
+            raise LocalError("a callback cannot wait for its own client; hand the work to another thread")
+        future = asyncio.run_coroutine_threadsafe(work, loop)
+        try:
+            return future.result()
+        except BaseException:
+            # Ctrl-C while waiting: the call ends with the wait for it.
+            future.cancel()
+            raise
+
+    # --- what the server said of itself ---------------------------------------------------------------------
+
+    @property
+    def version(self) -> str:
+        """The protocol version that is spoken."""
+        return self._client.version
+
+    @property
+    def server_info(self) -> Implementation | None:
+        """Name and version of the server."""
+        return self._client.server_info
+
+    @property
+    def server_capabilities(self) -> ServerCapabilities:
+        """What the server can do."""
+        return self._client.server_capabilities
+
+    @property
+    def instructions(self) -> str | None:
+        """How the server wants to be used, if it said so."""
+        return self._client.instructions
+
+    # --- calls ----------------------------------------------------------------------------------------------
+
+    def list_tools(self) -> list[Tool]:
+        """Return all tools."""
+        return self._run(self._client.list_tools())
+
+    def call_tool(
+        self, name: str, arguments: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+    ) -> CallResult:
+        """Return what tool `name` gives for `arguments`."""
+        return self._run(self._client.call_tool(name, arguments, **options))
+
+    def list_resources(self) -> list[Resource]:
+        """Return all resources that the server lists."""
+        return self._run(self._client.list_resources())
+
+    def list_resource_templates(self) -> list[ResourceTemplate]:
+        """Return all templates of resource addresses."""
+        return self._run(self._client.list_resource_templates())
+
+    def read(self, uri: str, *, timeout: float | None = None) -> ReadResult:
+        """Return what the resource at `uri` holds."""
+        return self._run(self._client.read(uri, timeout=timeout))
+
+    def list_prompts(self) -> list[Prompt]:
+        """Return all prompts."""
+        return self._run(self._client.list_prompts())
+
+    def prompt(
+        self, name: str, arguments: Mapping[str, str] | None = None, *, timeout: float | None = None
+    ) -> GetPromptResult:
+        """Return prompt `name`, filled in."""
+        return self._run(self._client.prompt(name, arguments, timeout=timeout))
+
+    def complete(
+        self,
+        ref: PromptReference | ResourceReference,
+        argument: str,
+        value: str,
+        context: Mapping[str, str] | None = None,
+    ) -> Completion:
+        """Return suggestions for `argument` of a prompt or template."""
+        return self._run(self._client.complete(ref, argument, value, context))
+
+    def ping(self, *, timeout: float | None = None) -> None:
+        """Return when the server has answered."""
+        self._run(self._client.ping(timeout=timeout))
+
+    def discover(self) -> ServerCapabilities:
+        """Ask the server anew what it can do."""
+        return self._run(self._client.discover())
+
+    def request(
+        self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Return the result of any method, as plain values."""
+        return self._run(self._client.request(method, params, timeout=timeout))
+
+
+def _own(loop: asyncio.AbstractEventLoop) -> None:
+    """Run `loop` until it is stopped, then end what is left in it."""
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()

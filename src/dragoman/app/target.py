@@ -1,0 +1,229 @@
+"""What a client can be pointed at: a URL, a command, a server object, a configuration entry, a file.
+
+Reads the target and makes the way to it; nothing is started or connected here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias, cast
+from urllib.parse import urlsplit
+
+import msgspec
+
+from dragoman.errors import LocalError
+from dragoman.ports.exchange import Dial, Exchange, Fields
+from dragoman.ports.service import Service
+from dragoman.transport.http_settings import HttpSettings
+from dragoman.transport.memory import MemoryExchange, is_service
+from dragoman.transport.process import Command, ProcessExchange
+from dragoman.wire.base import LogLevel
+
+# A server object is anything whose `service` answers calls (`dragoman.Server` is), or that answers calls itself.
+Target: TypeAlias = str | os.PathLike[str] | Sequence[str] | Mapping[str, Any] | object
+_VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_SERVERS = ("mcpServers", "servers")  # what the client programs call the table of servers in their files
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What is rarely changed. Sizes in bytes, times in seconds.
+
+    For HTTP: `proxy` is a URL, "" for none, None for what the environment says
+    (HTTP_PROXY, HTTPS_PROXY, NO_PROXY); `ca` is a PEM file of further
+    certificate authorities to trust, `certificate` a PEM file with this client's own
+    certificate and key. For a command: `env` and `cwd`, how long it may take to
+    answer the probe (`probe_seconds`) and to end (`stop_seconds`), and whether
+    its stderr is passed on (`show_stderr`). `max_bytes` bounds one message
+    from the server. `log_level` asks the server for log messages.
+    """
+
+    proxy: str | None = None
+    ca: str | None = None
+    certificate: str | None = None
+    env: Mapping[str, str] | None = None
+    cwd: str | None = None
+    show_stderr: bool = False
+    probe_seconds: float = 2.0
+    stop_seconds: float = 2.0
+    max_bytes: int = 4 * 1024 * 1024
+    log_level: LogLevel | None = None
+
+
+class Way(NamedTuple):
+    """How to reach a target; `key` is its name among those whose era is remembered, "" for none."""
+
+    dial: Dial
+    key: str
+
+
+class _Entry(msgspec.Struct):
+    """One server of a configuration file. Keys of the client programs' own are ignored."""
+
+    command: str | list[str] | None = None
+    args: list[str] = []
+    env: dict[str, str] = {}
+    cwd: str | None = None
+    url: str | None = None
+    headers: dict[str, str] = {}
+
+
+def way_to(target: Target, headers: Fields, options: Options) -> Way:
+    """Return the way to `target`. Raises LocalError if it is nothing that can be connected to."""
+    if isinstance(target, str | os.PathLike):
+        return _named(os.fspath(target), headers, options)
+    if isinstance(target, Mapping):
+        return _configured(cast("Mapping[str, Any]", target), headers, options, "the configuration")
+    if isinstance(target, Sequence) and not isinstance(target, bytes | bytearray):
+        words = cast("Sequence[Any]", target)
+        return _command([str(word) for word in words], headers, options)
+    service = _service_of(target)
+    if service is not None:
+        where = f"server {getattr(target, 'name', None) or type(target).__name__!r} in this process"
+        return Way(lambda: MemoryExchange(service, where, headers), "")
+    raise LocalError(
+        f"cannot connect to {type(target).__name__}: give a URL, a list of command words, a Server, "
+        "a dict of a configuration file, or the path of a .py or .json file"
+    )
+
+
+def _service_of(target: object) -> Service | None:
+    for thing in (target, getattr(target, "service", None)):
+        if thing is not None and is_service(thing):
+            return cast("Service", thing)
+    return None
+
+
+def _named(text: str, headers: Fields, options: Options) -> Way:
+    if text.lower().startswith(("http://", "https://")):
+        return _url(text, headers, options)
+    path, _, name = text.partition("#")
+    if path.endswith(".json"):
+        return _configured(_load(path), headers, options, path, name)
+    if path.endswith(".py"):
+        if not Path(path).is_file():
+            raise LocalError(f"there is no file {path!r}")
+        return _command([sys.executable, path], headers, options)
+    if "://" in text:
+        raise LocalError(f"{text[:200]!r}: only http:// and https:// addresses can be called")
+    raise LocalError(f"{text[:200]!r} is neither a URL nor a .py or .json file; give a command as a list of words")
+
+
+def _url(url: str, headers: Fields, options: Options) -> Way:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise LocalError(f"{url[:200]!r} is no URL: {error}") from None
+    if not host:
+        raise LocalError(f"{url[:200]!r} names no host")
+    if parts.username or parts.password:
+        raise LocalError("leave user and password out of the URL and pass an Authorization header: URLs end up in logs")
+    settings = HttpSettings(
+        proxy=options.proxy,
+        ca=_pem(options.ca, "ca"),
+        certificate=_pem(options.certificate, "certificate"),
+        max_bytes=options.max_bytes,
+    )
+    return Way(lambda: _http(url, settings, headers), url)
+
+
+def _http(url: str, settings: HttpSettings, headers: Fields) -> Exchange:
+    # Loaded by name when it is first needed: a client of a command or of a Server pays for no HTTP.
+    exchange: Exchange = import_module("dragoman.transport.http_client").HttpExchange(url, settings, headers)
+    return exchange
+
+
+def _pem(path: str | None, what: str) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise LocalError(f"cannot read {what} {path!r}: {error.strerror or error}") from None
+
+
+def _command(words: list[str], headers: Fields, options: Options, entry: _Entry | None = None) -> Way:
+    if not words or not words[0]:
+        raise LocalError("the command is empty; its first word is the program to run")
+    if headers:
+        raise LocalError("headers travel over HTTP only; give a command what it needs in env")
+    env = {**(options.env or {}), **(entry.env if entry else {})}
+    cwd = (entry.cwd if entry else None) or options.cwd
+    command = Command(
+        words=tuple(words),
+        env=env,
+        cwd=cwd,
+        show_stderr=options.show_stderr,
+        stop_seconds=options.stop_seconds,
+        max_bytes=options.max_bytes,
+    )
+    key = "\0".join([*words, cwd or "", *(f"{name}={value}" for name, value in sorted(env.items()))])
+    return Way(lambda: ProcessExchange(command), key)
+
+
+def _load(path: str) -> Mapping[str, Any]:
+    try:
+        found = msgspec.json.decode(Path(path).read_bytes())
+    except OSError as error:
+        raise LocalError(f"cannot read {path!r}: {error.strerror or error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LocalError(f"{path!r} is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise LocalError(f"{path!r} holds no JSON object")
+    return cast("dict[str, Any]", found)
+
+
+def _configured(config: Mapping[str, Any], headers: Fields, options: Options, source: str, name: str = "") -> Way:
+    table = next((config[key] for key in _SERVERS if isinstance(config.get(key), Mapping)), None)
+    if table is not None:
+        config, name = _pick(cast("Mapping[str, Any]", table), name, source)
+    elif name:
+        raise LocalError(f"{source} has no table mcpServers to find {name!r} in")
+    place = f"server {name!r} of {source}" if name else source
+    try:
+        entry = msgspec.convert(_expanded(config, place), _Entry)
+    except msgspec.ValidationError as error:
+        raise LocalError(f"{place}: {error}") from None
+    if entry.url is not None and entry.command is None:
+        return _url(entry.url, {**entry.headers, **headers}, options)
+    if entry.command is not None and entry.url is None:
+        first = [entry.command] if isinstance(entry.command, str) else entry.command
+        return _command([*first, *entry.args], headers, options, entry)
+    raise LocalError(f"{place} needs either a command or a url")
+
+
+def _pick(table: Mapping[str, Any], name: str, source: str) -> tuple[Mapping[str, Any], str]:
+    names = ", ".join(map(repr, list(table)[:20])) or "none"
+    if not name:
+        if len(table) != 1:
+            raise LocalError(f"{source} has {len(table)} servers ({names}): say which, as path#name or as its entry")
+        name = next(iter(table))
+    entry = table.get(name)
+    if not isinstance(entry, Mapping):
+        raise LocalError(f"{source} has no server {name!r}; it has {names}")
+    return cast("Mapping[str, Any]", entry), name
+
+
+def _expanded(value: Any, place: str) -> Any:
+    """Return `value` with `${NAME}`, `${env:NAME}` and `${NAME:-default}` replaced in every string."""
+
+    def found(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        text = os.environ.get(name, default)
+        if text is None:
+            raise LocalError(f"{place} wants the environment variable {name}, which is not set")
+        return text
+
+    if isinstance(value, str):
+        return _VARIABLE.sub(found, value)
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, Any]", value)
+        return {key: _expanded(item, place) for key, item in members.items()}
+    if isinstance(value, list):
+        return [_expanded(item, place) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""The client without its face: finding the era, asking, judging answers."""

@@ -1,0 +1,66 @@
+"""Judging what came back: a result, an error of the peer's, or no MCP at all.
+
+JSON-RPC errors are found on every HTTP status; what has none is explained in words.
+Source: requirements ERR-18, HTTP-07; specification, basic/transports/streamable-http.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dragoman.errors import AuthorizationError, LocalError, MalformedError, TransportError
+from dragoman.ports.exchange import Exchange, Incoming
+from dragoman.protocol.replies import ResultReader, result_of
+from dragoman.wire.methods import METHODS
+
+# Statuses that speak of the moment, not of the request: trying again may help.
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_SHOWN = 200  # characters of a strange answer that go into the message
+
+READERS: dict[str, ResultReader[Any]] = {name: ResultReader(method.result) for name, method in METHODS.items()}
+
+
+class SessionLostError(TransportError):
+    """The server no longer knows the session, so the request did not run (LEG-08). Never leaves this room."""
+
+
+def judge(answer: Incoming, exchange: Exchange) -> msgspec.Raw:
+    """Return the raw result in `answer`.
+
+    Raises AuthorizationError on 401 and 403, PeerError for a JSON-RPC error,
+    SessionLostError when a session is gone, and for what is no JSON-RPC
+    TransportError if trying again may help, else MalformedError.
+    """
+    if answer.status == 200 and answer.frame is not None:
+        return result_of(answer.frame)
+    if answer.status in (401, 403):
+        raise _unauthorized(answer, exchange.where)
+    if answer.status == 404 and exchange.session is not None:
+        raise SessionLostError(f"{exchange.where} no longer knows the session")
+    if answer.frame is not None:
+        return result_of(answer.frame)
+    raise _strange(answer, exchange.where)
+
+
+def _unauthorized(answer: Incoming, where: str) -> AuthorizationError:
+    challenge = answer.headers.get("www-authenticate", "")
+    wanted = "wants credentials" if answer.status == 401 else "does not allow this"
+    hint = f" ({challenge})" if challenge else ""
+    return AuthorizationError(
+        f"{where} {wanted}: HTTP {answer.status}{hint}; pass them in headers", status=answer.status, challenge=challenge
+    )
+
+
+def _strange(answer: Incoming, where: str) -> TransportError | MalformedError | LocalError:
+    said = " ".join(answer.body[: _SHOWN * 4].decode(errors="replace").split())[:_SHOWN]
+    kind = answer.headers.get("content-type", "no content type").partition(";")[0]
+    text = f"{where} answered HTTP {answer.status} with {kind}" + (f": {said}" if said else "")
+    if 300 <= answer.status < 400:
+        return LocalError(
+            f"{where} redirects to {answer.headers.get('location', 'nowhere')}; use that address if you trust it"
+        )
+    if answer.status in _PASSING:
+        return TransportError(text)
+    return MalformedError(f"{text}; is this the address of an MCP endpoint?")

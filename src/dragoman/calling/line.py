@@ -1,0 +1,151 @@
+"""The line to one server: numbers the requests, sends them, judges the answers, hands on the notices.
+
+Knows how a request is dressed, but not which era is spoken nor how that was found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import itertools
+import logging
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from dragoman.calling.answers import judge
+from dragoman.calling.terms import PLAIN, OnLog, OnProgress, Wish
+from dragoman.errors import TransportError
+from dragoman.ports.exchange import Dial, Exchange, Outgoing
+from dragoman.protocol.dress import Dress, cancellation
+from dragoman.protocol.frames import encode, write_failure, write_result
+from dragoman.wire.base import ProgressToken
+from dragoman.wire.jsonrpc import METHOD_NOT_FOUND, Failure, Frame, Notification
+from dragoman.wire.notices import MESSAGE, PROGRESS, LogMessage, Progress
+
+log = logging.getLogger("dragoman")
+UNCANCELLABLE = "initialize"  # LEG-05
+FAREWELL = 1.0  # seconds that notices under way get when the line closes
+_progress = msgspec.json.Decoder(Progress).decode
+_message = msgspec.json.Decoder(LogMessage).decode
+
+
+class Line:
+    """Requests and answers over one exchange at a time; `redial` replaces it by a fresh one."""
+
+    def __init__(self, dial: Dial, on_log: OnLog | None) -> None:
+        self._dial = dial
+        self._on_log = on_log
+        self._ids = itertools.count(1)
+        self._progress: dict[ProgressToken, tuple[OnProgress, list[asyncio.Task[None]]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.exchange: Exchange = dial()
+
+    async def open(self) -> None:
+        """Make ready to send. Raises TransportError."""
+        await self.exchange.open(self)
+
+    async def redial(self) -> None:
+        """Leave the exchange as it is and open another to the same target. Raises TransportError."""
+        await self.exchange.close()
+        self.exchange = self._dial()
+        await self.exchange.open(self)
+
+    async def close(self) -> None:
+        """Release everything. Safe to call twice."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=FAREWELL)
+        for task in self._tasks:
+            task.cancel()
+        await self.exchange.close()
+
+    async def ask(self, dress: Dress, method: str, params: Mapping[str, Any], wish: Wish = PLAIN) -> msgspec.Raw:
+        """Return the raw result of a request.
+
+        Raises PeerError when the server answers with an error, and whatever
+        `judge` and the exchange raise. When cancelled, tells the server.
+        """
+        request_id = next(self._ids)
+        if wish.on_progress is None:
+            return await self._ask(dress, method, params, wish, request_id)
+        shown: list[asyncio.Task[None]] = []
+        self._progress[request_id] = (wish.on_progress, shown)
+        try:
+            result = await self._ask(dress, method, params, wish, request_id)
+            # Progress that was told before the answer is shown before it, too.
+            if shown:
+                await asyncio.wait(shown)
+            return result
+        finally:
+            del self._progress[request_id]
+
+    async def _ask(self, dress: Dress, method: str, params: Mapping[str, Any], wish: Wish, number: int) -> msgspec.Raw:
+        extra = {**wish.meta, "progressToken": number} if wish.on_progress is not None else wish.meta
+        body = dress.body(number, method, params, extra)
+        exchange = self.exchange
+        headers = wish.headers
+        if exchange.over_http:
+            headers = {**dress.headers(method, params), **wish.fields, **wish.headers}
+        try:
+            answer = await exchange.send(Outgoing(number, body, headers))
+        except asyncio.CancelledError:
+            if method != UNCANCELLABLE and not (exchange.over_http and dress.era.close_cancels):
+                notice = cancellation(number, "the caller no longer waits")
+                self._later(exchange.tell(notice, dress.fields if exchange.over_http else {}))
+            raise
+        return judge(answer, exchange)
+
+    async def tell(self, dress: Dress, method: str, params: Mapping[str, Any] | None = None) -> None:
+        """Send a notification. Raises TransportError."""
+        body = encode(Notification(method=method, params=params or UNSET))
+        await self.exchange.tell(body, dress.headers(method, {}) if self.exchange.over_http else {})
+
+    def hear(self, notice: Frame) -> None:
+        """Hand progress and log messages to whoever asked for them; the rest is for later versions of this client."""
+        try:
+            if notice.method == PROGRESS:
+                progress = _progress(notice.params)
+                # Progress after the answer, or for a call of somebody else's, is nobody's (PROG-10).
+                found = self._progress.get(progress.progress_token)
+                if found is not None:
+                    self._show(found[0], progress, found[1])
+            elif notice.method == MESSAGE and self._on_log is not None:
+                self._show(self._on_log, _message(notice.params), None)
+            else:
+                log.debug("not asked for: %s", notice.method)
+        except msgspec.DecodeError as error:
+            log.warning("%s sent a %s that cannot be read: %s", self.exchange.where, notice.method, error)
+
+    def _show(self, callback: Any, value: Any, tasks: list[asyncio.Task[None]] | None) -> None:
+        """Call the user's function; if it is a coroutine function, let it run beside the call."""
+        try:
+            shown = callback(value)
+        except Exception:
+            log.exception("the callback for %s failed", type(value).__name__)
+            return
+        if inspect.iscoroutine(shown):
+            task = self._later(shown)
+            if tasks is not None:
+                tasks.append(task)
+
+    async def answer(self, request: Frame) -> bytes:
+        """Return the response to a request of the server's: only `ping` has one so far (LEG-16)."""
+        if request.method == "ping":
+            return write_result(request.id or 0, {})
+        return write_failure(request.id, Failure(METHOD_NOT_FOUND, f"this client does not answer {request.method}"))
+
+    def _later(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._run(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _run(self, work: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await work
+        except TransportError as error:
+            log.debug("not delivered: %s", error)
+        except Exception:
+            log.exception("a callback failed")

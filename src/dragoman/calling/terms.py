@@ -1,0 +1,68 @@
+"""What a client says of itself and asks for: who it is, how long it waits, whom its notices go to.
+
+Values only, so that finding the era, asking and reading need no reference to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import structs
+
+from dragoman.ports.exchange import NO_FIELDS, Fields
+from dragoman.protocol.dress import NO_META, Dress
+from dragoman.wire.base import Implementation, LogLevel
+from dragoman.wire.lifecycle import ClientCapabilities, ServerCapabilities
+from dragoman.wire.notices import LogMessage, Progress
+
+OnProgress: TypeAlias = Callable[[Progress], Any]
+OnLog: TypeAlias = Callable[[LogMessage], Any]
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for a whole connection.
+
+    `mode` is "auto", "modern", "legacy" or a protocol version; `key` names the
+    target among the eras that this process remembers, "" not to remember it.
+    Times in seconds.
+    """
+
+    client: Implementation
+    capabilities: ClientCapabilities = ClientCapabilities()
+    mode: str = "auto"
+    timeout: float | None = 60.0
+    probe_seconds: float = 2.0
+    log_level: LogLevel | None = None
+    on_log: OnLog | None = None
+    key: str = ""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for one request. `timeout` None means that of the connection.
+
+    `headers` are the caller's, `fields` the protocol's own.
+    """
+
+    timeout: float | None = None
+    headers: Fields = NO_FIELDS
+    fields: Fields = NO_FIELDS
+    meta: Mapping[str, Any] = NO_META
+    on_progress: OnProgress | None = None
+
+    def joined(self, fields: Fields) -> Wish:
+        """Return this wish with `fields` of the protocol's."""
+        return structs.replace(self, fields=fields) if fields else self
+
+
+PLAIN = Wish()
+
+
+class Greeting(msgspec.Struct, frozen=True):
+    """What a server said of itself when the connection was made, and how to speak to it since."""
+
+    dress: Dress
+    capabilities: ServerCapabilities
+    server: Implementation | None = None
+    instructions: str | None = None

@@ -1,0 +1,273 @@
+"""A server in a process of its own, spoken to over its stdin and stdout.
+
+The process gets a group of its own, and the whole group is gone when this is closed. Its stderr is always read.
+What it writes to stdout that is no message is skipped and logged.
+Source: specification, basic/transports/stdio; requirements STDIO-01 to STDIO-09.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from dragoman.errors import ClosedError, LocalError, MalformedError, TransportError, UnreachableError
+from dragoman.ports.exchange import NO_FIELDS, Fields, Incoming, Listener, Outgoing
+from dragoman.protocol.lines import LineReader
+from dragoman.protocol.replies import is_response, read_messages
+from dragoman.transport.group import Group
+from dragoman.wire.base import RequestId
+from dragoman.wire.jsonrpc import Frame
+
+log = logging.getLogger("dragoman")
+KEPT = 64 * 1024  # bytes of stderr that are remembered
+TOLD = 2000  # characters of it that go into an error
+_INHERITED = (
+    ("APPDATA", "COMSPEC", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT", "PROCESSOR_ARCHITECTURE")
+    + ("PROGRAMFILES", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP", "USERNAME", "USERPROFILE")
+    if sys.platform == "win32"
+    else (
+        "HOME",
+        "LANG",
+        "LC_ALL",
+        "LC_CTYPE",
+        "LOGNAME",
+        "PATH",
+        "SHELL",
+        "TERM",
+        "TMPDIR",
+        "TZ",
+        "USER",
+        "XDG_RUNTIME_DIR",
+    )
+)
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What to start, and how.
+
+    `env` is added to the few variables that every program needs; the rest of
+    ours, which may hold secrets, is not passed on.
+    """
+
+    words: tuple[str, ...]
+    env: Mapping[str, str] = {}
+    cwd: str | None = None
+    show_stderr: bool = False
+    stop_seconds: float = 2.0
+    max_bytes: int = 4 * 1024 * 1024
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return all variables that the process gets."""
+        kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        # A shell function exported by bash is code, not a value.
+        return {**{name: value for name, value in kept.items() if not value.startswith("()")}, **self.env}
+
+
+class ProcessExchange(asyncio.SubprocessProtocol):
+    """The way to the server that `command` starts."""
+
+    over_http = False
+    session: str | None = None
+
+    def __init__(self, command: Command) -> None:
+        self.where = f"the command {' '.join(command.words)[:200]!r}"
+        self._command = command
+        self._listener: Listener | None = None
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._stdin: asyncio.WriteTransport | None = None
+        self._lines = LineReader(command.max_bytes)
+        self._waiting: dict[RequestId, asyncio.Future[Incoming]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stderr = bytearray()
+        self._writable: asyncio.Future[None] | None = None
+        self._ended: asyncio.Future[None] | None = None
+        self._open_pipes = {1, 2}
+        self._fault: TransportError | MalformedError | None = None
+
+    # --- opening and closing --------------------------------------------------------------------------------
+
+    async def open(self, listener: Listener) -> None:
+        """Start the process. Raises UnreachableError, naming the command, if it cannot be."""
+        loop = asyncio.get_running_loop()
+        self._listener = listener
+        self._ended = loop.create_future()
+        group: dict[str, Any] = {"creationflags": 0x200} if sys.platform == "win32" else {"start_new_session": True}
+        command = self._command
+        try:
+            transport, _ = await loop.subprocess_exec(
+                lambda: self, *command.words, env=command.environment, cwd=command.cwd, **group
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UnreachableError(f"{self.where} cannot be started: {reason}") from None
+        self._transport = transport
+        self._stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
+        self._group = Group(transport.get_pid())
+
+    async def close(self) -> None:
+        """End the process: close its stdin, wait, ask it to terminate, wait, kill. Safe to call twice."""
+        transport, self._transport = self._transport, None
+        if transport is None or self._ended is None:
+            return
+        self._fail(ClosedError(f"the connection to {self.where} was closed"))
+        if self._stdin is not None:
+            self._stdin.close()
+        try:
+            await self._group.end(self._ended, self._command.stop_seconds)
+        finally:
+            transport.close()
+            for task in self._tasks:
+                task.cancel()
+
+    # --- requests -------------------------------------------------------------------------------------------
+
+    async def send(self, request: Outgoing) -> Incoming:
+        """Return the answer to `request`."""
+        if request.headers:
+            raise LocalError(f"headers travel over HTTP only, and {self.where} speaks over stdio; use meta or env")
+        future: asyncio.Future[Incoming] = asyncio.get_running_loop().create_future()
+        self._waiting[request.id] = future
+        try:
+            await self._write(request.body)
+            return await future
+        finally:
+            self._waiting.pop(request.id, None)
+
+    async def tell(self, body: bytes, headers: Fields = NO_FIELDS) -> None:
+        """Send a notification or a response."""
+        await self._write(body)
+
+    async def forget_session(self, headers: Fields = NO_FIELDS, *, end: bool = False) -> None:
+        """Do nothing: there are no sessions here."""
+
+    async def _write(self, body: bytes) -> None:
+        stdin = self._stdin
+        if self._fault is not None:
+            raise self._fault
+        if stdin is None:
+            raise ClosedError(f"{self.where} is not running")
+        stdin.write(body + b"\n")
+        if self._writable is not None:
+            await asyncio.shield(self._writable)
+
+    # --- what the process does ------------------------------------------------------------------------------
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Take what the process wrote."""
+        if fd == 2:
+            self._complain(data)
+            return
+        try:
+            lines = self._lines.feed(data)
+        except MalformedError as error:
+            self._fail(MalformedError(f"{self.where} sent a {error.reason}", code=error.code))
+            self._group.kill()
+            return
+        for line in lines:
+            self._receive(line)
+
+    def _complain(self, data: bytes) -> None:
+        self._stderr += data
+        if len(self._stderr) > KEPT:
+            del self._stderr[: len(self._stderr) - KEPT]
+        if self._command.show_stderr:
+            sys.stderr.write(data.decode(errors="replace"))
+
+    def _receive(self, line: bytes) -> None:
+        try:
+            frames = read_messages(line)
+        except MalformedError as error:
+            log.warning("%s wrote to stdout what is no message (%s): %r", self.where, error, line[:200])
+            return
+        for frame in frames:
+            if is_response(frame):
+                self._answered(frame, line)
+            elif self._listener is not None:
+                self._asked(frame, self._listener)
+
+    def _answered(self, frame: Frame, line: bytes) -> None:
+        key = frame.id
+        if key is msgspec.UNSET and len(self._waiting) == 1:
+            # An error that names no request can only mean the one that is under way (BASE-04).
+            key = next(iter(self._waiting))
+        future = self._waiting.get(key) if not isinstance(key, msgspec.UnsetType) else None
+        if future is None:
+            log.debug("%s answered a request that nobody waits for: %r", self.where, line[:200])
+        elif not future.done():
+            future.set_result(Incoming(200, line, frame))
+
+    def _asked(self, frame: Frame, listener: Listener) -> None:
+        if frame.id is msgspec.UNSET:
+            listener.hear(frame)
+            return
+        task = asyncio.get_running_loop().create_task(self._reply(frame, listener))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reply(self, frame: Frame, listener: Listener) -> None:
+        try:
+            await self._write(await listener.answer(frame))
+        except (TransportError, MalformedError) as error:
+            log.debug("not answered: %s", error)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """Notice that a pipe closed; without stdin or stdout the conversation is over."""
+        self._open_pipes.discard(fd)
+        if self._ended is not None and self._ended.done():
+            self._settle()
+        elif fd == 1 and self._transport is not None:
+            # It may be about to exit: wait for its status and last words. If it lives on without stdout, that is all.
+            asyncio.get_running_loop().call_later(0.5, self._settle)
+
+    def process_exited(self) -> None:
+        """Notice that the process exited. What it still has in its pipes is read first."""
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+        if not self._open_pipes:
+            self._settle()
+        else:
+            # A grandchild may hold the pipes open for ever.
+            asyncio.get_running_loop().call_later(0.2, self._settle)
+
+    def _settle(self) -> None:
+        if self._fault is not None:
+            return
+        code = self._transport.get_returncode() if self._transport is not None else None
+        ended = "closed its stdout" if code is None else f"ended with {_status(code)}"
+        said = bytes(self._stderr).decode(errors="replace").strip()[-TOLD:]
+        self._fail(
+            ClosedError(
+                f"{self.where} {ended}" + (f"; it last said:\n{said}" if said else "; it said nothing on stderr")
+            )
+        )
+
+    def _fail(self, error: TransportError | MalformedError) -> None:
+        """End every request under way, and refuse further ones, with `error`."""
+        if self._fault is None:
+            self._fault = error
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(error)
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        """The process does not keep up with reading: writers wait."""
+        if self._writable is None and self._fault is None:
+            self._writable = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """Writers go on."""
+        waiting, self._writable = self._writable, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+
+
+def _status(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"status {code}"
