@@ -1,0 +1,191 @@
+"""Between Dragoman's handlers, which take a Call, and those of other packages, which take models.
+
+Promise: models in, models out, and the wire's own types on Dragoman's side. Limit: what a handler raises is told as its
+package tells it: a tool's failure with its words, anything else as an internal error with an id.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from dragoman import errors
+from dragoman.compat import questions, results, types
+from dragoman.compat.context import RequestContext, answers, params_of
+from dragoman.compat.exceptions import UrlElicitationRequiredError
+from dragoman.compat.inject import CURRENT
+from dragoman.compat.models import Model
+from dragoman.compat.session import ServerSession
+from dragoman.errors import RequestError
+from dragoman.ports.service import Handler
+from dragoman.protocol.exchange import Call, Prepared, Reply
+from dragoman.wire.content import AnyContents
+from dragoman.wire.jsonrpc import INVALID_PARAMS
+from dragoman.wire.methods import METHODS
+from dragoman.wire.resources import ReadResourceResult
+
+log = logging.getLogger("dragoman.compat")
+
+# Of each method, the model of its parameters and that of its result.
+METHOD_TYPES: dict[str, tuple[type[Model], type[Model]]] = {
+    "tools/list": (types.PaginatedRequestParams, types.ListToolsResult),
+    "tools/call": (types.CallToolRequestParams, types.CallToolResult),
+    "resources/list": (types.PaginatedRequestParams, types.ListResourcesResult),
+    "resources/templates/list": (types.PaginatedRequestParams, types.ListResourceTemplatesResult),
+    "resources/read": (types.ReadResourceRequestParams, types.ReadResourceResult),
+    "resources/subscribe": (types.SubscribeRequestParams, types.EmptyResult),
+    "resources/unsubscribe": (types.UnsubscribeRequestParams, types.EmptyResult),
+    "prompts/list": (types.PaginatedRequestParams, types.ListPromptsResult),
+    "prompts/get": (types.GetPromptRequestParams, types.GetPromptResult),
+    "completion/complete": (types.CompleteRequestParams, types.CompleteResult),
+    "logging/setLevel": (types.SetLevelRequestParams, types.EmptyResult),
+}
+
+
+class ReadResourceContents:
+    """One piece of what a resource holds: text or bytes."""
+
+    def __init__(self, content: str | bytes, mime_type: str | None = None, meta: dict[str, Any] | None = None) -> None:
+        self.content = content
+        self.mime_type = mime_type
+        self.meta = meta
+
+
+class ServerRequestContext(RequestContext):
+    """The request that a handler answers, as 2.x hands it over and 1.x has it in `server.request_context`."""
+
+    def __init__(self, call: Call, state: Any) -> None:
+        super().__init__(call, ServerSession(call, None), state)
+        self.call = call
+
+
+def entry(server: Any, params_type: Any, handler: Callable[[Any, Any], Any]) -> Handler:
+    """Return Dragoman's handler for `handler(ctx, params)`."""
+
+    async def answer(call: Call) -> Reply:
+        context = ServerRequestContext(call, server.state)
+        CURRENT.set(context)
+        found = handler(context, params_for(params_type, call))
+        return wire_of(call.method, await found if inspect.isawaitable(found) else found)
+
+    return answer
+
+
+def params_for(params_type: Any, call: Call) -> Any:
+    """Return the parameters of a call as a model. Raises RequestError if they do not fit it."""
+    plain = params_of(call)
+    if "input_responses" in getattr(params_type, "__fields__", ()):
+        plain["input_responses"] = answers(call)
+    try:
+        return params_type(**plain)
+    except (TypeError, ValueError) as fault:
+        raise RequestError(INVALID_PARAMS, f"invalid parameters for {call.method}: {fault}") from None
+
+
+def models_of(method: str, reply: Any) -> Any:
+    """Return a reply as the model of the method's result."""
+    if isinstance(reply, Model) or method not in METHOD_TYPES:
+        return reply
+    found = reply.result if isinstance(reply, Prepared) else reply
+    return METHOD_TYPES[method][1](**msgspec.json.decode(msgspec.json.encode(found)))
+
+
+def wire_of(method: str, result: Any) -> Reply:
+    """Return what a handler gave as Dragoman's wire type. Raises ValueError if it is not the method's result."""
+    if isinstance(result, questions.InputRequiredResult):
+        return {"resultType": "input_required", **result.model_dump(exclude_none=True)}
+    if isinstance(result, types.CallToolResult):
+        found = results.tool_result(result)
+        assert found is not None
+        return found
+    if isinstance(result, Model):
+        shown = result.model_dump(exclude_none=True)
+        if method not in METHODS or isinstance(result, types.EmptyResult):
+            return shown
+        try:
+            reply: Reply = msgspec.convert(shown, METHODS[method].result)
+        except msgspec.ValidationError as fault:
+            raise ValueError(f"{type(result).__name__} does not fit {method}: {fault}") from fault
+        return reply
+    if hasattr(result, "model_dump"):
+        plain: dict[str, Any] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return plain
+    return {} if result is None else result  # type: ignore[no-any-return]
+
+
+def list_of(function: Callable[..., Any], member: str, request: type[Model], result: type[Model]) -> Any:
+    """Return a handler for a function that lists: without arguments, or with the request, for one page."""
+    takes_request = any(True for _ in inspect.signature(function).parameters)
+
+    async def listing(ctx: Any, params: Any) -> Any:
+        found = await (function(request(params=params)) if takes_request else function())
+        return result(**{member: list(found)}) if isinstance(found, list | tuple) else found
+
+    return listing
+
+
+def called(server: Any, function: Callable[..., Any], validate: bool) -> Any:
+    """Return a handler for a function that calls tools: it gives content, a dictionary, both, or a whole result."""
+
+    async def call(ctx: Any, params: Any) -> Any:
+        arguments = params.arguments or {}
+        if validate and (lacking := await _lacking(server, params.name, arguments)):
+            return _failed(f"Input validation error: {lacking!r} is a required property")
+        try:
+            return _result(await function(params.name, arguments))
+        except (UrlElicitationRequiredError, errors.RequestError):
+            raise
+        except Exception as error:
+            log.error("tool %s", params.name, exc_info=error)
+            return _failed(str(error))
+
+    return call
+
+
+async def _lacking(server: Any, name: str, arguments: Mapping[str, Any]) -> str | None:
+    """Return the first required argument of a tool that is not there, or None."""
+    for tool in await server.tools_listed():
+        if tool.name == name:
+            return next((key for key in tool.input_schema.get("required", ()) if key not in arguments), None)
+    return None
+
+
+def _failed(text: str) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(text=text)], is_error=True)
+
+
+def _result(value: Any) -> Any:
+    if isinstance(value, Model) and not isinstance(value, types.TextContent):
+        return value
+    structured: Any = None
+    if isinstance(value, tuple) and len(value) == 2:
+        value, structured = value
+    elif isinstance(value, dict):
+        value, structured = [results.text_of(value)], value
+    blocks = results.unstructured(list(value)).content if value is not None else []
+    return results.whole(blocks, structured)
+
+
+def contents_of(value: Any, uri: str) -> Any:
+    """Return what a 1.x handler read: text, bytes, or pieces of either."""
+    if isinstance(value, Model):
+        return value
+    pieces = [value] if isinstance(value, str | bytes | ReadResourceContents) else list(value)
+    return ReadResourceResult(contents=[_piece(piece, uri) for piece in pieces])
+
+
+def _piece(piece: Any, uri: str) -> AnyContents:
+    if not isinstance(piece, ReadResourceContents):
+        piece = ReadResourceContents(piece)
+    if isinstance(piece.content, str):
+        return AnyContents(uri=uri, text=piece.content, mime_type=piece.mime_type or "text/plain")
+    kind = piece.mime_type or "application/octet-stream"
+    return AnyContents(uri=uri, blob=msgspec.to_builtins(piece.content), mime_type=kind)
+
+
+__all__ = ["METHOD_TYPES", "UNSET", "ReadResourceContents", "ServerRequestContext", "called", "entry"]

@@ -1,0 +1,186 @@
+"""The table of names: which module and name of another package is served by what of this room.
+
+Promise: a name that is in no row is refused by name. Limit: one object may stand for a name of both major versions.
+"""
+
+from __future__ import annotations
+
+from dragoman.compat import questions, types
+
+PACKAGES = frozenset({"mcp", "mcp_types", "fastmcp"})
+
+
+def _names(home: str, names: str) -> dict[str, str]:
+    """Return a row for names that this room calls the same: `home` is the module that has them."""
+    return {name: f"{home}:{name}" for name in names.split()}
+
+
+def _public(home: str, module: object) -> dict[str, str]:
+    return {name: f"{home}:{name}" for name in vars(module) if name[0].isupper()}
+
+
+_TYPES = {**_public("questions", questions), **_public("types", types)}
+_MESSAGES = _names("messages", "Message UserMessage AssistantMessage Prompt")
+_MEDIA = _names("media", "Image Audio")
+_LOWLEVEL = {
+    **_names("lowlevel", "Server NotificationOptions InitializationOptions"),
+    **_names("handlers", "ReadResourceContents ServerRequestContext"),
+}
+_ERRORS = _names(
+    "exceptions",
+    "ToolError ResourceError ResourceNotFoundError ValidationError InvalidSignature FastMCPError MCPServerError",
+)
+_PROTOCOL_ERRORS = _names("exceptions", "McpError MCPError UrlElicitationRequiredError NoBackChannelError")
+_FORMS = _names(
+    "elicitation",
+    "ElicitationResult AcceptedElicitation DeclinedElicitation CancelledElicitation AcceptedUrlElicitation",
+)
+_RESOURCES = _names("resources", "Resource FileResource FunctionResource TextResource BinaryResource DirectoryResource")
+_EXTENSION = _names("extension", "Extension MethodBinding ToolBinding ResourceBinding")
+_CLIENTS = _names("clients", "ClientSession ClientSessionGroup StdioServerParameters stdio_client")
+_STATE = _names("security", "InvalidRequestState RequestStateSecurity RequestStateBoundary")
+_CONTEXT_V2 = {"ServerRequestContext": "handlers:ServerRequestContext"} | _names(
+    "lowlevel", "CallNext HandlerResult ServerMiddleware"
+)
+
+MODULES: dict[str, dict[str, str]] = {
+    "mcp": {
+        **_PROTOCOL_ERRORS,
+        **_CLIENTS,
+        **_TYPES,
+        "Client": "clients:Client",
+        "ServerSession": "session:ServerSession",
+    },
+    "mcp.types": _TYPES,
+    "mcp.types.version": _names("versions", "LATEST_MODERN_VERSION MODERN_PROTOCOL_VERSIONS LATEST_PROTOCOL_VERSION"),
+    "mcp_types": _TYPES,
+    "mcp.server": {
+        **_LOWLEVEL,
+        "FastMCP": "server:FastMCP",
+        "MCPServer": "server:MCPServer",
+        "CacheHint": "security:CacheHint",
+    },
+    "mcp.server.fastmcp": {
+        **_MEDIA,
+        "FastMCP": "server:FastMCP",
+        "Context": "context:Context",
+        "Icon": "types:Icon",
+    },
+    "mcp.server.fastmcp.server": {
+        "FastMCP": "server:FastMCP",
+        "Context": "context:Context",
+        "Settings": "settings:Settings",
+    },
+    "mcp.server.fastmcp.exceptions": _ERRORS,
+    "mcp.server.fastmcp.prompts": {**_MESSAGES},
+    "mcp.server.fastmcp.prompts.base": _MESSAGES,
+    "mcp.server.fastmcp.resources": _RESOURCES,
+    "mcp.server.fastmcp.tools": {},
+    "mcp.server.fastmcp.utilities": {},
+    "mcp.server.fastmcp.utilities.types": _MEDIA,
+    "mcp.server.fastmcp.utilities.logging": _names("logs", "get_logger configure_logging"),
+    "mcp.server.mcpserver": {
+        **_MEDIA,
+        **_MESSAGES,
+        **_FORMS,
+        **_EXTENSION,
+        **_STATE,
+        **_names("resolve", "Resolve Elicit Sample ListRoots"),
+        **_names("security", "ResourceSecurity DEFAULT_RESOURCE_SECURITY"),
+        "MCPServer": "server:MCPServer",
+        "Context": "context:Context",
+        "Icon": "types:Icon",
+        "require_client_extension": "extension:require_client_extension",
+    },
+    "mcp.server.mcpserver.server": {"MCPServer": "server:MCPServer"},
+    "mcp.server.mcpserver.context": {"Context": "context:Context"},
+    "mcp.server.mcpserver.exceptions": _ERRORS,
+    "mcp.server.mcpserver.prompts": _MESSAGES,
+    "mcp.server.mcpserver.prompts.base": _MESSAGES,
+    "mcp.server.mcpserver.resources": {**_RESOURCES, **_names("security", "ResourceSecurity")},
+    "mcp.server.mcpserver.utilities": {},
+    "mcp.server.mcpserver.utilities.types": _MEDIA,
+    "mcp.server.lowlevel": _LOWLEVEL,
+    "mcp.server.lowlevel.server": _LOWLEVEL,
+    "mcp.server.lowlevel.helper_types": {"ReadResourceContents": "handlers:ReadResourceContents"},
+    "mcp.server.models": {"InitializationOptions": "lowlevel:InitializationOptions"},
+    "mcp.server.session": {"ServerSession": "session:ServerSession"},
+    "mcp.server.context": _CONTEXT_V2,
+    "mcp.server.elicitation": _FORMS,
+    "mcp.server.extension": _EXTENSION,
+    "mcp.server.caching": {"CacheHint": "security:CacheHint"},
+    "mcp.server.request_state": _STATE,
+    "mcp.server.transport_security": {"TransportSecuritySettings": "security:TransportSecuritySettings"},
+    "mcp.server.stdio": {"stdio_server": "transports:stdio_server"},
+    "mcp.server.sse": {"SseServerTransport": "transports:SseServerTransport"},
+    "mcp.server.streamable_http": _names("transports", "EventStore EventMessage EventCallback EventId StreamId"),
+    "mcp.server.streamable_http_manager": {"StreamableHTTPSessionManager": "transports:StreamableHTTPSessionManager"},
+    "mcp.server.auth": {},
+    "mcp.server.auth.provider": _names("authorization", "AccessToken TokenVerifier"),
+    "mcp.server.auth.settings": _names("authorization", "AuthSettings ClientRegistrationOptions RevocationOptions"),
+    "mcp.server.auth.middleware": {},
+    "mcp.server.auth.middleware.auth_context": {"get_access_token": "authorization:get_access_token"},
+    "mcp.shared": {},
+    "mcp.shared.exceptions": _PROTOCOL_ERRORS,
+    "mcp.shared.context": {"RequestContext": "context:RequestContext"},
+    "mcp.shared.memory": _names("clients", "create_connected_server_and_client_session"),
+    "mcp.shared.path_security": _names("paths", "PathEscapeError contains_path_traversal is_absolute_path safe_join"),
+    "mcp.shared.uri_template": {"UriTemplate": "paths:UriTemplate"},
+    "mcp.client": {"Client": "clients:Client", **_CLIENTS},
+    "mcp.client.session": {"ClientSession": "clients:ClientSession"},
+    "mcp.client.stdio": _names("clients", "StdioServerParameters stdio_client"),
+    "fastmcp": {
+        "FastMCP": "fast:FastMCP",
+        "Context": "context:FastContext",
+        "Client": "clients:Client",
+    },
+    "fastmcp.client": {"Client": "clients:Client"},
+    "fastmcp.server": {"FastMCP": "fast:FastMCP", "Context": "context:FastContext"},
+    "fastmcp.server.server": {"FastMCP": "fast:FastMCP"},
+    "fastmcp.server.context": {"Context": "context:FastContext"},
+    "fastmcp.server.dependencies": _names(
+        "fast",
+        "get_context get_http_headers get_http_request get_access_token CurrentContext CurrentFastMCP Depends Progress",
+    ),
+    "fastmcp.server.lifespan": {"lifespan": "fast:lifespan"},
+    "fastmcp.server.elicitation": _FORMS,
+    "fastmcp.dependencies": _names("fast", "CurrentContext CurrentFastMCP CurrentHeaders Depends Progress"),
+    "fastmcp.exceptions": {
+        **_ERRORS,
+        **_names("exceptions", "NotFoundError PromptError DisabledError"),
+    },
+    "fastmcp.prompts": {
+        **_names("messages", "Message UserMessage AssistantMessage PromptResult Prompt"),
+        "prompt": "fast:prompt",
+    },
+    "fastmcp.prompts.prompt": _names("messages", "Message UserMessage AssistantMessage PromptResult Prompt"),
+    "fastmcp.resources": {
+        **_names("resources", "ResourceContent ResourceResult TextResource FileResource Resource"),
+        "resource": "fast:resource",
+    },
+    "fastmcp.tools": {"ToolResult": "results:ToolResult", "tool": "fast:tool", "Tool": "fast:Tool"},
+    "fastmcp.tools.tool": {"ToolResult": "results:ToolResult", "Tool": "fast:Tool"},
+    "fastmcp.utilities": {},
+    "fastmcp.utilities.types": _names("media", "Image Audio File"),
+    "fastmcp.utilities.logging": _names("logs", "get_logger configure_logging"),
+}
+
+# What to use instead of a name, or of everything below it, that has no counterpart here.
+INSTEAD: dict[str, str] = {
+    "mcp.client": "dragoman.Client is a client for every transport",
+    "mcp.server.auth": "put an authorizing proxy in front, or serve over stdio",
+    "mcp.server.experimental": "a tool that answers directly, with progress, does without tasks",
+    "mcp.server.websocket": "serve over stdio or streamable HTTP",
+    "mcp.server.apps": "a tool's meta and a resource with the page do the same",
+    "mcp.shared": "dragoman's own names are in `from dragoman import ...`",
+    "fastmcp.apps": "return content or structured values from tools instead",
+    "fastmcp.server.auth": "put an authorizing proxy in front, or serve over stdio",
+    "fastmcp.server.providers": "register tools, resources and prompts with decorators",
+    "fastmcp.server.transforms": "register the tools as they shall be seen",
+    "fastmcp.server.create_proxy": "point clients at the other server, or write tools that use dragoman.Client",
+    "fastmcp.server.middleware": "dragoman.Server has middleware of its own",
+    "fastmcp.client": "dragoman.Client is a client for every transport",
+    "fastmcp.cli": "the command is `dragoman`",
+    "fastmcp.experimental": "use what is not experimental",
+    "fastmcp.FastMCPApp": "return content or structured values from tools instead",
+}
