@@ -14,6 +14,7 @@ from dragoman.connectors.catalogue import MAX_HITS, Catalogue
 from dragoman.connectors.envelope import (
     PAYLOAD,
     ROOM,
+    Count,
     Plain,
     encoded,
     fitting,
@@ -47,7 +48,7 @@ class Answers:
             raise ToolError(f"query has {len(query):,} characters; at most {_MAX_QUERY:,}: give the words that matter")
         only = self._catalogue.find(source)[0].name if source else ""
         call = f"search\n{query}\n{only}"
-        start = read_cursor(call, cursor, tuple[int])[0] if cursor else 0
+        start = read_cursor(call, cursor, tuple[Count])[0] if cursor else 0
         limit = max(1, min(limit, MAX_PAGE))
         hits, words = self._catalogue.search(query, MAX_HITS, only)
         page: list[Plain] = [msgspec.to_builtins(hit) for hit in hits[start : start + limit]]
@@ -69,7 +70,9 @@ class Answers:
         call = f"fetch\n{address.text()}"
         position: Position | None = None
         if cursor:
-            part, at, asked_pages, asked_lines = read_cursor(call, cursor, tuple[int, int, Span, Span])
+            part, at, asked_pages, asked_lines = read_cursor(
+                call, cursor, tuple[Count, Count, tuple[Count, Count], tuple[Count, Count]]
+            )
             position = Position(part, at)
             address = msgspec.structs.replace(address, pages=asked_pages, lines=asked_lines, sheet="")
         else:
@@ -117,7 +120,7 @@ class Answers:
         """Return a page of the rows that a statement gives."""
         database = self._catalogue.queryable(source)
         call = f"query\n{database.name}\n{sql.strip()}"
-        start, stamp = read_cursor(call, cursor, tuple[int, str]) if cursor else (0, "")
+        start, stamp = read_cursor(call, cursor, tuple[Count, str]) if cursor else (0, "")
         rows = database.query(sql, start, _QUERY_PAGE, stamp)
         head = len(encoded(rows.columns))
         kept = fitting(rows.rows, PAYLOAD - head)

@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -25,6 +25,7 @@ _MAX_CURSOR = 1_000
 _CHECK = 8  # bytes
 
 Plain = dict[str, Any]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000)]
 
 
 def encoded(value: Any) -> str:

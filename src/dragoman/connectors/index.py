@@ -19,6 +19,7 @@ from dragoman.connectors.index_file import IndexFile
 
 WAITING, READY, FAILED, SKIPPED = "waiting", "ready", "failed", "skipped"
 
+_LAST = "\U0010ffff"  # sorts behind every letter: what starts with a prefix lies between it and it with this
 _FILE = "id, path, size, mtime_ns, state, reason, kind, title, unit, parts, lines, day"
 
 
@@ -200,15 +201,17 @@ class Index:
         """Return up to `limit` files whose path starts with `prefix` and sorts after `after`."""
         with self._reader() as db:
             rows = db.execute(
-                f"SELECT {_FILE} FROM file WHERE path > ? AND substr(path, 1, ?) = ? ORDER BY path LIMIT ?",
-                (after, len(prefix), prefix, limit),
+                f"SELECT {_FILE} FROM file WHERE path > ? AND path >= ? AND path < ? ORDER BY path LIMIT ?",
+                (after, prefix, prefix + _LAST, limit),
             )
             return [File(*row) for row in rows]
 
     def count(self, prefix: str) -> int:
         """Return how many files there are below `prefix`."""
         with self._reader() as db:
-            row = db.execute("SELECT count(*) FROM file WHERE substr(path, 1, ?) = ?", (len(prefix), prefix)).fetchone()
+            row = db.execute(
+                "SELECT count(*) FROM file WHERE path >= ? AND path < ?", (prefix, prefix + _LAST)
+            ).fetchone()
             return int(row[0])
 
     def problems(self, state: str, limit: int) -> list[File]:
@@ -247,7 +250,7 @@ class Index:
         with self._reader() as db:
             rows = db.execute(
                 "SELECT term FROM vocabulary WHERE term >= ? AND term < ? ORDER BY doc DESC LIMIT ?",
-                (start, start + "\U0010ffff", limit),
+                (start, start + _LAST, limit),
             )
             return [row[0] for row in rows]
 
@@ -265,7 +268,7 @@ class Index:
             return (row[0], row[1]) if row else ("", "")
 
     def text(self, number: int, part: int, at: int, last_part: int) -> Iterator[Stretch]:
-        """Yield a file's text from offset `at` of `part` on to the end of `last_part`; the first may start before it."""
+        """Yield a file's text from offset `at` of `part` to the end of `last_part`; the first may start before it."""
         with self._reader() as db:
             row = db.execute(
                 "SELECT max(at) FROM piece WHERE file = ? AND part = ? AND at <= ?", (number, part, at)
