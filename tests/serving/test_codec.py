@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, NotRequired, Optional, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, NotRequired, TypedDict, TypeVar
 
 import jsonschema
 import msgspec
@@ -116,7 +116,7 @@ TYPES: list[tuple[Any, st.SearchStrategy]] = [
     (Color, st.sampled_from(Color)),
     (Level, st.sampled_from(Level)),
     (int | str, st.integers() | words),
-    (Optional[Color], st.none() | st.sampled_from(Color)),
+    (Color | None, st.none() | st.sampled_from(Color)),
     (Point, points),
     (Box, st.builds(Box, points, st.lists(words))),
     (Point | None, st.none() | points),
