@@ -1,0 +1,127 @@
+"""From words to a command: finds it, parses its options, runs it, and turns how it ended into an exit status.
+
+Promise: only the module of the command at hand is imported, so that a command does not pay for the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module, metadata
+from typing import NoReturn
+
+from dragoman.cli.outcome import OK, USAGE, UsageError, report
+from dragoman.cli.target import split_command
+from dragoman.cli.values import suggestion
+from dragoman.errors import McpError
+
+BROKEN_PIPE = 141  # what a shell reports for a program that wrote where nobody reads any more
+EPILOG = """\
+examples:
+  dragoman run server.py                             serve a Python file; in a terminal it says what to do next
+  dragoman serve ./documents sales.db                serve files and databases, without code
+  dragoman list http://127.0.0.1:8848/mcp            what a server has
+  dragoman call http://127.0.0.1:8848/mcp search query="sales report"
+  dragoman call add a=1 b=2 -- python server.py      start a server, call it, stop it
+
+exit status: 0 done, 1 the tool failed, 2 wrong usage, 3 not authorized, 4 unreachable, 130 Ctrl-C
+'dragoman COMMAND --help' tells more."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with its complaints as UsageError, so that `--json` holds for them too."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError."""
+        raise UsageError(f"{message}; '{self.prog} --help' shows how it is used")
+
+
+def top() -> argparse.ArgumentParser:
+    """Return the parser that knows the commands by name, and none of their options."""
+    parser = Parser(
+        prog="dragoman",
+        description="The Model Context Protocol on the command line: serve, list, call, read.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"dragoman {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    commands.add_parser("run", help="serve the server in a Python file", add_help=False)
+    commands.add_parser("serve", help="serve folders of documents and SQLite files, without code", add_help=False)
+    commands.add_parser("list", help="list a server's tools, resources and prompts", add_help=False)
+    commands.add_parser("call", help="call a tool and print what it gives", add_help=False)
+    commands.add_parser("read", help="read a resource", add_help=False)
+    commands.add_parser("prompt", help="get a prompt, filled in", add_help=False)
+    return parser
+
+
+COMMANDS = ("run", "serve", "list", "call", "read", "prompt")
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # What a server says may hold what this terminal's encoding lacks; that must not end the command.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+        return status
+    except McpError as error:
+        return report(error, as_json="--json" in split_command(words)[0])
+    except BrokenPipeError:
+        # Python would try to write the rest at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def _run(words: list[str]) -> int:
+    if not words:
+        top().print_help(sys.stderr)
+        return USAGE
+    if words[0] not in COMMANDS:
+        if not words[0].startswith("-"):
+            raise UsageError(f"there is no command {words[0]!r}{suggestion(words[0], COMMANDS)}")
+        return _top(words)
+    module = import_module(f"dragoman.cli.{words[0]}")
+    parser = Parser(
+        prog=f"dragoman {words[0]}",
+        description=str(module.__doc__).partition("\n\n")[0],
+        epilog=module.EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    before, command = split_command(words[1:])
+    options = _parsed(parser, before)
+    if isinstance(options, int):
+        return options
+    options.command = command
+    status: int = module.run(options)
+    return status
+
+
+def _parsed(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace | int:
+    """Return the options, or the exit status if the words asked only for help or the version."""
+    try:
+        return parser.parse_intermixed_args(words)
+    except SystemExit as done:
+        return int(done.code or OK)
+
+
+def _top(words: list[str]) -> int:
+    try:
+        top().parse_args(words)
+    except SystemExit as done:
+        return int(done.code or OK)
+    raise UsageError(f"which command? There is {', '.join(COMMANDS)}")
+
+
+def _version() -> str:
+    return metadata.version("dragoman")

@@ -1,0 +1,175 @@
+"""Where a server is served, for `run` and `serve`: stdio for a program at the other end, HTTP for a person.
+
+Promise: what was chosen is said on stderr, and a choice that would leave somebody waiting for nothing is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import stat
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from dragoman.app import running
+from dragoman.app.options import HttpOptions
+from dragoman.app.saying import say
+from dragoman.app.server import Server
+from dragoman.cli.outcome import OK, UsageError
+from dragoman.cli.paste import teach
+from dragoman.errors import LocalError
+from dragoman.transport.serve_stdio import StdioServer
+from dragoman.transport.wire_fds import seize
+
+HOST, PORT = "127.0.0.1", 8848
+LOOPBACK = ("127.", "localhost", "::1")
+
+
+class Place(NamedTuple):
+    """Where to serve. `teaches` when a person started it by hand and wants to know what to do with it."""
+
+    stdio: bool
+    host: str
+    port: int
+    teaches: bool
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options that say where to serve."""
+    transport = parser.add_mutually_exclusive_group()
+    transport.add_argument("--stdio", action="store_true", help="speak on stdin and stdout")
+    transport.add_argument("--http", action="store_true", help="serve over HTTP; the endpoint is /mcp")
+    parser.add_argument("--host", help=f"address to listen on (default {HOST})")
+    parser.add_argument("--port", type=port, help=f"port to listen on (default {PORT}; 0 takes a free one)")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="a name that requests may call this server by"
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="a web page's origin that may call it",
+    )
+
+
+def port(text: str) -> int:
+    """Return a port number. Raises ValueError, as argparse wants it."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError(text)
+    return number
+
+
+def choose(options: argparse.Namespace, stdin: Any = None) -> Place:
+    """Return where to serve: as the options say, else over HTTP from a terminal and on stdio from a program.
+
+    Raises UsageError for options that contradict each other, and when stdin is nothing that could be served.
+    """
+    host, number = options.host or HOST, PORT if options.port is None else options.port
+    over_http = bool(options.http or options.host or options.port is not None or getattr(options, "workers", 1) > 1)
+    if options.stdio and over_http:
+        raise UsageError("--host, --port and --workers are for HTTP; leave them out, or --stdio")
+    if options.stdio or over_http:
+        return Place(bool(options.stdio), host, number, teaches=False)
+    kind = _kind(sys.stdin if stdin is None else stdin)
+    if kind == "nothing":
+        raise UsageError("nobody can speak over an empty stdin; say --http to serve over HTTP, or --stdio")
+    return Place(kind == "program", host, number, teaches=kind == "person")
+
+
+def _kind(stdin: Any) -> str:
+    if stdin is None or stdin.closed:
+        return "nothing"
+    if stdin.isatty():
+        return "person"
+    try:
+        mode = os.fstat(stdin.fileno()).st_mode
+    except (OSError, ValueError):
+        return "program"
+    # /dev/null, as service managers and containers give it.
+    return "nothing" if stat.S_ISCHR(mode) else "program"
+
+
+def _http() -> ModuleType:
+    # Only for those who serve over HTTP: it takes long to load, and stdio servers are started again and again.
+    return import_module("dragoman.app.http")
+
+
+def listen(place: Place) -> Any:
+    """Return a listening socket. Raises UsageError that says which option to use if the port is taken."""
+    http = _http()
+    try:
+        return http.listen(place.host, place.port)
+    except LocalError as error:
+        raise UsageError(f"{error}, as in --port {_free(place)}" if "port" in str(error) else str(error)) from None
+
+
+def _free(place: Place) -> int:
+    """Return a port above the wanted one that is free now, 0 if none of the next hundred is."""
+    for number in range(max(place.port, 1023) + 1, min(place.port + 100, 65535)):
+        try:
+            _http().listen(place.host, number).close()
+        except LocalError:
+            continue
+        return number
+    return 0
+
+
+def http_options(options: argparse.Namespace, *, sessions: bool = True) -> HttpOptions:
+    """Return the endpoint's options."""
+    return HttpOptions(allowed_hosts=options.allow_host, allowed_origins=options.allow_origin, sessions=sessions)
+
+
+def over_http(server: Server, listener: Any, place: Place, http: HttpOptions, command: Sequence[str] | None) -> int:
+    """Serve over HTTP until told to stop; Ctrl-C goes on as KeyboardInterrupt.
+
+    `command` starts the same server on stdio, for what clients want pasted; None to say nothing.
+    """
+    module = _http()
+    endpoint = module.endpoint(server, http, place.host)
+    if command is not None:
+        url = module.address(listener, "/mcp")
+        if place.teaches:
+            print(teach(server.name, url, command), file=sys.stderr, flush=True)
+        else:
+            say(f"{server.name} {server.version} serves {url}")
+        if not place.host.startswith(LOOPBACK):
+            say("anyone who can reach this address can call this server: it asks for no authorization")
+    try:
+        module.serve(endpoint, listener)
+    finally:
+        listener.close()
+    return OK
+
+
+def on_stdio(server: Server, streams: tuple[int, int] | None = None) -> int:
+    """Serve one client on stdin and stdout, or on streams set aside before, until it leaves or Ctrl-C."""
+    requests, answers = streams or seize()
+    interrupted = asyncio.run(_speak(server, requests, answers))
+    if interrupted:
+        raise KeyboardInterrupt
+    return OK
+
+
+async def _speak(server: Server, requests: int, answers: int) -> bool:
+    stdio = StdioServer(server.service, lambda caller: say(running.greeting(server, caller)))
+    heard: list[int] = []
+
+    def stop(number: int) -> None:
+        heard.append(number)
+        stdio.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop, number)
+        except (NotImplementedError, RuntimeError):
+            break  # Windows, where KeyboardInterrupt does
+    await stdio.serve(requests, answers)
+    return signal.SIGINT in heard

@@ -1,0 +1,146 @@
+"""Serve the server in a Python file, over stdio or HTTP; these options win over what its own `run(...)` says.
+
+Also runs servers written for `mcp` and `fastmcp`, unchanged, with neither installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from dragoman.app import running
+from dragoman.app.options import HttpOptions
+from dragoman.app.saying import say
+from dragoman.app.server import Server
+from dragoman.cli import hosting, inherited, supervisor
+from dragoman.cli.outcome import BrokenServerError, UsageError
+from dragoman.cli.paste import own_words
+from dragoman.compat.loader import load, split
+from dragoman.compat.refusal import LoadError
+from dragoman.compat.stage import capture
+from dragoman.errors import McpError
+from dragoman.transport.wire_fds import seize
+
+MAX_WORKERS = 256
+# Faults whose own words say enough, with file and line.
+_TOLD = (SyntaxError, ModuleNotFoundError, McpError)
+EPILOG = """\
+FILE is a Python file with a server in it; FILE:NAME says which one, or which function makes it.
+Without --stdio and --http: in a terminal over HTTP, and on stdio when another program started it.
+
+examples:
+  dragoman run server.py
+  dragoman run server.py:weather --http --port 9000
+  dragoman run server.py --reload                     start anew when a .py file beside it changes
+  dragoman run server.py --http --workers 4           four processes on one port"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("file", metavar="FILE[:NAME]", help="the Python file, and which of its servers")
+    hosting.add_options(parser)
+    parser.add_argument("--workers", type=workers, default=1, metavar="N", help="processes (HTTP only)")
+    parser.add_argument("--reload", action="store_true", help="start anew when a .py file changes (HTTP only)")
+    parser.add_argument("--no-compat", action="store_true", help="import mcp and fastmcp as they are installed")
+    parser.add_argument("--inherit", type=inherited.read, help=argparse.SUPPRESS)
+
+
+def workers(text: str) -> int:
+    """Return a number of processes. Raises ValueError, as argparse wants it."""
+    count = int(text)
+    if not 1 <= count <= MAX_WORKERS:
+        raise ValueError(text)
+    return count
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    if options.command is not None:
+        raise UsageError("run takes a file, not a command after --; a server that is a command needs no run")
+    if options.inherit is not None:
+        return _work(options, options.inherit)
+    place = hosting.choose(options)
+    if options.reload and place.stdio:
+        raise UsageError(
+            "--reload works over HTTP; on stdio the client owns the process, and would lose its session: use --http"
+        )
+    if place.stdio:
+        # Before the file is imported: what it prints while it is loaded must not get among the frames.
+        streams = seize()
+        return hosting.on_stdio(_load(options), streams)
+    if options.workers > 1 or options.reload:
+        return _supervise(options, place)
+    server = _load(options)
+    return hosting.over_http(server, hosting.listen(place), place, _http(options), _stdio_words(options))
+
+
+def _supervise(options: argparse.Namespace, place: hosting.Place) -> int:
+    if not _path(options).is_file():
+        _load(options)  # which says what is wrong
+    listener = hosting.listen(place)
+    if options.workers > 1:
+        say(f"{options.workers} processes; clients of the handshake era get no sessions, since any process may answer")
+    words = [options.file, *_passed_on(options, place)]
+    folder = _path(options).resolve().parent if options.reload else None
+    try:
+        return supervisor.keep(words, listener, options.workers, folder, teaches=place.teaches)
+    finally:
+        listener.close()
+
+
+def _passed_on(options: argparse.Namespace, place: hosting.Place) -> list[str]:
+    words = ["--http", "--host", place.host, "--workers", str(options.workers)]
+    words += [word for name in options.allow_host for word in ("--allow-host", name)]
+    words += [word for origin in options.allow_origin for word in ("--allow-origin", origin)]
+    return [*words, "--no-compat"] if options.no_compat else words
+
+
+def _work(options: argparse.Namespace, given: inherited.Inherited) -> int:
+    """Serve as one of several processes, on a socket that the first one opened."""
+    inherited.end_with_parent()
+    server = _load(options)
+    place = hosting.Place(False, options.host or hosting.HOST, 0, given.role == "teach")
+    command = None if given.role == "quiet" else _stdio_words(options)
+    return hosting.over_http(server, given.listener(), place, _http(options), command)
+
+
+def _http(options: argparse.Namespace) -> HttpOptions:
+    return hosting.http_options(options, sessions=options.workers == 1)
+
+
+def _path(options: argparse.Namespace) -> Path:
+    return Path(split(options.file)[0])
+
+
+def _stdio_words(options: argparse.Namespace) -> list[str]:
+    path, name = split(options.file)
+    target = f"{Path(path).resolve()}:{name}" if name else str(Path(path).resolve())
+    return [*own_words(), "run", target, "--stdio", *(["--no-compat"] if options.no_compat else [])]
+
+
+def _load(options: argparse.Namespace) -> Server:
+    """Return the server in the file. Raises LoadError, and BrokenServerError with the file's own traceback."""
+    path, name = split(options.file)
+    running.takeover = lambda server, *_: capture(server)
+    try:
+        return load(path, name, compat=not options.no_compat)
+    except LoadError as error:
+        cause = error.__cause__
+        if not isinstance(cause, Exception) or isinstance(cause, _TOLD):
+            raise
+        raise BrokenServerError(f"{path} failed while it was loaded\n{trimmed(cause, path)}") from None
+    finally:
+        running.takeover = None
+
+
+def trimmed(error: BaseException, path: str) -> str:
+    """Return the traceback of `error` from its first frame in the file `path` on."""
+    file = str(Path(path).resolve())
+    frame: TracebackType | None = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code.co_filename != file:
+        frame = frame.tb_next
+    lines: Sequence[str] = traceback.format_exception(type(error), error, frame or error.__traceback__)
+    return "".join(lines).rstrip()

@@ -1,0 +1,51 @@
+"""One connection for one command: opened, used by the command's own function, closed.
+
+The action is a parameter, so that commands are tested against a server in memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+
+from dragoman.app.client import Client
+from dragoman.app.target import Options
+from dragoman.cli.outcome import OK
+from dragoman.cli.target import Target, read_headers
+from dragoman.cli.terminal import Paper, visible
+from dragoman.cli.trace import TracedExchange, Tracer
+from dragoman.ports.exchange import Exchange
+
+Action = Callable[[Client, argparse.Namespace, Paper], Awaitable[None]]
+
+
+def use(target: Target, options: argparse.Namespace, action: Action) -> int:
+    """Connect to `target`, do `action`, and return 0. Raises McpError."""
+    logging.getLogger("dragoman").addHandler(_Notes())
+    asyncio.run(_use(target, options, action))
+    return OK
+
+
+async def _use(target: Target, options: argparse.Namespace, action: Action) -> None:
+    headers = read_headers(options.header)
+    wrap: Callable[[Exchange], Exchange] | None = None
+    if options.trace:
+        tracer = Tracer()
+        tracer.headers("-->", dict.fromkeys(headers, "***"))
+        wrap = lambda exchange: TracedExchange(exchange, tracer)  # noqa: E731
+    rare = Options(wrap=wrap, show_stderr=options.trace)
+    async with Client(target, headers=headers, timeout=options.timeout, options=rare) as client:
+        await action(client, options, Paper(sys.stdout))
+
+
+class _Notes(logging.Handler):
+    """Warnings of the client's, such as a tool that it left out, for people to read."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(visible(f"dragoman: {record.getMessage()}"), file=sys.stderr, flush=True)

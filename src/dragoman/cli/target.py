@@ -1,0 +1,84 @@
+"""TARGET on a command line: a URL, an entry of a configuration file, or, after `--`, a command to start.
+
+Promise: what cannot be a target is refused before anything is connected, with what to write instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from dragoman.cli.outcome import UsageError
+
+Target: TypeAlias = str | list[str]
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
+_WHAT = "a target is a URL (http://127.0.0.1:8848/mcp), or a command after -- (-- python server.py)"
+
+
+def split_command(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
+    """Return the words before the first `--`, and those after it, None if there is no `--`."""
+    words = list(argv)
+    if "--" not in words:
+        return words, None
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
+
+
+def choose(words: list[str], command: list[str] | None) -> tuple[Target, list[str]]:
+    """Return the target, and what is left of `words` without it. Raises UsageError."""
+    if command is not None:
+        if not command:
+            raise UsageError("after -- comes the command that starts the server, as in: -- python server.py")
+        if words and _URL.match(words[0]):
+            raise UsageError(f"there are two targets, {words[0]} and the command after --; give one of them")
+        return command, words
+    if not words:
+        raise UsageError(f"which server? {_WHAT}")
+    return _named(words[0]), words[1:]
+
+
+def _named(word: str) -> Target:
+    if _URL.match(word):
+        return word
+    path = word.partition("#")[0]
+    if path.endswith((".json", ".py")):
+        if not Path(path).is_file():
+            raise UsageError(f"no such file: {path}")
+        return word
+    if re.match(r"[\w.-]+(:\d+)?(/|$)", word) and ("/" in word or ":" in word or word == "localhost"):
+        raise UsageError(f"{word!r} is not a URL; did you mean http://{word}?")
+    raise UsageError(f"{word!r} is not a server: {_WHAT}")
+
+
+def read_headers(lines: Sequence[str]) -> dict[str, str]:
+    """Return header fields from `Name: value` lines. Raises UsageError; a value is never in its message."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        name, value = name.strip(), value.strip()
+        if not colon or not _HEADER_NAME.fullmatch(name):
+            raise UsageError("a header is written as in: --header 'Authorization: Bearer TOKEN'")
+        if not value.isprintable():
+            raise UsageError(f"the value of the header {name} has characters that a header cannot carry")
+        fields[name] = value
+    return fields
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the options that every command which calls a server has."""
+    parser.add_argument("--json", action="store_true", help="print JSON; an error is one JSON object on stderr")
+    parser.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'", help="send this HTTP header")
+    parser.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="per request (default 60)")
+    parser.add_argument("--trace", action="store_true", help="show the wire on stderr, secrets masked")
+
+
+def seconds(text: str) -> float:
+    """Return a duration in seconds, more than 0 and at most a day. Raises ValueError, as argparse wants it."""
+    value = float(text)
+    if not 0 < value <= 86_400:
+        raise ValueError(text)
+    return value
