@@ -7,7 +7,8 @@ import ipaddress
 import json
 import pathlib
 import uuid
-from collections.abc import Mapping, Sequence
+import zoneinfo
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, NotRequired, TypedDict, TypeVar
@@ -108,6 +109,8 @@ TYPES: list[tuple[Any, st.SearchStrategy]] = [
     (Mapping[str, float], st.dictionaries(words, numbers)),
     (list[int | None], st.lists(st.none() | st.integers())),
     (Sequence[str], st.lists(words)),
+    (Iterable[int], st.lists(st.integers())),
+    (zoneinfo.ZoneInfo, st.just(zoneinfo.ZoneInfo("UTC"))),
     (set[int], st.sets(st.integers())),
     (frozenset[str], st.frozensets(words)),
     (tuple[int, str], st.tuples(st.integers(), words)),
@@ -198,6 +201,7 @@ def test_a_value_of_each_type_goes_there_and_back(annotation: Any, values: st.Se
         (dt.date, '"tomorrow"', '"2024-02-29"'),
         (uuid.UUID, '"x"', '"c0ffee00-0000-4000-8000-000000000000"'),
         (pathlib.Path, "3", '"a"'),
+        (zoneinfo.ZoneInfo, '"Mars/Base"', '"UTC"'),
         (ipaddress.IPv4Address, '"1.2.3"', '"1.2.3.4"'),
         (Point | Tree, '{"z":1}', '{"value":1}'),
         (int | pathlib.Path, "[]", '"a"'),

@@ -3,9 +3,10 @@
 import datetime as dt
 import enum
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, Any, NoReturn, NotRequired, TypedDict
 
 import msgspec
 import pytest
@@ -95,6 +96,7 @@ def said(text: str) -> list[dict[str, str]]:
         (Any, 3, "3", {"result": 3}),
         (Any, Forecast(1.0), '{"high":1.0,"note":""}', {"high": 1.0, "note": ""}),
         (None, 3, "3", {"result": 3}),
+        (Iterator[int], (n for n in (1, 2)), "[1,2]", {"result": [1, 2]}),
     ],
     ids=str,
 )
@@ -106,6 +108,7 @@ def test_a_value_is_text_and_structured_content(returns: Any, value: Any, text: 
     "returns, value, content",
     [
         (None, None, []),
+        (NoReturn, None, []),
         (MISSING, None, []),
         (MISSING, "hi", said("hi")),
         (Any, "hi", said("hi")),
@@ -198,6 +201,8 @@ def test_a_recursive_result_keeps_its_definition() -> None:
         (Tone, "hot", '$: expected one of "warm", got "hot"'),
         (int, object(), "$: expected a value with a JSON form; a value of type object cannot be written as JSON"),
         (dict, {"a": object()}, "$: expected a value with a JSON form"),
+        (MISSING, "a\udcff", "$: expected text in Unicode"),
+        (str, "a\udcff", "$: expected a value with a JSON form"),
         (MISSING, object(), "$: expected a value with a JSON form"),
     ],
     ids=str,

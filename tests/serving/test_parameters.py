@@ -162,3 +162,23 @@ def test_what_is_not_callable_is_refused() -> None:
 
 def test_a_function_without_source_still_has_a_place() -> None:
     assert place(len) == "in len"
+
+
+def test_an_async_generator_is_refused_and_a_plain_one_is_not() -> None:
+    async def stream(n: int):
+        yield n
+
+    def numbers(n: int):
+        yield n
+
+    with pytest.raises(RegistrationError, match="an async generator has no one result"):
+        read(stream, Context)
+    assert names(numbers) == ["n"]
+
+
+def test_a_context_imported_for_type_checkers_only_is_still_known() -> None:
+    def tool(a: int, ctx): ...
+
+    tool.__annotations__["ctx"] = "Faraway | None"
+    faraway = type("Faraway", (), {})
+    assert read(tool, faraway).context_parameter == "ctx"

@@ -118,6 +118,14 @@ def test_arguments_become_models() -> None:
     assert kwargs == {"plain": 1, "size": Size(1), "holder": Holder(Node(name="q"))}
 
 
+def test_a_default_inside_the_annotation_counts() -> None:
+    def count(n: Annotated[int, Field(default=7, ge=1)]): ...
+
+    plan = plan_of(count)
+    assert plan.input_schema["properties"] == {"n": {"type": "integer", "minimum": 1, "default": 7}}
+    assert plan.decode(b"{}") == ((7,), {})
+
+
 def test_strings_that_mean_models_are_mended() -> None:
     raw = json.dumps({"node": json.dumps({"name": "a"}), "name": "ab", "count": "4", "plain": "2"}).encode()
     args, kwargs = plan_of(tool).decode(raw)

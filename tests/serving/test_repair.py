@@ -111,6 +111,20 @@ def test_a_fault_says_where_what_and_what_instead(annotation: Any, raw: str, lin
     assert str(caught.value).splitlines()[1].startswith(f"- {line}")
 
 
+def test_a_check_of_the_user_speaks_for_itself() -> None:
+    @dataclass
+    class Even:
+        number: int
+
+        def __post_init__(self) -> None:
+            if self.number % 2:
+                raise ValueError("must be even")
+
+    with pytest.raises(ArgumentFaults, match=r"\$\.x\[1\]: got \{\"number\":3\}; must be even$"):
+        decode(list[Even], '{"x":[{"number":2},{"number":3}]}')
+    assert decode(list[Even], '{"x":[{"number":2}]}') == [Even(2)]
+
+
 def test_every_faulty_argument_is_told_and_no_other() -> None:
     def tool(a: int, b: int, c: list[int], d: int = 4): ...
 
@@ -123,6 +137,9 @@ def test_a_huge_value_is_not_echoed() -> None:
     with pytest.raises(ArgumentFaults) as caught:
         decode(int, json.dumps({"x": "9" * 10 + "x" * 100_000}))
     assert len(str(caught.value)) < 300
+    with pytest.raises(ArgumentFaults) as caught:
+        decode(Place | Literal["a"] | dict[str, int], json.dumps({"x": "b" * 100_000}))
+    assert len(str(caught.value)) < 600
     with pytest.raises(ArgumentFaults) as caught:
         decode(int, json.dumps({"y" * 100_000: 1}))
     assert len(str(caught.value)) < 400

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Literal, NewType, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -19,6 +19,8 @@ import msgspec
 from dragoman.serving.shapes import is_class, is_object
 
 DATE_TIME = Annotated[datetime.datetime, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+# What has an order and no length: in JSON, a list.
+_STREAMS = (Iterable, Iterator, Generator)
 # Modules whose classes are made from one string and printed as one.
 _TEXT_MODULES = frozenset({"ipaddress", "zoneinfo"})
 
@@ -55,7 +57,10 @@ def decode_hook(kind: type[Any], value: Any) -> Any:
     if is_text(kind):
         if not isinstance(value, str):
             raise ValueError(f"Expected `str`, got `{type(value).__name__}`")
-        return kind(value)
+        try:
+            return kind(value)
+        except Exception as error:  # some raise KeyError or OSError for a text they do not know
+            raise ValueError(f"is no {kind.__name__}") from error
     raise Unsupported(refusal(kind))
 
 
@@ -175,6 +180,8 @@ def _generic(annotation: Any, origin: Any) -> Any:
     args = get_args(annotation)
     if origin is os.PathLike:
         return Path
+    if origin in _STREAMS:
+        return list[adapt(args[0])]  # type: ignore[misc]
     fitted: tuple[Any, ...] = tuple(arg if arg is Ellipsis else adapt(arg) for arg in args)
     if fitted == args or not args:
         return annotation

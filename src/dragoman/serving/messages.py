@@ -29,6 +29,7 @@ _FORMS = {
     "Invalid decimal string": "decimal number in a string",
 }
 _NOTHING = object()
+MAX_REASON = 300
 
 
 def fault_of(message: str, path: str, value: Any, schema: Schema, defs: dict[str, Schema]) -> Fault:
@@ -48,10 +49,14 @@ def fault_of(message: str, path: str, value: Any, schema: Schema, defs: dict[str
     if body.startswith("Object contains unknown field"):
         return Fault(f"{path}.{name}", "no member of this name", hint=suggestion(name, properties))
     if body.startswith(NO_CHOICE):
-        return Fault(path, type_of(schema, defs), show(value), _worded(body.removeprefix(NO_CHOICE)))
+        reasons = shorten(_worded(body.removeprefix(NO_CHOICE)), MAX_REASON)
+        return Fault(path, type_of(schema, defs), show(value), reasons)
     if body.startswith("Invalid enum value"):
         return _enum_fault(path, value, choices(schema, defs))
-    return Fault(path, _expectation(body), show(value))
+    if expected := _expectation(body):
+        return Fault(path, expected, show(value))
+    # A check of the user's own, as in `__post_init__`.
+    return Fault(path, "", show(value), shorten(body, MAX_REASON))
 
 
 def _enum_fault(path: str, value: Any, allowed: list[Any]) -> Fault:
@@ -69,11 +74,13 @@ def one_of(allowed: list[Any]) -> str:
 
 
 def _expectation(body: str) -> str:
+    """Return what was expected, in JSON words, or an empty string when `body` does not say it in a form we know."""
     for start, form in _FORMS.items():
         if body.startswith(start):
             return form
-    wanted = body.removeprefix("Expected ").partition(", got ")[0]
-    return _worded(wanted)
+    if not body.startswith("Expected `"):
+        return ""
+    return _worded(body.removeprefix("Expected ").partition(", got ")[0])
 
 
 def _worded(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias, get_args, get_origin
+from typing import Any, Literal, Never, NoReturn, TypeAlias, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET
@@ -53,7 +53,7 @@ def output_of(returns: Any, declared: Declared, where: str) -> Output:
         wraps = declared.get("type") == "object" and _is_wrapped(declared, returns)
         return Output(dict(declared), lambda value: _explicit(value, where, wraps=wraps))
     bare = plain(returns)
-    if bare is None or bare is type(None):
+    if bare in (None, type(None), NoReturn, Never):
         return Output(None, lambda value: by_looks(value, where))
     if declared is False or bare in (MISSING, Any, object) or _is_content(returns):
         encode = _blocks if declared is not False and _is_content(returns) else by_looks
@@ -145,7 +145,7 @@ def _fast(trusted: type, wraps: bool, checked: Encode, where: str) -> Encode:
         def encode_text(value: Any) -> CallToolResult:
             if type(value) is not str:
                 return checked(value)
-            data = b'{"result":' + _encode(value) + b"}"
+            data = b'{"result":' + _written(value, where) + b"}"
             return CallToolResult(content=[TextContent(text=value)], structured_content=msgspec.Raw(data))
 
         return encode_text
@@ -218,6 +218,16 @@ def _spelled_out(value: ToolResult) -> CallToolResult:
     )
 
 
+def _sound(text: str, where: str) -> str:
+    """Return `text` if it can be sent: names of files that are not UTF-8 hold half characters, which cannot."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise OutputMismatch(Fault("$", "text in Unicode", hint=str(error)), where=where) from error
+    return text
+
+
 def _blocks(value: Any, where: str) -> CallToolResult:
     """Return a value of which the annotation says that it is content."""
     if (result := _ready(value)) is not None:
@@ -241,7 +251,7 @@ def by_looks(value: Any, where: str) -> CallToolResult:
     if value is None:
         return CallToolResult(content=[])
     if isinstance(value, str):
-        return CallToolResult(content=[TextContent(text=value)])
+        return CallToolResult(content=[TextContent(text=_sound(value, where))])
     if (result := _ready(value)) is not None:
         return result
     if is_block(value):

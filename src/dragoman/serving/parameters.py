@@ -59,11 +59,14 @@ def read(function: Function, context_type: type) -> Reading:
     where = place(function)
     if not callable(function):
         raise RegistrationError(f"{function!r} is not a function", where=where)
+    if inspect.isasyncgenfunction(_target(function)):
+        reason = "an async generator has no one result; return a list, and tell how far it is with ctx.progress"
+        raise RegistrationError(reason, where=where)
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError) as error:
         raise RegistrationError(f"the signature cannot be read: {error}", where=where) from error
-    hints = _hints(function, where)
+    hints = _hints(function, context_type, where)
     doc = parse(inspect.getdoc(_target(function)))
     parameters: list[Parameter] = []
     context: tuple[str, int | None] | None = None
@@ -141,6 +144,8 @@ def _refuse_kinds(declared: inspect.Parameter, annotated: bool, positional: int,
 def _parameter(name: str, annotation: Any, default: Any, doc: Docstring, keyword_only: bool) -> Parameter:
     if bridge.is_field(default):
         annotation, default = bridge.from_field(annotation, default, MISSING)
+    elif default is MISSING:
+        default = bridge.default_in(annotation, MISSING)
     # `days: int = None` is common, and its author means an optional.
     if default is None and not any(member in (None, type(None), Any, object) for member in members(annotation)):
         annotation = Optional[annotation]  # noqa: UP045 - made from a value
@@ -162,7 +167,7 @@ def _description(annotation: Any) -> str:
     return ""
 
 
-def _hints(function: Any, where: str) -> dict[str, Any]:
+def _hints(function: Any, context_type: type, where: str) -> dict[str, Any]:
     """Return the resolved annotations, each with its metadata."""
     target = _target(function)
     try:
@@ -171,8 +176,10 @@ def _hints(function: Any, where: str) -> dict[str, Any]:
         pass
     except Exception as error:
         raise RegistrationError(f"an annotation cannot be read: {error}", where=where) from error
+    # A context that is imported for type checkers only is no reason to refuse.
+    known = {context_type.__name__: context_type, **_callers(target)}
     try:
-        return get_type_hints(target, localns=_callers(target), include_extras=True)
+        return get_type_hints(target, localns=known, include_extras=True)
     except Exception as error:
         reason = f"an annotation cannot be read: {error}; define or import it where the program runs"
         raise RegistrationError(f"{reason}, not only under TYPE_CHECKING", where=where) from error

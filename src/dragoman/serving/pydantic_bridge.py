@@ -45,6 +45,14 @@ def from_field(annotation: Any, field: Any, missing: Any) -> tuple[Any, Any]:
     return Annotated[annotation, _without_default(field)], default
 
 
+def default_in(annotation: Any, missing: Any) -> Any:
+    """Return the default of a `Field(default=...)` in the metadata of an Annotated type, else `missing`."""
+    for item in getattr(annotation, "__metadata__", ()):
+        if is_field(item) and not item.is_required():
+            return item.get_default(call_default_factory=True)
+    return missing
+
+
 def _without_default(field: Any) -> Any:
     """Return the constraints alone: with a default of its own the field would be put in the schema twice."""
     bare = sys.modules["pydantic"].Field(description=field.description, title=field.title)

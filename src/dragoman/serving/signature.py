@@ -21,6 +21,8 @@ from dragoman.serving.parameters import Arguments, Function, Parameter, Reading,
 from dragoman.serving.repair import Argument, Mender
 from dragoman.serving.schemas import Schema, Schemas, of_parameters
 
+_CONSTANTS = (int, float, bool, str, bytes, type(None))
+
 Decode: TypeAlias = Callable[[bytes | msgspec.Raw], Arguments]
 
 
@@ -114,6 +116,8 @@ def decode_of(reading: Reading, arguments: Sequence[Argument], schemas: Schemas)
         kind = msgspec.Raw if argument.adapter is not None else argument.kind
         if argument.required:
             fields.append((argument.name, kind))
+        elif type(default := argument.default()) in _CONSTANTS:
+            fields.append((argument.name, kind, default))  # quicker than a factory
         else:
             fields.append((argument.name, kind, msgspec.field(default_factory=argument.default)))
     struct = msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True)
