@@ -1,9 +1,19 @@
-"""What an import may cost. A stdio server is started by its host again and again: users wait for what it loads."""
+"""What an import may load and what a call may run, counted exactly: neither depends on the machine's mood.
 
+A stdio server is started by its host again and again, so users wait for what it loads. A call to a server with a
+thousand tools runs the same code as a call to a server with one.
+"""
+
+import json
 import subprocess
 import sys
+from collections import Counter
+from types import CodeType, FrameType
+from typing import Any
 
 import pytest
+
+from dragoman import Server
 
 # Extras, HTTP and the client's side: nothing a stdio server needs.
 UNWANTED = {
@@ -26,7 +36,9 @@ def unwanted(modules: set[str]) -> list[str]:
 
 
 def test_importing_the_package_loads_nothing_but_itself() -> None:
-    assert loaded_by("import dragoman") - {"__future__", "importlib", "typing"} == {"dragoman"}
+    loaded = loaded_by("import dragoman")
+    assert {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names} == {"dragoman"}
+    assert unwanted(loaded) == [] and "asyncio" not in loaded
 
 
 def test_the_probe_sees_what_a_statement_loads() -> None:
@@ -34,6 +46,164 @@ def test_the_probe_sees_what_a_statement_loads() -> None:
     assert unwanted(loaded_by("import http.client")) != []
 
 
+def test_a_server_loads_no_extra_no_http_and_no_client() -> None:
+    loaded = loaded_by("from dragoman import Server; server = Server('s'); server.tool(lambda: 1, name='one')")
+    assert "dragoman.app.server" in loaded
+    assert unwanted(loaded) == []
+
+
+def test_a_client_loads_no_server_and_no_http() -> None:
+    loaded = loaded_by("from dragoman import Client; client = Client(['python', 'server.py'])")
+    assert [name for name in loaded if name.startswith(("dragoman.serving", "uvicorn", "pyreqwest", "pydantic"))] == []
+
+
+def test_the_connectors_import_without_any_extra() -> None:
+    extras = ["pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic"]
+    blocked = f"sys.modules.update(dict.fromkeys({extras}))"
+    assert "dragoman.connectors.assembly" in loaded_by(f"{blocked}; import dragoman.connectors.assembly")
+
+
 @pytest.mark.parametrize("module", ["wire.methods", "protocol.http", "serving.kernel"])
 def test_the_lower_floors_load_no_http_and_no_extra(module: str) -> None:
     assert unwanted(loaded_by(f"import dragoman.{module}")) == []
+
+
+MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
+# Distinct functions of ours in one call. The aim is 25; these are today's figures, which only shrink.
+MOST_FUNCTIONS = {MODERN: 46, HANDSHAKE: 50}
+
+
+def server_with(tools: int) -> Server:
+    server = Server("budget")
+
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    for number in range(tools - 1):
+        server.add_tool(add, name=f"other_{number}")
+    server.add_tool(add)
+    return server
+
+
+def request(method: str, params: dict[str, Any], headers: dict[str, str]) -> tuple[dict[str, Any], bytes]:
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    fields = {
+        "host": "127.0.0.1:8000",
+        "content-type": "application/json",
+        "accept": "application/json, text/event-stream",
+        "content-length": str(len(body)),
+        **headers,
+    }
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+        "path": "/mcp", "raw_path": b"/mcp", "query_string": b"", "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
+        "client": ("127.0.0.1", 50000), "server": ("127.0.0.1", 8000),
+    }  # fmt: skip
+    return scope, body
+
+
+async def post(app: Any, scope: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
+    sent: list[dict[str, Any]] = []
+    inbox = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        return inbox.pop()
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent
+
+
+def modern_call() -> tuple[dict[str, Any], bytes]:
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+    }
+    params = {"name": "add", "arguments": {"a": 1, "b": 2}, "_meta": meta}
+    routing = {"mcp-protocol-version": MODERN, "mcp-method": "tools/call", "mcp-name": "add"}
+    return request("tools/call", params, routing)
+
+
+async def handshake_call(app: Any) -> tuple[dict[str, Any], bytes]:
+    hello = {"protocolVersion": HANDSHAKE, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    sent = await post(app, *request("initialize", hello, {}))
+    session = dict(sent[0]["headers"])[b"mcp-session-id"].decode()
+    routing = {"mcp-protocol-version": HANDSHAKE, "mcp-session-id": session}
+    scope, _ = request("notifications/initialized", {}, routing)
+    note = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
+    scope["headers"] = [h for h in scope["headers"] if h[0] != b"content-length"] + [(b"content-length", b"54")]
+    await post(app, scope, note)
+    return request("tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}}, routing)
+
+
+async def prepared(tools: int, era: str) -> tuple[Any, dict[str, Any], bytes]:
+    """Return an application that has answered the call once, and the call."""
+    app = server_with(tools).asgi()
+    scope, body = modern_call() if era == MODERN else await handshake_call(app)
+    sent = await post(app, scope, body)
+    assert sent[0]["status"] == 200
+    assert json.loads(sent[1]["body"])["result"]["structuredContent"] == {"result": 3}
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    return app, scope, body
+
+
+def is_ours(code: CodeType) -> bool:
+    return "/dragoman/" in code.co_filename.replace("\\", "/") and code.co_filename != __file__
+
+
+async def functions_of(tools: int, era: str) -> Counter[str]:
+    """Return how often each function of the package runs in one call."""
+    app, scope, body = await prepared(tools, era)
+    seen: Counter[str] = Counter()
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and is_ours(frame.f_code):
+            seen[f"{frame.f_code.co_filename.rpartition('dragoman/')[2]}:{frame.f_code.co_qualname}"] += 1
+
+    sys.setprofile(profile)
+    try:
+        await post(app, scope, body)
+    finally:
+        sys.setprofile(None)
+    return seen
+
+
+async def instructions_of(tools: int, era: str) -> int:
+    """Return how many bytecode instructions of the package run in one call."""
+    app, scope, body = await prepared(tools, era)
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal count
+        if not is_ours(frame.f_code):
+            return None
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    outer = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        await post(app, scope, body)
+    finally:
+        sys.settrace(outer)
+    return count
+
+
+@pytest.mark.parametrize("era", [MODERN, HANDSHAKE])
+async def test_a_call_takes_few_functions(era: str) -> None:
+    seen = await functions_of(1, era)
+    assert len(seen) > 5, "the profiler saw nothing of ours"
+    assert len(seen) <= MOST_FUNCTIONS[era], "\n".join(sorted(seen))
+
+
+@pytest.mark.parametrize("era", [MODERN, HANDSHAKE])
+async def test_a_thousand_tools_cost_a_call_no_more_than_one(era: str) -> None:
+    one, thousand = await functions_of(1, era), await functions_of(1000, era)
+    assert thousand == one
+    few, many = await instructions_of(1, era), await instructions_of(1000, era)
+    assert 100 < many <= few * 1.05
