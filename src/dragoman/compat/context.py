@@ -40,6 +40,10 @@ class RequestContext:
         token = call.meta.progress_token
         self.meta = RequestMeta(progress_token=None if token is UNSET else token)
 
+    # Closing a stream that a client can resume is the transport's affair: there is nothing to call.
+    close_sse_stream = None
+    close_standalone_sse_stream = None
+
     def __class_getitem__(cls, item: Any) -> type:
         return cls
 

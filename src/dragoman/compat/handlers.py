@@ -25,9 +25,9 @@ from dragoman.errors import RequestError
 from dragoman.ports.service import Handler
 from dragoman.protocol.exchange import Call, Prepared, Reply
 from dragoman.wire.content import AnyContents
-from dragoman.wire.jsonrpc import INVALID_PARAMS
+from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 from dragoman.wire.methods import METHODS
-from dragoman.wire.resources import ReadResourceResult
+from dragoman.wire.resources import ListResourcesResult, ListTemplatesResult, ReadResourceResult
 
 log = logging.getLogger("dragoman.compat")
 
@@ -70,10 +70,28 @@ def entry(server: Any, params_type: Any, handler: Callable[[Any, Any], Any]) -> 
     async def answer(call: Call) -> Reply:
         context = ServerRequestContext(call, server.state)
         CURRENT.set(context)
-        found = handler(context, params_for(params_type, call))
-        return wire_of(call.method, await found if inspect.isawaitable(found) else found)
+        params = params_for(params_type, call)
+        try:
+            found = handler(context, params)
+            return wire_of(call.method, await found if inspect.isawaitable(found) else found)
+        except errors.McpError:
+            raise
+        except Exception as error:
+            # The packages tell the client what the handler said; so does this, and the log has all of it.
+            log.error("%s", call.method, exc_info=error)
+            raise RequestError(INTERNAL_ERROR, str(error) or type(error).__name__) from error
 
     return answer
+
+
+async def no_templates(call: Call) -> Reply:
+    """Answer `resources/templates/list` for a server that has resources and says nothing of templates."""
+    return ListTemplatesResult(resource_templates=[])
+
+
+async def no_resources(call: Call) -> Reply:
+    """Answer `resources/list` for a server that reads resources and lists none."""
+    return ListResourcesResult(resources=[])
 
 
 def params_for(params_type: Any, call: Call) -> Any:

@@ -44,16 +44,28 @@ def load(path: str | Path, name: str | None = None, *, compat: bool = True) -> S
         install()
     with contextlib.redirect_stdout(sys.stderr), on_stage():
         try:
-            module = _import(file, code)
+            return _native(_found(file, code, name))
         except Captured as ended:
             return _native(ended.server)
-        if name is not None:
-            return _named(module, file, name)
-        if found := _servers(module):
-            return _native(_only(found, file))
-        if server := _run_as_program(file, code):
-            return _native(server)
-    raise LoadError(f"no server in {file}: {_advice(module)}")
+
+
+def _found(file: Path, code: CodeType, name: str | None) -> Any:
+    """Return the server that the file holds or, if none, runs. Raises Captured where the file itself runs one."""
+    module = _import(file, code)
+    if name is not None:
+        return _named(module, file, name)
+    if found := _servers(module):
+        return _only(found, file)
+    if "__main__" in code.co_consts or file.name == "__main__.py":
+        server = _run(file, lambda: _execute(file, code, "__main__", _place(file)[1].rpartition(".")[0] or None))
+    elif callable(main := getattr(module, "main", None)):
+        # What an installed command would call.
+        server = _run(file, lambda: _guarded(file, lambda: _make(main)))
+    else:
+        server = None
+    if server is None:
+        raise LoadError(f"no server in {file}: {_advice(module)}")
+    return server
 
 
 def split(target: str) -> tuple[str, str | None]:
@@ -195,15 +207,12 @@ async def _awaited(value: Any) -> Any:
     return await value
 
 
-def _run_as_program(file: Path, code: CodeType) -> Any:
-    """Run the file as `python FILE` would, and return the server that it runs or, if only one, makes; else None."""
-    if "__main__" not in code.co_consts and file.name != "__main__.py":
-        return None
-    root, name = _place(file)
+def _run(file: Path, program: Callable[[], Any]) -> Any:
+    """Run the file's own program, and return the server that it runs or, if only one, makes; else None."""
     argv, sys.argv = sys.argv, [str(file)]
     try:
         with pause(), made() as servers:
-            _execute(file, code, "__main__", name.rpartition(".")[0] or None)
+            program()
     except Captured as ended:
         return ended.server if ended.server is not None else _only_made(servers, file)
     except LoadError:

@@ -21,6 +21,8 @@ from dragoman.compat.handlers import (
     contents_of,
     entry,
     list_of,
+    no_resources,
+    no_templates,
 )
 from dragoman.compat.inject import CURRENT
 from dragoman.compat.models import Model
@@ -127,6 +129,10 @@ class Handlers:
         """Let a handler of Dragoman's own shape answer a method, and declare what it answers."""
         known = None if method in METHODS else Method(method, METHODS["ping"].params, custom=True)
         self.native_server.service.handle(method, handler, known)
+        if method.startswith("resources/"):
+            for listing, empty in (("resources/list", no_resources), ("resources/templates/list", no_templates)):
+                if listing not in self.native_server.service.methods:
+                    self.native_server.service.handle(listing, empty)
         about = About(self.native_server.info, self.native_server.instructions, self._capabilities)
         self.native_server.service.handle("server/discover", about.discover)
         self.native_server.service.handle("initialize", about.initialize)

@@ -288,10 +288,12 @@ def _finish(returns: Any, options: Options) -> tuple[Callable[[Any], Any], Any]:
     if returns is EMPTY:
         return results.by_looks, EMPTY
     shown = output_type(returns)
+    if shown is EMPTY:
+        return results.unstructured, EMPTY
     if shown is not returns and isinstance(shown, type) and isinstance(returns, type):
         # An ordinary class with annotations: its attributes are read into a struct of the same fields.
         return lambda value: results.tool_result(value) or msgspec.convert(value, shown, from_attributes=True), shown
-    return (results.unstructured if shown is EMPTY else lambda value: results.tool_result(value) or value), shown
+    return lambda value: results.tool_result(value) or value, shown
 
 
 def _messages(value: Any) -> Any:

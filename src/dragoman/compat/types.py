@@ -26,6 +26,7 @@ Cursor: TypeAlias = str
 IncludeContext: TypeAlias = Literal["none", "thisServer", "allServers"]
 StopReason: TypeAlias = str
 ElicitRequestedSchema: TypeAlias = dict[str, Any]
+JSONRPCMessage: TypeAlias = Any
 
 
 class Icon(Model):
