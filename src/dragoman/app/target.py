@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -39,7 +39,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     certificate and key. For a command: `env` and `cwd`, how long it may take to
     answer the probe (`probe_seconds`) and to end (`stop_seconds`), and whether
     its stderr is passed on (`show_stderr`). `max_bytes` bounds one message
-    from the server. `log_level` asks the server for log messages.
+    from the server. `log_level` asks the server for log messages. `wrap` puts
+    something around each connection, such as a trace of what passes.
     """
 
     proxy: str | None = None
@@ -52,6 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     stop_seconds: float = 2.0
     max_bytes: int = 4 * 1024 * 1024
     log_level: LogLevel | None = None
+    wrap: Callable[[Exchange], Exchange] | None = None
 
 
 class Way(NamedTuple):
@@ -125,8 +127,8 @@ def _url(url: str, headers: Fields, options: Options) -> Way:
         raise LocalError("leave user and password out of the URL and pass an Authorization header: URLs end up in logs")
     settings = HttpSettings(
         proxy=options.proxy,
-        ca=_pem(options.ca, "ca"),
-        certificate=_pem(options.certificate, "certificate"),
+        ca=options.ca,
+        certificate=options.certificate,
         max_bytes=options.max_bytes,
     )
     return Way(lambda: _http(url, settings, headers), url)
@@ -136,15 +138,6 @@ def _http(url: str, settings: HttpSettings, headers: Fields) -> Exchange:
     # Loaded by name when it is first needed: a client of a command or of a Server pays for no HTTP.
     exchange: Exchange = import_module("dragoman.transport.http_client").HttpExchange(url, settings, headers)
     return exchange
-
-
-def _pem(path: str | None, what: str) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise LocalError(f"cannot read {what} {path!r}: {error.strerror or error}") from None
 
 
 def _command(words: list[str], headers: Fields, options: Options, entry: _Entry | None = None) -> Way:
@@ -225,5 +218,6 @@ def _expanded(value: Any, place: str) -> Any:
         members = cast("Mapping[str, Any]", value)
         return {key: _expanded(item, place) for key, item in members.items()}
     if isinstance(value, list):
-        return [_expanded(item, place) for item in value]
+        items: list[Any] = value
+        return [_expanded(item, place) for item in items]
     return value

@@ -26,7 +26,7 @@ from dragoman.wire.jsonrpc import METHOD_NOT_FOUND, Failure, Frame, Notification
 from dragoman.wire.notices import MESSAGE, PROGRESS, LogMessage, Progress
 
 log = logging.getLogger("dragoman")
-UNCANCELLABLE = "initialize"  # LEG-05
+HELLO = "initialize"  # opens sessions, and is never cancelled (LEG-05, LEG-07)
 FAREWELL = 1.0  # seconds that notices under way get when the line closes
 _progress = msgspec.json.Decoder(Progress).decode
 _message = msgspec.json.Decoder(LogMessage).decode
@@ -89,9 +89,9 @@ class Line:
         if exchange.over_http:
             headers = {**dress.headers(method, params), **wish.fields, **wish.headers}
         try:
-            answer = await exchange.send(Outgoing(number, body, headers))
+            answer = await exchange.send(Outgoing(number, body, headers, method == HELLO, dress.era.handshake))
         except asyncio.CancelledError:
-            if method != UNCANCELLABLE and not (exchange.over_http and dress.era.close_cancels):
+            if method != HELLO and not (exchange.over_http and dress.era.close_cancels):
                 notice = cancellation(number, "the caller no longer waits")
                 self._later(exchange.tell(notice, dress.fields if exchange.over_http else {}))
             raise

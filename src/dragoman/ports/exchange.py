@@ -20,11 +20,17 @@ NO_FIELDS: Fields = MappingProxyType({})
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
-    """One request on its way out: its id, its bytes, and header fields for transports that have them."""
+    """One request on its way out: its id, its bytes, and header fields for transports that have them.
+
+    `session` says that the answer may open a session, `resumes` that a stream
+    which ended early may be taken up again (LEG-12, LEG-14).
+    """
 
     id: RequestId
     body: bytes
     headers: Fields = NO_FIELDS
+    session: bool = False
+    resumes: bool = False
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):

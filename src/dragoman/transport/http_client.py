@@ -1,0 +1,261 @@
+"""A server over Streamable HTTP: every request is a POST, every answer JSON or an event stream.
+
+Follows no redirect to another origin, and sends no cookie. A handshake-era stream that ends early is taken up again.
+Source: specification, basic/transports/streamable-http; 2025-11-25 basic/transports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from dragoman.errors import ClosedError, MalformedError, McpError, TransportError, UnreachableError
+from dragoman.ports.exchange import NO_FIELDS, Fields, Incoming, Listener, Outgoing
+from dragoman.protocol.http_reply import ReplyReader
+from dragoman.protocol.replies import answers, is_response, read_messages
+from dragoman.protocol.sse import EventReader
+from dragoman.transport.http_route import Route, route_to
+from dragoman.transport.http_settings import HttpSettings
+from dragoman.transport.http_wire import Pool, Wire
+from dragoman.wire.jsonrpc import Frame
+
+log = logging.getLogger("dragoman")
+POST_FIELDS = "content-type: application/json\r\naccept: application/json, text/event-stream\r\n"
+GET_FIELDS = "accept: text/event-stream\r\n"
+EVENTS = "text/event-stream"
+RETRY = 1.0  # seconds before a stream is taken up again, unless the server says another time
+LONGEST_RETRY = 300.0
+TRIES = 5  # in vain, one after the other
+REDIRECTS = 3
+END_SECONDS = 2.0  # that telling the server of a session's end may take
+
+
+class HttpExchange:
+    """The way to the endpoint at `url`. `headers` go with every request."""
+
+    over_http = True
+
+    def __init__(self, url: str, settings: HttpSettings, headers: Fields = NO_FIELDS) -> None:
+        parts = urlsplit(url)
+        # Queries hold keys, now and then; they are for the server alone.
+        self.where = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        self.session: str | None = None
+        self._url = url
+        self._settings = settings
+        self._headers = headers
+        self._listener: Listener | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self, listener: Listener) -> None:
+        """Make ready; connections are made when they are needed. Raises LocalError for settings that cannot be used."""
+        self._listener = listener
+        route = route_to(self._url, self._settings)
+        self._pool = Pool(route, self._settings, self.where)
+        self._set_route(route)
+
+    def _set_route(self, route: Route) -> None:
+        head = f"HTTP/1.1\r\nhost: {route.authority}\r\nuser-agent: dragoman\r\n"
+        if route.proxy is not None and route.proxy.authorization and route.tls is None:
+            head += f"proxy-authorization: {route.proxy.authorization}\r\n"
+        self._target = route.target
+        self._head = head + _lines(self._headers)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._listener is None:
+            return
+        self._listener = None
+        for task in self._tasks:
+            task.cancel()
+        await self._pool.close()
+
+    # --- requests -------------------------------------------------------------------------------------------
+
+    async def send(self, request: Outgoing) -> Incoming:
+        """Return the answer to `request`, following the stream that holds it if it comes in one."""
+        for _ in range(REDIRECTS):
+            wire, reply = await self._ask("POST", POST_FIELDS, request.headers, request.body)
+            if reply.status == 200 and reply.headers.get("content-type", "").startswith(EVENTS):
+                answer = Incoming(200, b"", await self._follow(wire, request), reply.headers)
+            else:
+                answer = _incoming(reply, await self._body(wire), request)
+            if not self._moved(reply):
+                break
+        if request.session and (session := reply.headers.get("mcp-session-id")):
+            self.session = session
+        return answer
+
+    async def tell(self, body: bytes, headers: Fields = NO_FIELDS) -> None:
+        """Send a notification or a response. Raises TransportError if the server refuses it."""
+        wire, reply = await self._ask("POST", POST_FIELDS, headers, body)
+        wire.finish()
+        if reply.status >= 300:
+            raise TransportError(f"{self.where} refused a notice: HTTP {reply.status}")
+
+    async def forget_session(self, headers: Fields = NO_FIELDS, *, end: bool = False) -> None:
+        """Use the session no more; if `end`, delete it at the server, which may refuse that (LEG-09)."""
+        if self.session is not None and end:
+            try:
+                async with asyncio.timeout(END_SECONDS):
+                    wire, _ = await self._ask("DELETE", "", headers, None)
+                    wire.finish()
+            except (McpError, TimeoutError) as error:
+                log.debug("the session at %s was not ended: %s", self.where, error)
+        self.session = None
+
+    async def _ask(self, method: str, fields: str, headers: Fields, body: bytes | None) -> tuple[Wire, ReplyReader]:
+        """Send one request and return its response as far as it has come. Raises TransportError, MalformedError."""
+        if self._listener is None:
+            raise ClosedError(f"the connection to {self.where} is closed")
+        head = f"{method} {self._target} {self._head}{fields}{_lines(headers)}"
+        if self.session is not None:
+            head += f"mcp-session-id: {self.session}\r\n"
+        if body is not None:
+            head += f"content-length: {len(body)}\r\n"
+        data = f"{head}\r\n".encode("latin-1") + (body or b"")
+        wire = await self._pool.take()
+        try:
+            return wire, await wire.ask(data)
+        except BaseException as error:
+            wire.abort()
+            raise self._named(error) if isinstance(error, ClosedError | MalformedError) else error from None
+
+    def _named(self, error: ClosedError | MalformedError) -> McpError:
+        """Return `error` with the server's address in it."""
+        return type(error)(f"{self.where}: {error}")
+
+    async def _body(self, wire: Wire) -> bytes:
+        """Return the rest of a body, and give the connection back. Raises MalformedError if it is too long."""
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            while chunk := await wire.chunk():
+                size += len(chunk)
+                if size > self._settings.max_bytes:
+                    raise MalformedError(
+                        f"the response is longer than {self._settings.max_bytes} bytes; ask for less, "
+                        "or raise max_bytes"
+                    )
+                chunks.append(chunk)
+        except BaseException as error:
+            wire.abort()
+            raise self._named(error) if isinstance(error, ClosedError | MalformedError) else error from None
+        wire.finish()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _moved(self, reply: ReplyReader) -> bool:
+        """Follow a redirect within the origin, for this request and all further ones; returns whether there was one."""
+        location = reply.headers.get("location")
+        if reply.status not in (307, 308) or location is None:
+            return False
+        url = urljoin(self._url, location)
+        old, new = urlsplit(self._url), urlsplit(url)
+        if (old.scheme, old.netloc) != (new.scheme, new.netloc):
+            return False
+        self._url = url
+        self._set_route(route_to(url, self._settings))
+        return True
+
+    # --- event streams --------------------------------------------------------------------------------------
+
+    async def _follow(self, wire: Wire, request: Outgoing) -> Frame:
+        """Return the answer that a stream holds, taking it up again if it ends early and says where it was."""
+        last_id, retry, tries = "", RETRY, 0
+        while True:
+            events = EventReader(self._settings.max_bytes)
+            fault: McpError | None = None
+            try:
+                frame = await self._read_events(wire, events, request)
+            except ClosedError as error:
+                frame, fault = None, error
+            except BaseException:
+                wire.abort()
+                raise
+            wire.finish()
+            if frame is not None:
+                return frame
+            if events.last_id and events.last_id != last_id:
+                last_id, tries = events.last_id, 0
+            if not request.resumes or not last_id:
+                raise fault or ClosedError(f"{self.where} ended the stream before the answer")
+            retry = min(events.retry / 1000, LONGEST_RETRY) if events.retry is not None else retry
+            wire, tries = await self._resume(request, last_id, retry, tries)
+
+    async def _resume(self, request: Outgoing, last_id: str, retry: float, tries: int) -> tuple[Wire, int]:
+        """Return a connection on which the stream goes on, and how often that was tried in vain (LEG-12, LEG-14)."""
+        fields = f"{GET_FIELDS}last-event-id: {last_id}\r\n"
+        while True:
+            tries += 1
+            await asyncio.sleep(retry)
+            try:
+                wire, reply = await self._ask("GET", fields, request.headers, None)
+            except (UnreachableError, ClosedError):
+                if tries >= TRIES:
+                    raise
+                retry = min(max(retry, 0.1) * 2, LONGEST_RETRY)
+                continue
+            if reply.status == 200 and reply.headers.get("content-type", "").startswith(EVENTS) and tries <= TRIES:
+                return wire, tries
+            wire.abort()
+            raise ClosedError(
+                f"{self.where} ended the stream before the answer, and does not take it up again: HTTP {reply.status}"
+            )
+
+    async def _read_events(self, wire: Wire, events: EventReader, request: Outgoing) -> Frame | None:
+        """Return the response to `request` if the stream holds it; the rest goes to the listener."""
+        try:
+            while chunk := await wire.chunk():
+                for event in events.feed(chunk):
+                    for frame in self._messages(event.data):
+                        if answers(frame, request.id):
+                            return frame
+                        self._hear(frame)
+        except (ClosedError, MalformedError) as error:
+            raise self._named(error) from None
+        return None
+
+    def _messages(self, data: bytes) -> list[Frame]:
+        try:
+            return read_messages(data)
+        except MalformedError as error:
+            log.warning("%s sent an event that is no message (%s): %r", self.where, error, data[:200])
+            return []
+
+    def _hear(self, frame: Frame) -> None:
+        listener = self._listener
+        if listener is None or is_response(frame):
+            log.debug("%s sent a response to another request", self.where)
+        elif isinstance(frame.id, int | str):
+            task = asyncio.get_running_loop().create_task(self._reply(listener.answer(frame)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            listener.hear(frame)
+
+    async def _reply(self, answer: Coroutine[Any, Any, bytes]) -> None:
+        try:
+            await self.tell(await answer)
+        except McpError as error:
+            log.debug("not answered: %s", error)
+
+
+def _lines(headers: Fields) -> str:
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+
+
+def _incoming(reply: ReplyReader, body: bytes, request: Outgoing) -> Incoming:
+    """Return what came as one body, read as a frame if it is the response to `request`."""
+    frame: Frame | None = None
+    if reply.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/html":
+        try:
+            frame = next((found for found in read_messages(body) if answers(found, request.id)), None)
+        except MalformedError as error:
+            if reply.status == 200 and error.code != -32700:
+                raise
+        else:
+            if frame is None and reply.status == 200:
+                raise MalformedError(f"the response answers another request than {request.id!r}")
+    return Incoming(reply.status, body, frame, reply.headers)

@@ -1,0 +1,303 @@
+"""HTTP/1.1 connections to one origin: made, used by one request at a time, kept for the next.
+
+Cancelling a request closes its connection at once, which is how a server learns that nobody waits any more.
+Bodies are bounded by whoever reads them; a peer that sends faster than they are read is held back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections import deque
+from socket import gaierror
+from typing import cast
+
+from dragoman.errors import ClosedError, MalformedError, TransportError, UnreachableError
+from dragoman.protocol.http_reply import ReplyReader
+from dragoman.transport.http_route import Route
+from dragoman.transport.http_settings import HttpSettings
+
+IDLE = 4.0  # seconds an unused connection is kept; common servers close theirs after 5
+HIGH_WATER = 256 * 1024  # unread bytes of a body, from which on the peer is held back
+LINGER = 1.0  # seconds that the end of a body, of which nothing more is wanted, may take
+
+
+class Wire(asyncio.Protocol):
+    """One connection. Made and kept by a Pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._transport: asyncio.Transport | None = None
+        self._reader: ReplyReader | None = None
+        self._chunks: deque[bytes] = deque()
+        self._held = 0
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._fault: TransportError | MalformedError | None = None
+        self._discard = False
+        self.idle_until = 0.0
+        self.in_use = False
+
+    # --- one request ----------------------------------------------------------------------------------------
+
+    async def ask(self, data: bytes, *, connect: bool = False) -> ReplyReader:
+        """Send a request and return its response as soon as the head is there. Raises ClosedError, MalformedError."""
+        reader = self._reader = ReplyReader(connect=connect)
+        self._discard = False
+        if self._transport is None or self._fault is not None:
+            raise self._lost()
+        self._transport.write(data)
+        while not reader.status:
+            await self._wait()
+        return reader
+
+    async def chunk(self) -> bytes:
+        """Return the next part of the body, b"" at its end. Raises ClosedError or MalformedError if it is cut off."""
+        while not self._chunks:
+            if self._complete:
+                return b""
+            await self._wait()
+        chunk = self._chunks.popleft()
+        self._held -= len(chunk)
+        if self._paused and self._held < HIGH_WATER and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return chunk
+
+    @property
+    def _complete(self) -> bool:
+        """Whether no more of a response is to come."""
+        return self._reader is None or self._reader.done
+
+    async def _wait(self) -> None:
+        if self._fault is not None:
+            raise self._lost()
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _lost(self) -> TransportError | MalformedError:
+        fault = self._fault or ClosedError("the connection is closed")
+        return type(fault)(*fault.args)
+
+    # --- what happens on the connection ---------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the response."""
+        reader = self._reader
+        if reader is None or self._complete:
+            # Nothing was asked: whatever this is, the next response could not be told from it.
+            self.abort()
+            return
+        try:
+            body = reader.feed(data)
+        except MalformedError as error:
+            self._fail(error)
+            self.abort()
+            return
+        if body and not self._discard:
+            self._chunks.append(body)
+            self._held += len(body)
+            if self._held > HIGH_WATER and not self._paused and self._transport is not None:
+                self._paused = True
+                self._transport.pause_reading()
+        if self._discard and self._complete:
+            self._pool.take_back(self)
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits."""
+        reader = self._reader
+        if reader is not None and not reader.done and exc is None:
+            try:
+                reader.end()
+            except MalformedError:
+                exc = ConnectionResetError("in the middle of a response" if reader.status else "before it answered")
+        if reader is None or not reader.done:
+            self._fail(ClosedError(f"the server closed the connection {exc or ''}".strip()))
+        self._transport = None
+        self._pool.lose(self)
+        self._wake()
+
+    def _fail(self, fault: TransportError | MalformedError) -> None:
+        if self._fault is None:
+            self._fault = fault
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    # --- afterwards -----------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Nothing more of this response is wanted: keep the connection if it ends soon, else close it."""
+        reader = self._reader
+        self._chunks.clear()
+        self._held = 0
+        if reader is None or self._transport is None:
+            self.abort()
+        elif reader.done:
+            self._pool.take_back(self)
+        else:
+            self._discard = True
+            if self._paused:
+                self._paused = False
+                self._transport.resume_reading()
+            asyncio.get_running_loop().call_later(LINGER, self._expire, reader)
+
+    def _expire(self, reader: ReplyReader) -> None:
+        if self._reader is reader and not reader.done:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._fail(ClosedError("the connection was closed"))
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may be sent."""
+        usable = self._transport is not None and not self._transport.is_closing() and self._fault is None
+        return usable and self._reader is not None and self._reader.keep and self._reader.done
+
+    @property
+    def keeps(self) -> float:
+        """Seconds that this connection may be kept unused: what the server says, a second less, or a safe guess."""
+        said = self._reader.headers.get("keep-alive", "") if self._reader is not None else ""
+        for item in said.split(","):
+            name, _, value = item.strip().partition("=")
+            if name.lower() == "timeout" and value.isdigit() and len(value) < 6:
+                return min(max(int(value) - 1.0, 0.0), 60.0)
+        return IDLE
+
+    async def secure(self, tls: ssl.SSLContext, host: str) -> None:
+        """Put TLS over the connection, for the far end of a tunnel."""
+        assert self._transport is not None
+        transport = await asyncio.get_running_loop().start_tls(self._transport, self, tls, server_hostname=host)
+        self._transport = cast("asyncio.Transport", transport)
+
+
+class Pool:
+    """The connections of one client to one origin."""
+
+    def __init__(self, route: Route, settings: HttpSettings, where: str) -> None:
+        self._route = route
+        self._settings = settings
+        self._where = where
+        self._room = asyncio.Semaphore(settings.connections)
+        self._idle: list[Wire] = []
+        self._open: set[Wire] = set()
+        self._closed = False
+
+    async def take(self) -> Wire:
+        """Return a connection that is free, a fresh one if need be. Raises UnreachableError."""
+        await self._room.acquire()
+        if self._closed:
+            self._room.release()
+            raise ClosedError(f"the connection to {self._where} is closed")
+        now = asyncio.get_running_loop().time()
+        while self._idle:
+            wire = self._idle.pop()
+            if wire.reusable and wire.idle_until > now:
+                wire.in_use = True
+                return wire
+            wire.abort()
+        wire = Wire(self)
+        wire.in_use = True
+        self._open.add(wire)
+        try:
+            await self._connect(wire)
+        except BaseException:
+            wire.abort()
+            self.lose(wire)
+            raise
+        return wire
+
+    async def _connect(self, wire: Wire) -> None:
+        route, seconds = self._route, self._settings.connect_seconds
+        loop = asyncio.get_running_loop()
+        through = f" through the proxy {route.proxy.host}:{route.proxy.port}" if route.proxy else ""
+        try:
+            async with asyncio.timeout(seconds):
+                if route.proxy is None:
+                    name = route.host if route.tls else None
+                    await loop.create_connection(
+                        lambda: wire,
+                        route.host,
+                        route.port,
+                        ssl=route.tls,
+                        server_hostname=name,
+                        happy_eyeballs_delay=0.25,
+                    )
+                else:
+                    await loop.create_connection(lambda: wire, route.proxy.host, route.proxy.port)
+                    if route.tls is not None:
+                        await self._tunnel(wire, route.tls)
+        except ssl.SSLCertVerificationError as error:
+            raise UnreachableError(
+                f"{self._where} shows a certificate that is not trusted: {error.verify_message}; "
+                "name its authority's PEM file in the option ca"
+            ) from None
+        except TimeoutError:
+            raise UnreachableError(
+                f"{self._where} cannot be reached{through}: no answer within {seconds:g} s"
+            ) from None
+        except (OSError, ClosedError, MalformedError) as error:
+            raise UnreachableError(f"{self._where} cannot be reached{through}: {_reason(error)}") from None
+
+    async def _tunnel(self, wire: Wire, tls: ssl.SSLContext) -> None:
+        route = self._route
+        assert route.proxy is not None
+        shown = f"[{route.host}]" if ":" in route.host else route.host
+        head = f"CONNECT {shown}:{route.port} HTTP/1.1\r\nhost: {shown}:{route.port}\r\n"
+        if route.proxy.authorization:
+            head += f"proxy-authorization: {route.proxy.authorization}\r\n"
+        reader = await wire.ask(f"{head}\r\n".encode(), connect=True)
+        if reader.status >= 300:
+            raise UnreachableError(f"{self._where} cannot be reached: the proxy answered HTTP {reader.status}")
+        await wire.secure(tls, route.host)
+
+    def take_back(self, wire: Wire) -> None:
+        """Keep a connection whose response is complete, if it can be used again."""
+        if self._closed or not wire.reusable:
+            wire.abort()
+            return
+        wire.idle_until = asyncio.get_running_loop().time() + wire.keeps
+        self._idle.append(wire)
+        self._free(wire)
+
+    def lose(self, wire: Wire) -> None:
+        """Forget a connection that is closed."""
+        self._open.discard(wire)
+        if wire in self._idle:
+            self._idle.remove(wire)
+        self._free(wire)
+
+    def _free(self, wire: Wire) -> None:
+        if wire.in_use:
+            wire.in_use = False
+            self._room.release()
+
+    async def close(self) -> None:
+        """Close all connections; requests under way end with ClosedError."""
+        self._closed = True
+        for wire in list(self._open):
+            wire.abort()
+        # Transports close in the next turn of the loop; TLS and sockets are released then.
+        await asyncio.sleep(0)
+
+
+def _reason(error: Exception) -> str:
+    """Return the system's words for what went wrong; asyncio's own name addresses that are named already."""
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError | gaierror) and error.errno is not None:
+        return os.strerror(error.errno)
+    return getattr(error, "strerror", None) or str(error)
