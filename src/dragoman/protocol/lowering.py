@@ -1,90 +1,90 @@
 """Making today's results fit for yesterday's clients.
 
 A Floor says what a revision does not know; `lower` takes it out, or says it in
-words that the revision has. Nothing is added, and nothing of the original changes.
-Source: the changelogs of each revision; requirements LEG-21, LEG-28, LEG-29.
+words that the revision has. Nothing of the original changes.
+Source: the schema of each revision, field by field; requirements LEG-21, LEG-28, LEG-29.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, structs
 
-from dragoman.wire.base import Implementation
+from dragoman.wire.base import Implementation, Wire
 from dragoman.wire.content import (
     AnyContents,
     AudioContent,
-    Content,
+    BlobContents,
     EmbeddedResource,
     ImageContent,
     ResourceLink,
     TextContent,
+    TextContents,
 )
-from dragoman.wire.lifecycle import InitializeResult, ServerCapabilities
+from dragoman.wire.lifecycle import ServerCapabilities
 from dragoman.wire.notices import Progress
-from dragoman.wire.prompts import (
-    GetPromptResult,
-    ListPromptsResult,
-    Prompt,
-    PromptArgument,
-    PromptMessage,
-)
-from dragoman.wire.resources import (
-    ListResourcesResult,
-    ListTemplatesResult,
-    ReadResourceResult,
-    Resource,
-    ResourceTemplate,
-)
-from dragoman.wire.tools import CallToolResult, ListToolsResult, Tool
+from dragoman.wire.prompts import Prompt, PromptArgument
+from dragoman.wire.resources import Resource, ResourceTemplate
+from dragoman.wire.tools import CallToolResult, ListToolsResult, Tool, ToolAnnotations
 
 Fields = Mapping[type, tuple[str, ...]]
 
 
 class Floor(msgspec.Struct, frozen=True):
-    """What one revision lacks: fields by type, and kinds of content block."""
+    """What one revision lacks: field names wherever they stand, fields by type, and kinds of content block.
 
-    absent: Fields
+    `content_whole` says that it has every kind of content with every field, so
+    that the result of a call, the commonest of all, need not be searched.
+    """
+
+    names: frozenset[str] = frozenset()
+    absent: Fields = {}
     blocks: frozenset[type] = frozenset()
+    content_whole: bool = False
 
 
-_ICONS: Fields = dict.fromkeys((Implementation, Tool, Resource, ResourceTemplate, Prompt, ResourceLink), ("icons",))
-_TITLES: Fields = {
-    Implementation: ("title", "website_url", "icons"),
-    Tool: ("title", "output_schema", "icons", "meta", "execution"),
-    Resource: ("title", "icons", "meta"),
-    ResourceTemplate: ("title", "icons", "meta"),
-    Prompt: ("title", "icons", "meta"),
+_HINTS = frozenset({"result_type", "ttl_ms", "cache_scope"})
+_UNTITLED: Fields = {
+    Implementation: ("title", "website_url", "description"),
+    Tool: ("title", "output_schema", "meta", "execution"),
+    Resource: ("title", "meta"),
+    ResourceTemplate: ("title", "meta"),
+    Prompt: ("title", "meta"),
     PromptArgument: ("title",),
     CallToolResult: ("structured_content",),
-    AnyContents: ("meta",),
-    TextContent: ("meta",),
-    ImageContent: ("meta",),
-    AudioContent: ("meta",),
-    EmbeddedResource: ("meta",),
+    ServerCapabilities: ("tasks", "extensions"),
+    **dict.fromkeys(
+        (AnyContents, TextContents, BlobContents, TextContent, ImageContent, AudioContent, EmbeddedResource), ("meta",)
+    ),
 }
 
-FLOOR_2025_11 = Floor(absent={})
+# Tasks left the core for an extension.
+FLOOR_2026_07 = Floor(absent={Tool: ("execution",), ServerCapabilities: ("tasks",)}, content_whole=True)
+# Extensions came later, but those that are negotiated in `initialize` expect an answer there.
+FLOOR_2025_11 = Floor(names=_HINTS, content_whole=True)
 FLOOR_2025_06 = Floor(
+    names=_HINTS | {"icons"},
     absent={
-        **_ICONS,
-        Implementation: ("icons", "website_url"),
-        Tool: ("icons", "execution"),
-        ServerCapabilities: ("tasks",),
-    }
+        Implementation: ("website_url", "description"),
+        Tool: ("execution",),
+        ServerCapabilities: ("tasks", "extensions"),
+    },
 )
 FLOOR_2025_03 = Floor(
-    absent={**_TITLES, ServerCapabilities: ("tasks",)},
+    names=_HINTS | {"icons", "last_modified"},
+    absent=_UNTITLED,
     blocks=frozenset({ResourceLink}),
 )
 FLOOR_2024_11 = Floor(
+    names=_HINTS | {"icons", "last_modified"},
     absent={
-        **_TITLES,
-        Tool: ("annotations", "title", "output_schema", "icons", "meta", "execution"),
-        ServerCapabilities: ("tasks", "completions"),
+        **_UNTITLED,
+        Tool: ("annotations", *_UNTITLED[Tool]),
+        ServerCapabilities: ("completions", *_UNTITLED[ServerCapabilities]),
         Progress: ("message",),
     },
     blocks=frozenset({ResourceLink, AudioContent}),
@@ -92,9 +92,29 @@ FLOOR_2024_11 = Floor(
 
 
 def trim(value: Any, floor: Floor) -> Any:
-    """Return `value` without the fields that `floor` lacks."""
-    absent = floor.absent.get(type(value))
-    return structs.replace(value, **dict.fromkeys(absent, UNSET)) if absent else value
+    """Return `value`, a wire struct, without what `floor` lacks at any depth; itself if it lacks nothing of it."""
+    if type(value) in floor.blocks:
+        return TextContent(text=_in_words(value))
+    absent = floor.absent.get(type(value), ())
+    changes: dict[str, Any] = {}
+    for name in value.__struct_fields__:
+        item = getattr(value, name)
+        if item is UNSET:
+            continue
+        if name in floor.names or name in absent:
+            changes[name] = UNSET
+        elif isinstance(item, Wire | list):
+            kept = _trim_inner(item, floor)
+            if kept is not item:
+                changes[name] = kept
+    return structs.replace(value, **changes) if changes else value
+
+
+def _trim_inner(item: Any, floor: Floor) -> Any:
+    if isinstance(item, Wire):
+        return trim(item, floor)
+    kept = [trim(each, floor) if isinstance(each, Wire) else each for each in item]
+    return kept if any(new is not old for new, old in zip(kept, item, strict=True)) else item
 
 
 def lower(result: Any, floor: Floor) -> Any:
@@ -102,79 +122,56 @@ def lower(result: Any, floor: Floor) -> Any:
     if isinstance(result, CallToolResult):
         return _call_result(result, floor)
     if isinstance(result, ListToolsResult):
-        return structs.replace(result, tools=[_tool(tool, floor) for tool in result.tools], **_NO_HINTS)
-    if isinstance(result, ListResourcesResult):
-        return structs.replace(result, resources=[trim(item, floor) for item in result.resources], **_NO_HINTS)
-    if isinstance(result, ListTemplatesResult):
-        kept = [trim(item, floor) for item in result.resource_templates]
-        return structs.replace(result, resource_templates=kept, **_NO_HINTS)
-    if isinstance(result, ReadResourceResult):
-        return structs.replace(result, contents=[trim(item, floor) for item in result.contents], **_NO_HINTS)
-    if isinstance(result, ListPromptsResult):
-        return structs.replace(result, prompts=[_prompt(item, floor) for item in result.prompts], **_NO_HINTS)
-    if isinstance(result, GetPromptResult):
-        return structs.replace(result, messages=[_message(item, floor) for item in result.messages], result_type=UNSET)
-    if isinstance(result, InitializeResult):
-        return structs.replace(
-            result,
-            capabilities=trim(result.capabilities, floor),
-            server_info=trim(result.server_info, floor),
-        )
-    return result
-
-
-_NO_HINTS: dict[str, Any] = {"result_type": UNSET, "ttl_ms": UNSET, "cache_scope": UNSET}
+        result = structs.replace(result, tools=[_tool(tool, floor) for tool in result.tools])
+    return trim(result, floor)
 
 
 def _call_result(result: CallToolResult, floor: Floor) -> CallToolResult:
-    result = trim(result, floor)
     structured = result.structured_content
     if structured is not UNSET and not _is_object(structured):
         result = structs.replace(result, structured_content={"result": structured})
-    if floor.blocks or floor.absent:
-        result = structs.replace(result, content=[_block(block, floor) for block in result.content])
-    return result
+    if floor.content_whole and result.result_type is UNSET:
+        return result
+    trimmed: CallToolResult = trim(result, floor)
+    return trimmed
 
 
 def _is_object(value: Any) -> bool:
     if isinstance(value, msgspec.Raw):
-        return bytes(value).lstrip()[:1] == b"{"
-    return isinstance(value, dict | msgspec.Struct)
+        view = memoryview(value)
+        # Our own encoder writes no blanks; another server's may.
+        return bytes(view[:64]).lstrip()[:1] == b"{" or bytes(view).lstrip()[:1] == b"{"
+    return isinstance(value, Mapping | msgspec.Struct) or dataclasses.is_dataclass(value)
 
 
 def _tool(tool: Tool, floor: Floor) -> Tool:
-    tool = trim(tool, floor)
+    absent = floor.absent.get(Tool, ())
+    if "title" in absent and "annotations" not in absent and isinstance(tool.title, str):
+        hints = tool.annotations if isinstance(tool.annotations, ToolAnnotations) else ToolAnnotations()
+        if hints.title is UNSET:
+            tool = structs.replace(tool, annotations=structs.replace(hints, title=tool.title))
     schema = tool.output_schema
     if isinstance(schema, dict) and schema.get("type") != "object":
-        # Its values arrive wrapped too, see _call_result: definition and result stay in step.
-        defs: dict[str, Any] = {key: schema[key] for key in ("$schema", "$defs") if key in schema}
-        inner = {key: value for key, value in schema.items() if key not in defs}
-        wrapped = {**defs, "type": "object", "properties": {"result": inner}, "required": ["result"]}
-        tool = structs.replace(tool, output_schema=wrapped)
+        tool = structs.replace(tool, output_schema=_object_schema(schema))
     return tool
 
 
-def _prompt(prompt: Prompt, floor: Floor) -> Prompt:
-    prompt = trim(prompt, floor)
-    if isinstance(prompt.arguments, list) and PromptArgument in floor.absent:
-        prompt = structs.replace(prompt, arguments=[trim(item, floor) for item in prompt.arguments])
-    return prompt
+def _object_schema(schema: dict[str, Any]) -> Any:
+    """Return `schema` for values that arrive wrapped, see _call_result: definition and result stay in step.
+
+    UNSET if it allows objects as well as others: some of its values are wrapped
+    then and some are not, so nothing can be promised.
+    """
+    kinds = schema.get("type")
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if not isinstance(kinds, list) or "object" in kinds:
+        return UNSET
+    outer: dict[str, Any] = {key: schema[key] for key in ("$schema", "$defs") if key in schema}
+    inner = {key: value for key, value in schema.items() if key not in outer}
+    return {**outer, "type": "object", "properties": {"result": inner}, "required": ["result"]}
 
 
-def _message(message: PromptMessage, floor: Floor) -> PromptMessage:
-    return structs.replace(message, content=_block(message.content, floor))
-
-
-def _block(block: Content, floor: Floor) -> Content:
-    if type(block) in floor.blocks:
-        return TextContent(text=_in_words(block))
-    if isinstance(block, EmbeddedResource):
-        block = structs.replace(block, resource=trim(block.resource, floor))
-    trimmed: Content = trim(block, floor)
-    return trimmed
-
-
-def _in_words(block: Content) -> str:
+def _in_words(block: Any) -> str:
     if isinstance(block, ResourceLink):
         return f"[{block.name}]({block.uri})"
     if isinstance(block, AudioContent):

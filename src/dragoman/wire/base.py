@@ -63,5 +63,6 @@ class Implementation(Wire, frozen=True, kw_only=True):
     name: str
     version: str
     title: Opt[str] = UNSET
+    description: Opt[str] = UNSET
     website_url: Opt[str] = UNSET
     icons: Opt[list[Icon]] = UNSET
