@@ -20,13 +20,15 @@ from dragoman.protocol.lowering import (
     FLOOR_2025_03,
     FLOOR_2025_06,
     FLOOR_2025_11,
+    FLOOR_2026_07,
     Floor,
     lower,
     trim,
 )
 from dragoman.wire.base import LOG_LEVELS, Implementation
 from dragoman.wire.jsonrpc import INVALID_PARAMS, LEGACY_RESOURCE_NOT_FOUND, Failure
-from dragoman.wire.lifecycle import SERVER_INFO, Cacheable, InitializeResult, Result
+from dragoman.wire.lifecycle import SERVER_INFO, Cacheable, DiscoverResult, Result
+from dragoman.wire.tools import ListToolsResult
 
 _encode = msgspec.json.Encoder().encode
 
@@ -81,14 +83,17 @@ def reply_bytes(era: Era, reply: Reply, facts: Facts) -> Any:
 
 
 def _seal_modern(result: Any, facts: Facts) -> Any:
-    if isinstance(result, Cacheable):
-        ttl = 0 if result.ttl_ms is UNSET else result.ttl_ms
-        scope = "private" if result.cache_scope is UNSET else result.cache_scope
-        result = structs.replace(result, ttl_ms=ttl, cache_scope=scope)
     if isinstance(result, Result):
+        hints: dict[str, Any] = {}
+        if isinstance(result, Cacheable):
+            # CACHE-01: both are there in every cacheable result; what nobody set is stale at once, and nobody else's.
+            hints["ttl_ms"] = 0 if result.ttl_ms is UNSET else result.ttl_ms
+            hints["cache_scope"] = "private" if result.cache_scope is UNSET else result.cache_scope
+        if isinstance(result, ListToolsResult | DiscoverResult):
+            result = trim(result, FLOOR_2026_07)
         kind = "complete" if result.result_type is UNSET else result.result_type
         meta: Any = facts.meta if result.meta is UNSET else {SERVER_INFO: facts.info, **result.meta}
-        return structs.replace(result, result_type=kind, meta=meta)
+        return structs.replace(result, result_type=kind, meta=meta, **hints)
     if isinstance(result, Mapping):
         return {"resultType": "complete", **result, "_meta": {SERVER_INFO: facts.info, **result.get("_meta", {})}}
     return result
@@ -204,9 +209,3 @@ HEADERLESS = HANDSHAKE["2025-03-26"]
 def negotiate(requested: str) -> Era:
     """Return the handshake era for `initialize`: the one asked for, else our newest (LEG-02)."""
     return HANDSHAKE.get(requested) or next(iter(HANDSHAKE.values()))
-
-
-def initialize_result(era: Era, result: InitializeResult, facts: Facts) -> InitializeResult:
-    """Return `result` as the negotiated era knows it, naming its version."""
-    sealed: InitializeResult = era.seal(structs.replace(result, protocol_version=era.version), facts)
-    return sealed
