@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.cli.outcome import UsageError
+from dragoman.cli.show import parameters
 from dragoman.cli.values import pairs, read_object, suggestion, typed
 
 POINT = {"type": "object", "properties": {"x": {"type": "integer"}}}
@@ -145,9 +146,20 @@ JSONISH = st.recursive(
 )
 
 
-@given(st.text(max_size=20), JSONISH)
-def test_whatever_a_server_calls_a_schema_a_value_is_read_or_refused(text, schema) -> None:
+@given(st.text(max_size=20), JSONISH, JSONISH)
+def test_whatever_a_server_calls_a_schema_a_value_is_read_or_refused(text, schema, required) -> None:
     try:
-        typed([("v", text)], {"properties": {"v": schema}})
-    except UsageError as refused:
-        assert "v" in str(refused)
+        found = typed([("v", text)], {"properties": {"v": schema}, "required": required})
+    except UsageError:
+        return  # refused in words, and by no other error
+    assert list(found) == ["v"]
+
+
+def test_a_schema_that_unfolds_without_end_is_given_up_in_time() -> None:
+    defs = {"A": {"anyOf": [{"$ref": "#/$defs/A"}] * 30}}
+    assert one("5", {"$ref": "#/$defs/A"}, **{"$defs": defs}) == 5
+
+
+@given(JSONISH, JSONISH)
+def test_whatever_a_server_calls_a_schema_it_is_shown_in_a_line(schema, required) -> None:
+    assert parameters({"properties": {"v": schema}, "required": required}).startswith("v")

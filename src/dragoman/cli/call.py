@@ -39,12 +39,14 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.usage = "dragoman call [options] TARGET TOOL [key=value ...]"
+    parser.usage = """
+  dragoman call [options] URL TOOL [key=value ...]
+  dragoman call [options] TOOL [key=value ...] -- COMMAND [ARG ...]"""
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="TARGET TOOL key=value",
-        help="without URL: put -- COMMAND ARG... at the end",
+        metavar="WORD",
+        help="the server, the tool, its arguments",
     )
     parser.add_argument("--args", metavar="JSON", help="all arguments as one JSON object; - reads it from stdin")
     parser.add_argument("--out", type=Path, metavar="FILE", help="save the image, sound or data that comes back")

@@ -96,6 +96,7 @@ def _run(words: list[str]) -> int:
         description=str(module.__doc__).partition("\n\n")[0],
         epilog=module.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     module.add_arguments(parser)
     before, command = split_command(words[1:])

@@ -29,8 +29,10 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.usage = "dragoman list [options] TARGET [tools|resources|prompts]"
-    parser.add_argument("words", nargs="*", metavar="TARGET", help="without URL: put -- COMMAND ARG... at the end")
+    parser.usage = """
+  dragoman list [options] URL [tools|resources|prompts]
+  dragoman list [options] [tools|resources|prompts] -- COMMAND [ARG ...]"""
+    parser.add_argument("words", nargs="*", metavar="WORD", help="what to list, of which server")
     add_options(parser)
 
 

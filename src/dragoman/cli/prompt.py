@@ -26,12 +26,14 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.usage = "dragoman prompt [options] TARGET NAME [key=value ...]"
+    parser.usage = """
+  dragoman prompt [options] URL NAME [key=value ...]
+  dragoman prompt [options] NAME [key=value ...] -- COMMAND [ARG ...]"""
     parser.add_argument(
         "words",
         nargs="*",
-        metavar="TARGET NAME key=value",
-        help="without URL: put -- COMMAND ARG... at the end",
+        metavar="WORD",
+        help="the server, the prompt, its arguments",
     )
     add_options(parser)
 

@@ -25,8 +25,10 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.usage = "dragoman read [options] TARGET URI"
-    parser.add_argument("words", nargs="*", metavar="TARGET URI", help="without URL: put -- COMMAND ARG... at the end")
+    parser.usage = """
+  dragoman read [options] URL URI
+  dragoman read [options] URI -- COMMAND [ARG ...]"""
+    parser.add_argument("words", nargs="*", metavar="WORD", help="the server, and the resource")
     parser.add_argument("--out", type=Path, metavar="FILE", help="save what the resource holds")
     add_options(parser)
 

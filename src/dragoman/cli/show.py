@@ -74,7 +74,8 @@ def parameters(schema: Any) -> str:
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict):
         return ""
-    required = schema.get("required") or ()
+    required = schema.get("required")
+    required = required if isinstance(required, list) else []
     return ", ".join(_parameter(str(name), part, str(name) in required) for name, part in properties.items())
 
 

@@ -17,7 +17,7 @@ from dragoman.cli.outcome import UsageError
 from dragoman.cli.terminal import one_line
 
 Schema: TypeAlias = Mapping[str, Any]
-DEPTH = 32  # references and unions followed; a schema may point at itself
+STEPS = 256  # references and unions followed; a schema may point at itself
 ORDER = ("null", "boolean", "integer", "number", "array", "object", "string")
 EXPECTED = {
     "null": "null",
@@ -57,7 +57,9 @@ def typed(given: Sequence[tuple[str, str]], schema: Schema) -> dict[str, Any]:
         if key not in known and schema.get("additionalProperties") is False:
             raise UsageError(f"there is no argument {key!r}{suggestion(key, known)}")
         arguments[key] = _value(key, texts, known.get(key, {}), schema)
-    missing = [str(key) for key in schema.get("required", ()) if key not in arguments]
+    required = schema.get("required")
+    names = [key for key in required if isinstance(key, str)] if isinstance(required, list) else []
+    missing = [key for key in names if key not in arguments]
     if missing:
         raise UsageError(f"the tool needs more: {'; '.join(_missing(key, known.get(key), schema) for key in missing)}")
     return arguments
@@ -99,7 +101,7 @@ class _Unfit(Exception):
 
 def _value(key: str, texts: list[str], schema: Any, root: Schema) -> Any:
     kinds = _kinds(schema, root)
-    items = next((kind.get("items", {}) for kind in kinds if kind.get("type") == "array"), None)
+    items = next((kind.get("items", {}) for kind in kinds if _type(kind) == "array"), None)
     if len(texts) > 1:
         if items is None and kinds and not any(_anything(kind) for kind in kinds):
             raise UsageError(f"{key} is given {len(texts)} times, and it takes one value")
@@ -121,29 +123,53 @@ def _one(key: str, text: str, kinds: Sequence[Schema]) -> Any:
 
 
 def _anything(kind: Schema) -> bool:
-    return not ({"type", "enum", "const"} & kind.keys())
+    return not ({"enum", "const"} & kind.keys()) and _type(kind) not in EXPECTED
+
+
+def _type(kind: Schema) -> str:
+    name = kind.get("type")
+    return name if isinstance(name, str) else ""
 
 
 def _rank(kind: Schema) -> int:
     if "enum" in kind or "const" in kind:
         return -1
-    return ORDER.index(kind["type"]) if kind.get("type") in ORDER else len(ORDER)
+    return ORDER.index(_type(kind)) if _type(kind) in ORDER else len(ORDER)
 
 
-def _kinds(schema: Any, root: Schema, depth: int = DEPTH) -> list[Schema]:
+def _kinds(schema: Any, root: Schema) -> list[Schema]:
     """Return the simple schemas that `schema` allows, with references and unions resolved."""
-    if not isinstance(schema, dict) or depth == 0:
-        return [{}]
+    waiting: list[Any] = [schema]
+    found: list[Schema] = []
+    for _ in range(STEPS):
+        if not waiting:
+            return found
+        part = waiting.pop(0)
+        if isinstance(part, dict):
+            waiting += _parts(part, root)
+            found += [] if _is_compound(part) else [part]
+        else:
+            found.append({})
+    return [*found, {}]
+
+
+def _is_compound(schema: Schema) -> bool:
+    return any(isinstance(schema.get(word), list) and schema[word] for word in ("anyOf", "oneOf", "allOf", "type")) or (
+        isinstance(schema.get("$ref"), str)
+    )
+
+
+def _parts(schema: Schema, root: Schema) -> list[Any]:
     if isinstance(pointer := schema.get("$ref"), str):
-        return _kinds(_pointed(pointer, root), root, depth - 1)
+        return [_pointed(pointer, root)]
     for word in ("anyOf", "oneOf"):
         if isinstance(members := schema.get(word), list) and members:
-            return [kind for member in members[:DEPTH] for kind in _kinds(member, root, depth - 1)]
+            return list(members)
     if isinstance(members := schema.get("allOf"), list) and members:
-        return _kinds({key: value for member in members[:DEPTH] for key, value in _flat(member, root)}, root, depth - 1)
+        return [{key: value for member in members for key, value in _flat(member, root)}]
     if isinstance(types := schema.get("type"), list):
         return [{**schema, "type": name} for name in types]
-    return [schema]
+    return []
 
 
 def _flat(schema: Any, root: Schema) -> Iterable[tuple[str, Any]]:
@@ -165,7 +191,7 @@ def _pointed(pointer: str, root: Schema) -> Any:
 def _read(text: str, kind: Schema) -> Any:
     if "const" in kind or "enum" in kind:
         return _listed(text, [kind["const"]] if "const" in kind else kind["enum"])
-    reader = _READERS.get(kind.get("type", ""), _any)
+    reader = _READERS.get(_type(kind), _any)
     return reader(text)
 
 
@@ -182,11 +208,12 @@ def _wanted(kind: Schema) -> str:
     if isinstance(values := kind.get("enum"), list):
         shown = [value if isinstance(value, str) else msgspec.json.encode(value).decode() for value in values]
         return f"one of {', '.join(shown[:20])}" + (", ..." if len(shown) > 20 else "")
-    return EXPECTED.get(kind.get("type", ""), "a value")
+    return EXPECTED.get(_type(kind), "a value")
 
 
 def _near(text: str, kinds: Sequence[Schema]) -> str:
-    names = [value for kind in kinds for value in (kind.get("enum") or ()) if isinstance(value, str)]
+    lists = [kind["enum"] for kind in kinds if isinstance(kind.get("enum"), list)]
+    names = [value for values in lists for value in values if isinstance(value, str)]
     close = get_close_matches(text[:100], names, n=1, cutoff=0.5)
     return f"; did you mean {one_line(close[0])!r}?" if close else ""
 
