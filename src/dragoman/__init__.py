@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         AuthorizationError,
         ClosedError,
         DeadlineError,
+        DeclinedError,
         LocalError,
         MalformedError,
         McpError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         VersionError,
     )
     from dragoman.protocol.limits import Limits
+    from dragoman.serving import questions as ask
     from dragoman.serving.context import Context
     from dragoman.serving.endpoints import assistant, user
     from dragoman.serving.results import Audio, File, Image, ToolResult
@@ -51,6 +53,7 @@ _HOMES = {
     "ClosedError": "errors",
     "Context": "serving.context",
     "DeadlineError": "errors",
+    "DeclinedError": "errors",
     "EmbeddedResource": "wire.content",
     "File": "serving.results",
     "Icon": "wire.base",
@@ -79,6 +82,7 @@ _HOMES = {
     "user": "serving.endpoints",
 }
 _RENAMED = {"ResourceContents": "AnyContents"}
+_MODULES = {"ask": "serving.questions"}
 
 __all__ = [
     "Annotations",
@@ -89,6 +93,7 @@ __all__ = [
     "ClosedError",
     "Context",
     "DeadlineError",
+    "DeclinedError",
     "EmbeddedResource",
     "File",
     "Icon",
@@ -114,12 +119,16 @@ __all__ = [
     "UnreachableError",
     "VersionError",
     "__version__",
+    "ask",
     "assistant",
     "user",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    home = _MODULES.get(name)
+    if home is not None:
+        return import_module(f"dragoman.{home}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'dragoman' has no attribute {name!r}")

@@ -5,6 +5,7 @@ McpError
 │   └── RegistrationError  a tool, resource or prompt cannot be registered
 ├── RequestError           this request cannot be served; becomes a JSON-RPC error
 ├── ToolError              the tool's job failed; the model sees the message
+│   └── DeclinedError      the user was asked and said no, or closed the question
 ├── PeerError              the peer answered with a JSON-RPC error
 │   └── VersionError       no protocol version in common
 ├── MalformedError         the peer sent bytes that are not MCP
@@ -66,6 +67,18 @@ class ToolError(McpError):
         super().__init__(message)
         self.message = message
         self.result = result
+
+
+class DeclinedError(ToolError):
+    """The user was asked and did not agree: `action` is "decline" or "cancel".
+
+    A tool may catch it and go another way; uncaught, the model reads it.
+    """
+
+    def __init__(self, question: str, action: str) -> None:
+        done = "declined" if action == "decline" else "closed the question without an answer"
+        super().__init__(f"The user {done}: {question}")
+        self.action = action
 
 
 class PeerError(McpError):

@@ -9,14 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dragoman.app.options import HttpOptions
     from dragoman.app.server import Server
+    from dragoman.ports.state import States
     from dragoman.transport.asgi import Endpoint
 
 
 def endpoint(server: Server, options: HttpOptions) -> Endpoint:
     """Return the ASGI application of `server` (see `app.http`)."""
     return cast("Endpoint", import_module("dragoman.app.http").endpoint(server, options))
+
+
+def states(audience: str, secrets: Sequence[bytes | str]) -> States:
+    """Return where calls that ask keep their state (see `app.keeping`)."""
+    return cast("States", import_module("dragoman.app.keeping").states(audience, secrets))
 
 
 def run(server: Server, transport: str, host: str, port: int, options: HttpOptions) -> None:

@@ -21,7 +21,9 @@ class ServerOptions(TypedDict, total=False):
     `title`, `instructions`, `website_url` and `icons` are shown to users and
     models. `lifespan` is an async context manager function, called with the
     server; what it yields is `ctx.state`. `ttl_ms` and `cache_scope` are the
-    caching hints of lists.
+    caching hints of lists. `secrets` seal what clients carry between the runs
+    of a call that asks: newest first, at least 16 bytes each, the same on all
+    replicas; random for each process by default.
     """
 
     title: str
@@ -33,6 +35,7 @@ class ServerOptions(TypedDict, total=False):
     lifespan: Callable[[Any], AbstractAsyncContextManager[Any]]
     ttl_ms: int
     cache_scope: str
+    secrets: Sequence[bytes | str]
 
 
 class ToolOptions(TypedDict, total=False):

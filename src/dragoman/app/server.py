@@ -18,6 +18,7 @@ from dragoman.app.options import HttpOptions, PromptOptions, ResourceOptions, Se
 from dragoman.app.registration import make_prompt, make_resource, make_tool, read_method
 from dragoman.errors import RegistrationError
 from dragoman.ports.service import Middleware
+from dragoman.ports.state import States
 from dragoman.protocol.eras import Facts
 from dragoman.protocol.limits import Limits
 from dragoman.serving.context import ServerFace
@@ -71,7 +72,9 @@ class Server:
             icons=list(icons) if icons else UNSET,
         )
         self.service = Kernel(Facts.of(self.info), self.limits, options.get("middleware", ()))
-        self._face = ServerFace(name)
+        self._states: States | None = None
+        self._face = ServerFace(name, self._asking_state)
+        self._secrets = tuple(options.get("secrets", ()))
         self._workers = Workers(self.limits.threads)
         kept = Kept(self.limits)
         self._tools = Tools(self.limits, self._face, self._workers, kept)
@@ -272,6 +275,11 @@ class Server:
             extensions=self._extensions or UNSET,
             experimental=self._experimental or UNSET,
         )
+
+    def _asking_state(self) -> States:
+        if self._states is None:
+            self._states = lazily.states(self.name, self._secrets)
+        return self._states
 
     # --- serving ----------------------------------------------------------------------------------------------
 

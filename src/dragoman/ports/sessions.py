@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
+
+import msgspec
 
 from dragoman.protocol.handshake import Handshake
 from dragoman.wire.base import RequestId
@@ -25,6 +28,11 @@ class Session(Protocol):
     @property
     def calls(self) -> dict[RequestId, Callable[[], None]]:
         """How to cancel each call under way, by its id."""
+        ...
+
+    @property
+    def asks(self) -> dict[RequestId, asyncio.Future[msgspec.Raw]]:
+        """The questions to this client that are unanswered."""
         ...
 
 

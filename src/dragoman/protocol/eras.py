@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, structs
 
+from dragoman.errors import RequestError
 from dragoman.protocol.exchange import Call, Prepared, Reply
 from dragoman.protocol.failures import STATUS
 from dragoman.protocol.lowering import (
@@ -26,7 +27,13 @@ from dragoman.protocol.lowering import (
     trim,
 )
 from dragoman.wire.base import LOG_LEVELS, Implementation
-from dragoman.wire.jsonrpc import INVALID_PARAMS, LEGACY_RESOURCE_NOT_FOUND, Failure
+from dragoman.wire.jsonrpc import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    LEGACY_RESOURCE_NOT_FOUND,
+    MISSING_CAPABILITY,
+    Failure,
+)
 from dragoman.wire.lifecycle import SERVER_INFO, Cacheable, DiscoverResult, Result
 from dragoman.wire.tools import ListToolsResult
 
@@ -63,9 +70,11 @@ class Era(msgspec.Struct, frozen=True):
     trim: Callable[[Any], Any]
     statuses: Mapping[int, int]
     hears_logs: Callable[[Call, str], bool]
+    undeclared: Callable[[str, dict[str, Any]], RequestError]  # a question that the client did not say it can answer
     handshake: bool  # begins with `initialize`, and has sessions on HTTP
     batches: bool = False
     close_cancels: bool = False  # a closed response stream cancels its call (HTTP-13, LEG-15)
+    replays: bool = False  # no way back to the client: a call that asks is run again with the answer
     mirrors: bool = False  # HTTP headers repeat what is in the body, and must agree with it (HTTP-21, HTTP-36)
 
 
@@ -97,6 +106,20 @@ def _seal_modern(result: Any, facts: Facts) -> Any:
     if isinstance(result, Mapping):
         return {"resultType": "complete", **result, "_meta": {SERVER_INFO: facts.info, **result.get("_meta", {})}}
     return result
+
+
+def _undeclared_modern(method: str, needed: dict[str, Any]) -> RequestError:
+    """ERR-09: the data is an object of capabilities, not a list."""
+    text = f"this call needs {method}, and the request did not declare {_names(needed)}"
+    return RequestError(MISSING_CAPABILITY, text, {"requiredCapabilities": needed})
+
+
+def _undeclared_legacy(method: str, needed: dict[str, Any]) -> RequestError:
+    return RequestError(INVALID_REQUEST, f"this call needs {method}, and the client did not declare {_names(needed)}")
+
+
+def _names(needed: dict[str, Any]) -> str:
+    return ".".join([part for key, inner in needed.items() for part in (key, *inner)])
 
 
 def _same(value: Any) -> Any:
@@ -173,6 +196,7 @@ def _legacy(version: str, floor: Floor, *, batches: bool = False) -> Era:
         trim=_trim_with(floor),
         statuses={},
         hears_logs=_logs_by_session,
+        undeclared=_undeclared_legacy,
         handshake=True,
         batches=batches,
     )
@@ -186,8 +210,10 @@ MODERN = Era(
     trim=_same,
     statuses=STATUS,
     hears_logs=_logs_if_asked,
+    undeclared=_undeclared_modern,
     handshake=False,
     close_cancels=True,
+    replays=True,
     mirrors=True,
 )
 

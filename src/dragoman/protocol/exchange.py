@@ -33,6 +33,7 @@ class Caller(msgspec.Struct, frozen=True):
     capabilities: ClientCapabilities
     client: Implementation | None = None
     session: str | None = None
+    subject: str | None = None
 
 
 class Door(Protocol):
@@ -52,7 +53,7 @@ class Door(Protocol):
 class Call:
     """One request on its way to a handler."""
 
-    __slots__ = ("caller", "door", "era", "headers", "id", "log_level", "meta", "method", "params")
+    __slots__ = ("asking", "caller", "door", "era", "headers", "id", "log_level", "meta", "method", "params")
 
     def __init__(
         self, method: str, params: Any, request_id: RequestId, era: Era, caller: Caller, meta: RequestMeta
@@ -65,6 +66,7 @@ class Call:
         self.meta = meta
         self.headers: Headers = NO_HEADERS
         self.log_level: str | None = None
+        self.asking: Any = None  # the questions of this call, once it asks
         self.door: Door = CLOSED_DOOR
 
 

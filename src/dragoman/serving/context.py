@@ -6,16 +6,20 @@ Built only for functions that ask for it, by a parameter annotated `Context`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from importlib import import_module
 from typing import Any
 
 from msgspec import UNSET
 
+from dragoman.ports.state import States
 from dragoman.protocol.exchange import Call, Caller
 from dragoman.wire.base import Implementation, LogLevel, RequestId
 from dragoman.wire.jsonrpc import Notification
 from dragoman.wire.lifecycle import ClientCapabilities, ServerCapabilities
 from dragoman.wire.notices import MESSAGE, PROGRESS, LogMessage, Progress
+
+LOOK = 0.5  # seconds between looks whether a plain function's call is still wanted
 
 
 class _Done:
@@ -92,11 +96,13 @@ class Context:
 
         `progress` only ever grows; a value that does not is not sent (PROG-03).
         """
-        return self._run(self._progress(progress, total, message))
+        told: Awaitable[None] = self._run(self._progress(progress, total, message))
+        return told
 
     def log(self, level: LogLevel, data: Any, logger: str | None = None) -> Awaitable[None]:
         """Send a line of log to the client, if it wants this level. `data` is any JSON value, a text as a rule."""
-        return self._run(self._log(level, data, logger))
+        told: Awaitable[None] = self._run(self._log(level, data, logger))
+        return told
 
     def debug(self, data: Any) -> Awaitable[None]:
         """Log at level debug."""
@@ -136,19 +142,92 @@ class Context:
     async def _emit(self, method: str, params: Any) -> None:
         await self._call.door.emit(Notification(method=method, params=self._call.era.trim(params)))
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> Awaitable[None]:
+    # --- asking: `Any`, since a plain function gets the answer itself and an async one something to await ------
+
+    def elicit(self, message: str, wanted: Any = None, *, url: str = "", key: str = "") -> Any:
+        """Ask the user; the answer is an instance of `wanted`.
+
+        `wanted` is a type whose fields are texts, numbers, yes/no or choices
+        (dataclass, TypedDict, Struct, pydantic model), one such value (`bool`,
+        `str`, an Enum, a Literal, a list of one), or a JSON Schema. With `url`
+        the user is asked to visit a page instead; the answer is True.
+
+        Raises DeclinedError if the user says no or closes the question, and
+        RequestError if the client cannot ask. In the stateless era the function
+        runs again from its beginning when the answer is there: see `step`.
+        """
+        ask = _questions()
+        return self._one(key, ask.page(message, url) if url else ask.form(message, wanted))
+
+    def sample(self, messages: Any, *, max_tokens: int = 1024, key: str = "", **options: Any) -> Any:
+        """Ask the client's model; the answer is a `CreateMessageResult`.
+
+        `messages` is a text, or a list of texts and `SamplingMessage`s.
+        """
+        return self._one(key, _questions().sample(messages, max_tokens=max_tokens, **options))
+
+    def roots(self, *, key: str = "") -> Any:
+        """Ask for the folders that the user works in; the answer is a list of `Root`. Advice, not access control."""
+        return self._one(key, _questions().roots())
+
+    def ask_all(self, questions: Mapping[str, Any]) -> Any:
+        """Ask several questions at once (made by `ask.form`, `ask.page`, `ask.sample`, `ask.roots`).
+
+        The answer is a dictionary with the keys of `questions`.
+        """
+        return self._run(_asking().ask(self._call, self._server.states(), questions))
+
+    def step(self, name: str, run: Callable[..., Any]) -> Any:
+        """Return `run()`, which is run once, however often the function runs again for its questions.
+
+        `name` is the step's own within the call. `run` may take one argument, a
+        key that stays the same for this step: hand it to whoever must not act
+        twice. The result is JSON-able; it is recorded, and read back as the type
+        that `run` is annotated to return. Raises LocalError if an earlier run of
+        the step was cut off, so that nobody knows whether it took effect.
+        """
+        made, kind = _asking().step_of(run, self._loop)
+        return self._run(_asking().step(self._call, self._server.states(), name, made, kind))
+
+    def _one(self, key: str, question: Any) -> Any:
+        async def ask() -> Any:
+            return next(iter((await _asking().ask(self._call, self._server.states(), {key: question})).values()))
+
+        return self._run(ask())
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         if self._loop is None:
             return work
-        asyncio.run_coroutine_threadsafe(work, self._loop).result()
-        return _Done()
+        done = asyncio.run_coroutine_threadsafe(work, self._loop)
+        while True:
+            try:
+                found = done.result(LOOK)
+            except TimeoutError:
+                if done.done():
+                    raise
+                if self.cancelled:
+                    # Nobody waits for this call any more, so nobody will answer its question either.
+                    done.cancel()
+            else:
+                return _Done() if found is None else found
+
+
+def _questions() -> Any:
+    """Loaded by the first question: servers that never ask don't pay for it."""
+    return import_module("dragoman.serving.questions")
+
+
+def _asking() -> Any:
+    return import_module("dragoman.serving.asking")
 
 
 class ServerFace:
     """What a Context shows of its server. `state` is what the server's lifespan yielded."""
 
-    __slots__ = ("capabilities", "name", "state")
+    __slots__ = ("capabilities", "name", "state", "states")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, states: Callable[[], States]) -> None:
         self.name = name
+        self.states = states
         self.capabilities = ServerCapabilities()
         self.state: Any = None

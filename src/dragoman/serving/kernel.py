@@ -23,6 +23,7 @@ from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.failures import failure_of, internal, unknown_method
 from dragoman.protocol.frames import write_failure, write_result
 from dragoman.protocol.limits import Limits
+from dragoman.serving.suspended import Suspended
 from dragoman.serving.watched import Watched
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure
 from dragoman.wire.methods import METHODS, Method
@@ -102,8 +103,17 @@ class Kernel:
             handler = self._handlers[call.method]
             reply = await handler(call)
             return 200, write_result(call.id, reply_bytes(call.era, reply, self.facts))
+        except Suspended as stop:
+            return await self._suspend(call, stop)
         except (Exception, SystemExit) as error:
             # A handler that calls sys.exit must not end the server for everybody else.
+            return self._fail(call, error)
+
+    async def _suspend(self, call: Call, stop: Suspended) -> Answer:
+        """Answer a call that waits for answers with what it asks (MRTR-01)."""
+        try:
+            return 200, write_result(call.id, call.era.seal(await stop.asking.required(), self.facts))
+        except Exception as error:
             return self._fail(call, error)
 
     def _fail(self, call: Call, error: BaseException) -> Answer:

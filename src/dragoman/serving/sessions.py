@@ -6,10 +6,13 @@ Source: 2025-11-25 basic/transports "Session Management"; requirements LEG-07 to
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+
+import msgspec
 
 from dragoman.protocol.exchange import Caller
 from dragoman.protocol.handshake import NOBODY, Handshake
@@ -20,13 +23,14 @@ from dragoman.wire.base import RequestId
 class Session:
     """One session: what was agreed, and how to cancel each call under way."""
 
-    __slots__ = ("calls", "id", "peer", "used")
+    __slots__ = ("asks", "calls", "id", "peer", "used")
 
     def __init__(self, session_id: str, now: float) -> None:
         caller = Caller(NOBODY.version, NOBODY.capabilities, session=session_id)
         self.id = session_id
         self.peer = Handshake(caller=caller)
         self.used = now
+        self.asks: dict[RequestId, asyncio.Future[msgspec.Raw]] = {}
         self.calls: dict[RequestId, Callable[[], None]] = {}
 
 

@@ -17,6 +17,7 @@ from dragoman.errors import LocalError
 from dragoman.protocol.exchange import Call
 from dragoman.protocol.frames import write_notice
 from dragoman.protocol.sse import COMMENT, encode_event
+from dragoman.transport.asks import Asks, ask
 from dragoman.wire.jsonrpc import Notification
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -47,6 +48,7 @@ class HttpDoor:
         "_task",
         "_timer",
         "_watcher",
+        "asks",
         "cancelled",
         "committed",
     )
@@ -66,6 +68,7 @@ class HttpDoor:
         self._lock: asyncio.Lock | None = None
         self.cancelled = False
         self.committed = False
+        self.asks: Asks | None = None
 
     async def emit(self, notice: Notification) -> None:
         """Send a notice on the response stream, opening it if this is the first."""
@@ -73,8 +76,13 @@ class HttpDoor:
             await self._write(encode_event(write_notice(notice)))
 
     async def ask(self, method: str, params: Any) -> msgspec.Raw:
-        """Refuse: there is no way back to the client on this transport yet."""
-        raise LocalError(f"{method}: the client cannot be asked over this connection")
+        """Send a request on the response stream, and wait for the response that the client posts to its session."""
+        if self.asks is None or not self._streams:
+            raise LocalError(f"{method}: this client has no session with a stream, so it cannot be asked")
+        return await ask(self.asks, self._event, method, params)
+
+    async def _event(self, data: bytes) -> None:
+        await self._write(encode_event(data))
 
     def cancel(self) -> None:
         """Stop the call; its client wants no answer any more."""

@@ -20,6 +20,7 @@ from dragoman.protocol.exchange import Call, Headers
 from dragoman.protocol.frames import id_of, read_batch, write_failure
 from dragoman.protocol.handshake import Handshake, sessionless
 from dragoman.protocol.http import SESSION_HEADER, Post, read_post, wants_json, wants_stream
+from dragoman.transport.asks import settle
 from dragoman.transport.http_door import HttpDoor, RawHeaders, Receive, Send
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure
@@ -73,6 +74,8 @@ class HandshakePosts:
             return await self._answer(call, session, headers, receive, send, extra)
         if post.kind == "notification" and session is not None:
             hear(post, session)
+        elif post.kind == "response" and session is not None:
+            settle(session.asks, post.frame)
         return await _accepted(send, extra)
 
     async def _initialize(self, post: Post, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
@@ -112,6 +115,7 @@ class HandshakePosts:
         quiet = self._service.limits.quiet_seconds
         door = HttpDoor(call, receive, send, extra, streams=wants_stream(headers), quiet=quiet)
         call.door = door
+        door.asks = None if session is None else session.asks
         calls: dict[RequestId, Any] = {} if session is None else session.calls
         if len(calls) >= self._service.limits.calls:
             raise _Refused(429, f"{len(calls)} calls are under way in this session; wait for some to end")

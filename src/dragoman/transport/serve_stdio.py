@@ -14,13 +14,14 @@ from typing import Any
 
 import msgspec
 
-from dragoman.errors import LocalError, MalformedError, RequestError
+from dragoman.errors import MalformedError, RequestError
 from dragoman.ports.service import Service
 from dragoman.protocol.envelope import admit, is_modern, read_params
 from dragoman.protocol.exchange import Call, Caller, meta_of
 from dragoman.protocol.frames import id_of, read_frame, write_failure, write_notice
 from dragoman.protocol.handshake import Handshake
 from dragoman.protocol.lines import LineReader
+from dragoman.transport.asks import Asks, ask, settle
 from dragoman.transport.pipes import Reader, Writer
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure, Frame, Notification
@@ -34,10 +35,11 @@ _cancelled = msgspec.json.Decoder(Cancelled).decode
 class StdioDoor:
     """The door of one call on stdio."""
 
-    __slots__ = ("_writer", "cancelled")
+    __slots__ = ("_asks", "_writer", "cancelled")
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, asks: Asks) -> None:
         self._writer = writer
+        self._asks = asks
         self.cancelled = False
 
     async def emit(self, notice: Notification) -> None:
@@ -47,8 +49,12 @@ class StdioDoor:
             await self._writer.drain()
 
     async def ask(self, method: str, params: Any) -> msgspec.Raw:
-        """Refuse: there is no way back to the client on this transport yet."""
-        raise LocalError(f"{method}: the client cannot be asked over this connection")
+        """Send a request to the client and wait for its response."""
+        return await ask(self._asks, self._send, method, params)
+
+    async def _send(self, data: bytes) -> None:
+        self._writer.write(data + b"\n")
+        await self._writer.drain()
 
 
 class StdioServer:
@@ -60,6 +66,7 @@ class StdioServer:
         self._peer = Handshake()
         self._lines = LineReader(service.limits.line)
         self._calls: dict[RequestId, tuple[asyncio.Task[None], StdioDoor]] = {}
+        self._asks: Asks = {}
         self._ended = asyncio.Event()
 
     async def serve(self, requests: int, answers: int) -> None:
@@ -110,7 +117,8 @@ class StdioServer:
         try:
             frame = read_frame(line)
             if frame.method is msgspec.UNSET:
-                return  # a response, and nothing was asked
+                settle(self._asks, frame)
+                return
             if frame.id is msgspec.UNSET:
                 self._notified(frame)
                 return
@@ -122,7 +130,7 @@ class StdioServer:
         self._begin(call)
 
     def _begin(self, call: Call) -> None:
-        door = call.door = StdioDoor(self._writer)
+        door = call.door = StdioDoor(self._writer, self._asks)
         task = asyncio.get_running_loop().create_task(self._serve(call))
         self._calls[call.id] = (task, door)
 

@@ -1,0 +1,33 @@
+"""What a call that asks needs of whoever keeps its state between runs."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class States(Protocol):
+    """State that travels through the client, sealed, and claims on steps."""
+
+    async def save(self, payload: bytes, binding: bytes) -> str:
+        """Return a handle for `payload`, good only for `binding` and for a while."""
+        ...
+
+    async def load(self, text: str, binding: bytes) -> bytes:
+        """Return the payload of a handle. Raises RequestError, always the same, if it is not good."""
+        ...
+
+    async def claim(self, name: str) -> bytes | None:
+        """Claim `name`; None if it is ours now, else what was recorded, empty if nothing was yet."""
+        ...
+
+    async def record(self, name: str, result: bytes) -> None:
+        """Record the result of what was claimed."""
+        ...
+
+    async def release(self, name: str) -> None:
+        """Give a claim back: what was claimed did not happen."""
+        ...
+
+    def fresh(self) -> str:
+        """Return a text that was never used before."""
+        ...
