@@ -20,6 +20,7 @@ from dragoman.connectors.index_file import IndexFile
 WAITING, READY, FAILED, SKIPPED = "waiting", "ready", "failed", "skipped"
 
 _LAST = "\U0010ffff"  # sorts behind every letter: what starts with a prefix lies between it and it with this
+_INDEXED = "title, heading, body"
 _FILE = "id, path, size, mtime_ns, state, reason, kind, title, unit, parts, lines, day"
 
 
@@ -110,8 +111,10 @@ class Index:
         """Take out files that are gone."""
         with self.writing() as db:
             for path in paths:
-                db.execute("DELETE FROM piece WHERE file = (SELECT id FROM file WHERE path = ?)", (path,))
-                db.execute("DELETE FROM file WHERE path = ?", (path,))
+                row = db.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()
+                if row is not None:
+                    _empty(db, row[0])
+                    db.execute("DELETE FROM file WHERE id = ?", row)
 
     def store(self, found: Found, document: Document, day: str) -> None:
         """Put a document in the place of what was known of the file."""
@@ -134,6 +137,10 @@ class Index:
                     for piece in document.pieces
                 ),
             )
+            # In one go: a trigger on each row would make FTS5 write out its buffer row by row, six times slower.
+            db.execute(
+                f"INSERT INTO words(rowid, {_INDEXED}) SELECT id, {_INDEXED} FROM piece WHERE file = ?", (number,)
+            )
 
     def fail(self, found: Found, reason: str) -> None:
         """Note that the file cannot be read; what was known of it goes."""
@@ -147,7 +154,7 @@ class Index:
                 "INSERT INTO file(path, size, mtime_ns, state, reason) VALUES (?, ?, ?, ?, ?)", (*found, state, reason)
             )
             return int(made.lastrowid or 0)
-        db.execute("DELETE FROM piece WHERE file = ?", row)
+        _empty(db, row[0])
         db.execute(
             "UPDATE file SET size=?, mtime_ns=?, state=?, reason=? WHERE id=?",
             (found.size, found.mtime_ns, state, reason, row[0]),
@@ -239,11 +246,14 @@ class Index:
             )
             return [Match(*row) for row in rows]
 
-    def any(self, expression: str) -> bool:
-        """Tell whether anything matches."""
+    def frequency(self, word: str, limit: int = 1_000_000) -> int:
+        """Return how many pieces hold the word, counting no further than `limit`."""
         with self._reader() as db:
-            found = db.execute("SELECT 1 FROM words WHERE words MATCH ? LIMIT 1", (expression,)).fetchone()
-            return found is not None
+            row = db.execute(
+                "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
+                ('"' + word.replace('"', '""') + '"', limit),
+            ).fetchone()
+            return int(row[0])
 
     def words_like(self, start: str, limit: int = 5_000) -> list[str]:
         """Return words of the index (their stems) that begin with `start`."""
@@ -290,3 +300,12 @@ class Index:
                 (number, part, number, part, line),
             ).fetchone()
             return int(row[0] or 0)
+
+
+def _empty(db: sqlite3.Connection, number: int) -> None:
+    """Take a file's text out of the index; FTS5 is told what it was, since it keeps none of its own."""
+    db.execute(
+        f"INSERT INTO words(words, rowid, {_INDEXED}) SELECT 'delete', id, {_INDEXED} FROM piece WHERE file = ?",
+        (number,),
+    )
+    db.execute("DELETE FROM piece WHERE file = ?", (number,))

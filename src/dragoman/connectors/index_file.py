@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,11 +31,6 @@ CREATE INDEX piece_file ON piece(file, part, at);
 CREATE VIRTUAL TABLE words USING fts5(title, heading, body, content='piece', content_rowid='id',
     tokenize='porter unicode61 remove_diacritics 2');
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, 'row');
-CREATE TRIGGER piece_in AFTER INSERT ON piece BEGIN
-    INSERT INTO words(rowid, title, heading, body) VALUES (new.id, new.title, new.heading, new.body); END;
-CREATE TRIGGER piece_out AFTER DELETE ON piece BEGIN
-    INSERT INTO words(words, rowid, title, heading, body)
-    VALUES ('delete', old.id, old.title, old.heading, old.body); END;
 """
 
 
@@ -81,7 +76,7 @@ class IndexFile:
             db.execute("BEGIN IMMEDIATE")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
-                for statement in _statements(_SCHEMA):
+                for statement in _SCHEMA.strip().split(";\n"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version={VERSION}")
             db.execute("COMMIT")
@@ -138,13 +133,3 @@ class IndexFile:
             db.close()
         with self._write_lock:
             self._writer.close()
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Cut a script into statements: a trigger holds semicolons of its own."""
-    buffer = ""
-    for line in script.splitlines(keepends=True):
-        buffer += line
-        if buffer.strip() and sqlite3.complete_statement(buffer):
-            yield buffer
-            buffer = ""

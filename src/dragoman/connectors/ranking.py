@@ -13,6 +13,8 @@ from dragoman.connectors.index import File, Index, Match
 from dragoman.connectors.query import Query
 
 MAX_HITS = 200
+_ENOUGH = 30  # results that hold all the words, from which on those that hold only some are not looked for
+_MATCHES = 4_000  # pieces to be scored, about two microseconds each: the most frequent words are left out before that
 _PER_FILE = 2  # results of one file before those of others
 _NEAR = 0.6  # of the best score: the newest is only sought among what fits about as well
 _LIKE = 0.72  # how like a word must be to stand in for one that is nowhere
@@ -35,7 +37,7 @@ def rank(index: Index, query: Query, limit: int) -> Ranked:
         return Ranked([], {}, replaced, False)
     matches = index.match(query.strict(), MAX_HITS)
     strict = len(matches)
-    if strict < limit and (loose := query.loose()) != query.strict():
+    if strict < _ENOUGH and (loose := _rare(index, query).loose()) != query.strict():
         seen = {match.piece for match in matches}
         matches += [match for match in index.match(loose, MAX_HITS) if match.piece not in seen]
     files = index.by_id({match.file for match in matches})
@@ -69,6 +71,19 @@ def _newest_first(matches: list[Match], files: dict[int, File]) -> list[Match]:
     return sorted(matches, key=lambda match: place.get(match.file, len(place)))
 
 
+def _rare(index: Index, query: Query) -> Query:
+    """Leave out words so frequent that they tell nothing about a piece that holds them, but never the rarest."""
+    counted = sorted((index.frequency(term), at, term) for at, term in enumerate(query.terms))
+    kept: list[str] = []
+    total = 0
+    for frequency, _, term in counted:
+        total += frequency
+        if kept and total > _MATCHES:
+            break
+        kept.append(term)
+    return Query(terms=kept, phrases=query.phrases, recent=query.recent)
+
+
 def _spread(matches: list[Match]) -> list[Match]:
     seen: Counter[int] = Counter()
     first: list[Match] = []
@@ -84,10 +99,10 @@ def _spelled(index: Index, query: Query) -> tuple[Query, dict[str, str]]:
     replaced: dict[str, str] = {}
     terms: list[str] = []
     for term in query.terms:
-        if index.any('"' + term.replace('"', '""') + '"'):
+        if index.frequency(term, 1):
             terms.append(term)
             continue
-        known = index.words_like(term[:1]) if len(term) > 3 else []  # those in most documents first
+        known = index.words_like(term[:2]) if len(term) > 3 else []  # those in most documents first
         like = sorted(difflib.get_close_matches(term, known, 5, _LIKE), key=known.index)[:1]
         replaced[term] = like[0] if like else ""
         terms += like
