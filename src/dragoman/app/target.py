@@ -54,6 +54,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = 4 * 1024 * 1024
     log_level: LogLevel | None = None
     wrap: Callable[[Exchange], Exchange] | None = None
+    wrap: Callable[[Exchange], Exchange] | None = None
 
 
 class Way(NamedTuple):
@@ -76,6 +77,12 @@ class _Entry(msgspec.Struct):
 
 def way_to(target: Target, headers: Fields, options: Options) -> Way:
     """Return the way to `target`. Raises LocalError if it is nothing that can be connected to."""
+    dial, key = _way(target, headers, options)
+    wrap = options.wrap
+    return Way(dial, key) if wrap is None else Way(lambda: wrap(dial()), key)
+
+
+def _way(target: Target, headers: Fields, options: Options) -> Way:
     if isinstance(target, str | os.PathLike):
         return _named(os.fspath(target), headers, options)
     if isinstance(target, Mapping):
@@ -206,7 +213,8 @@ def _expanded(value: Any, place: str) -> Any:
     """Return `value` with `${NAME}`, `${env:NAME}` and `${NAME:-default}` replaced in every string."""
 
     def found(match: re.Match[str]) -> str:
-        name, default = match.groups()
+        name: str = match[1]
+        default: str | None = match[2]
         text = os.environ.get(name, default)
         if text is None:
             raise LocalError(f"{place} wants the environment variable {name}, which is not set")
@@ -218,6 +226,5 @@ def _expanded(value: Any, place: str) -> Any:
         members = cast("Mapping[str, Any]", value)
         return {key: _expanded(item, place) for key, item in members.items()}
     if isinstance(value, list):
-        items: list[Any] = value
-        return [_expanded(item, place) for item in items]
+        return [_expanded(item, place) for item in cast("list[object]", value)]
     return value

@@ -48,7 +48,7 @@ class ReplyReader:
         self._connect = connect
         self._part = _Part.HEAD
         self._left = 0  # bytes of the body, or of the chunk, still to come
-        self._held = bytearray()
+        self._held: bytearray = bytearray()
         self._trailer = 0
 
     @property
@@ -96,11 +96,11 @@ class ReplyReader:
             if len(head) > MAX_HEAD:
                 break
             rest = bytes(self._held[end + 4 :])
-            self._held = bytearray(rest)
+            self._held.clear()
             start = 0
             if self._read_head(head):
-                self._held.clear()
                 return rest
+            self._held += rest
         if len(self._held) > MAX_HEAD:
             raise MalformedError(f"the response has a header of more than {MAX_HEAD} bytes")
         return b""

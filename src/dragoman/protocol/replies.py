@@ -97,7 +97,7 @@ def error_of(raw: msgspec.Raw) -> PeerError | MalformedError:
 
 def _supported(data: Any) -> tuple[str, ...]:
     listed = cast("dict[str, Any]", data).get("supported") if isinstance(data, dict) else None
-    versions = cast("list[Any]", listed) if isinstance(listed, list) else []
+    versions = cast("list[object]", listed) if isinstance(listed, list) else []
     return tuple(version for version in versions if isinstance(version, str))
 
 
@@ -149,5 +149,5 @@ def _present(value: Any) -> Any:
         members = cast("dict[str, Any]", value)
         return {k: v if k in _DATA else _present(v) for k, v in members.items() if v is not None or k == _NULLABLE}
     if isinstance(value, list):
-        return [_present(item) for item in cast("list[Any]", value)]
+        return [_present(item) for item in cast("list[object]", value)]
     return value

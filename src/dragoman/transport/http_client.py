@@ -76,17 +76,24 @@ class HttpExchange:
 
     async def send(self, request: Outgoing) -> Incoming:
         """Return the answer to `request`, following the stream that holds it if it comes in one."""
-        for _ in range(REDIRECTS):
-            wire, reply = await self._ask("POST", POST_FIELDS, request.headers, request.body)
-            if reply.status == 200 and reply.headers.get("content-type", "").startswith(EVENTS):
-                answer = Incoming(200, b"", await self._follow(wire, request), reply.headers)
-            else:
-                answer = _incoming(reply, await self._body(wire), request)
-            if not self._moved(reply):
-                break
+        wire, reply = await self._post(request)
+        if reply.status == 200 and reply.headers.get("content-type", "").startswith(EVENTS):
+            body, frame = await self._follow(wire, request)
+            answer = Incoming(200, body, frame, reply.headers)
+        else:
+            answer = _incoming(reply, await self._body(wire), request)
         if request.session and (session := reply.headers.get("mcp-session-id")):
             self.session = session
         return answer
+
+    async def _post(self, request: Outgoing) -> tuple[Wire, ReplyReader]:
+        """Send `request`, again where a redirect within the origin leads; return the response so far."""
+        for _ in range(REDIRECTS):
+            wire, reply = await self._ask("POST", POST_FIELDS, request.headers, request.body)
+            if not self._moved(reply):
+                return wire, reply
+            wire.finish()
+        return await self._ask("POST", POST_FIELDS, request.headers, request.body)
 
     async def tell(self, body: bytes, headers: Fields = NO_FIELDS) -> None:
         """Send a notification or a response. Raises TransportError if the server refuses it."""
@@ -161,22 +168,22 @@ class HttpExchange:
 
     # --- event streams --------------------------------------------------------------------------------------
 
-    async def _follow(self, wire: Wire, request: Outgoing) -> Frame:
+    async def _follow(self, wire: Wire, request: Outgoing) -> tuple[bytes, Frame]:
         """Return the answer that a stream holds, taking it up again if it ends early and says where it was."""
         last_id, retry, tries = "", RETRY, 0
         while True:
             events = EventReader(self._settings.max_bytes)
             fault: McpError | None = None
             try:
-                frame = await self._read_events(wire, events, request)
+                found = await self._read_events(wire, events, request)
             except ClosedError as error:
-                frame, fault = None, error
+                found, fault = None, error
             except BaseException:
                 wire.abort()
                 raise
             wire.finish()
-            if frame is not None:
-                return frame
+            if found is not None:
+                return found
             if events.last_id and events.last_id != last_id:
                 last_id, tries = events.last_id, 0
             if not request.resumes or not last_id:
@@ -204,14 +211,14 @@ class HttpExchange:
                 f"{self.where} ended the stream before the answer, and does not take it up again: HTTP {reply.status}"
             )
 
-    async def _read_events(self, wire: Wire, events: EventReader, request: Outgoing) -> Frame | None:
+    async def _read_events(self, wire: Wire, events: EventReader, request: Outgoing) -> tuple[bytes, Frame] | None:
         """Return the response to `request` if the stream holds it; the rest goes to the listener."""
         try:
             while chunk := await wire.chunk():
                 for event in events.feed(chunk):
                     for frame in self._messages(event.data):
                         if answers(frame, request.id):
-                            return frame
+                            return event.data, frame
                         self._hear(frame)
         except (ClosedError, MalformedError) as error:
             raise self._named(error) from None

@@ -55,7 +55,7 @@ class Wire(asyncio.Protocol):
     async def chunk(self) -> bytes:
         """Return the next part of the body, b"" at its end. Raises ClosedError or MalformedError if it is cut off."""
         while not self._chunks:
-            if self._complete:
+            if self._complete():
                 return b""
             await self._wait()
         chunk = self._chunks.popleft()
@@ -65,7 +65,6 @@ class Wire(asyncio.Protocol):
             self._transport.resume_reading()
         return chunk
 
-    @property
     def _complete(self) -> bool:
         """Whether no more of a response is to come."""
         return self._reader is None or self._reader.done
@@ -92,7 +91,7 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes of the response."""
         reader = self._reader
-        if reader is None or self._complete:
+        if reader is None or self._complete():
             # Nothing was asked: whatever this is, the next response could not be told from it.
             self.abort()
             return
@@ -108,7 +107,7 @@ class Wire(asyncio.Protocol):
             if self._held > HIGH_WATER and not self._paused and self._transport is not None:
                 self._paused = True
                 self._transport.pause_reading()
-        if self._discard and self._complete:
+        if self._discard and self._complete():
             self._pool.take_back(self)
         self._wake()
 
