@@ -53,7 +53,7 @@ class Door(Protocol):
 class Call:
     """One request on its way to a handler."""
 
-    __slots__ = ("asking", "caller", "door", "era", "headers", "id", "log_level", "meta", "method", "params")
+    __slots__ = ("asking", "caller", "door", "era", "headers", "id", "log_level", "meta", "method", "over", "params")
 
     def __init__(
         self, method: str, params: Any, request_id: RequestId, era: Era, caller: Caller, meta: RequestMeta
@@ -67,6 +67,7 @@ class Call:
         self.headers: Headers = NO_HEADERS
         self.log_level: str | None = None
         self.asking: Any = None  # the questions of this call, once it asks
+        self.over = False  # answered or given up, though a thread may still be at work on it
         self.door: Door = CLOSED_DOOR
 
 

@@ -6,15 +6,17 @@ Built only for functions that ask for it, by a parameter annotated `Context`.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from importlib import import_module
 from typing import Any
 
 from msgspec import UNSET
 
+from dragoman.errors import LocalError
 from dragoman.ports.state import States
 from dragoman.protocol.exchange import Call, Caller
-from dragoman.wire.base import Implementation, LogLevel, RequestId
+from dragoman.wire.base import LOG_LEVELS, Implementation, LogLevel, RequestId
 from dragoman.wire.jsonrpc import Notification
 from dragoman.wire.lifecycle import ClientCapabilities, ServerCapabilities
 from dragoman.wire.notices import MESSAGE, PROGRESS, LogMessage, Progress
@@ -89,7 +91,7 @@ class Context:
     @property
     def cancelled(self) -> bool:
         """Whether nobody waits for the answer any more. `async def` functions are cancelled; others can look here."""
-        return self._call.door.cancelled
+        return self._call.over or self._call.door.cancelled
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> Awaitable[None]:
         """Tell the client how far the call is. Does nothing if it did not ask.
@@ -100,7 +102,12 @@ class Context:
         return told
 
     def log(self, level: LogLevel, data: Any, logger: str | None = None) -> Awaitable[None]:
-        """Send a line of log to the client, if it wants this level. `data` is any JSON value, a text as a rule."""
+        """Send a line of log to the client, if it wants this level. `data` is any JSON value, a text as a rule.
+
+        Raises LocalError for a level that the protocol does not have.
+        """
+        if level not in LOG_LEVELS:
+            raise LocalError(f"there is no log level {level!r}; use one of {', '.join(LOG_LEVELS)}")
         told: Awaitable[None] = self._run(self._log(level, data, logger))
         return told
 
@@ -122,7 +129,8 @@ class Context:
 
     async def _progress(self, progress: float, total: float | None, message: str | None) -> None:
         token = self._call.meta.progress_token
-        if token is UNSET or not progress > self._last:
+        # JSON has no infinity, and no NaN.
+        if token is UNSET or not (progress > self._last and math.isfinite(progress)):
             return
         self._last = progress
         await self._emit(
@@ -130,7 +138,7 @@ class Context:
             Progress(
                 progress_token=token,
                 progress=progress,
-                total=UNSET if total is None else total,
+                total=UNSET if total is None or not math.isfinite(total) else total,
                 message=UNSET if message is None else message,
             ),
         )
@@ -140,7 +148,9 @@ class Context:
             await self._emit(MESSAGE, LogMessage(level=level, data=data, logger=UNSET if logger is None else logger))
 
     async def _emit(self, method: str, params: Any) -> None:
-        await self._call.door.emit(Notification(method=method, params=self._call.era.trim(params)))
+        # Nothing about a call may follow its answer (PROG-04).
+        if not self._call.over:
+            await self._call.door.emit(Notification(method=method, params=self._call.era.trim(params)))
 
     # --- asking: `Any`, since a plain function gets the answer itself and an async one something to await ------
 

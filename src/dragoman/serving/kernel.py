@@ -83,7 +83,7 @@ class Kernel:
         return await handler(call)
 
     async def answer(self, call: Call) -> Answer:
-        """Return HTTP status and bytes of the response to `call`. Raises only CancelledError.
+        """Return HTTP status and bytes of the response to `call`. Raises only CancelledError, when cancelled itself.
 
         A call that waits longer than `limits.call_seconds` is cancelled and
         answered with an error.
@@ -91,11 +91,16 @@ class Kernel:
         deadline = _Deadline(call, self.limits.call_seconds)
         try:
             return await Watched(self._respond(call), deadline.arm)
-        except asyncio.CancelledError:
-            if not deadline.hit():
+        except asyncio.CancelledError as error:
+            if deadline.hit():
+                return self._fail(call, deadline.error())
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
                 raise
-            return self._fail(call, deadline.error())
+            # Nobody cancelled this call: its handler awaited something that was. The client still wants an answer.
+            return self._fail(call, error)
         finally:
+            call.over = True
             deadline.disarm()
 
     async def _respond(self, call: Call) -> Answer:
@@ -162,13 +167,14 @@ class _Deadline:
 
     def _expire(self) -> None:
         self._hit = True
-        self._call.door.cancelled = True
+        self._call.over = True
         if self._task is not None:
             self._task.cancel()
 
     def hit(self) -> bool:
-        """Say whether the cancellation was ours, and take it back if so."""
+        """Say whether the cancellation was ours alone, and take it back if it was ours."""
         if self._hit and self._task is not None:
+            self._hit = False
             return self._task.uncancel() == 0
         return False
 
@@ -178,3 +184,5 @@ class _Deadline:
     def disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        # A handler may have swallowed it; its task has other things to do afterwards.
+        self.hit()
