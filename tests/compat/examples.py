@@ -95,7 +95,53 @@ def kind_of(file: Path, tree: ast.Module) -> str:
     taken = server_names(tree)
     if not taken & (built | factories):
         return "client" if uses_client(tree) else "library"
-    return "server"
+    if not starts(tree, taken):
+        return "factory"
+    return "server" if served(tree, taken) else "program"
+
+
+def served(tree: ast.Module, classes: set[str]) -> bool:
+    """Say whether the file is there to be served: it has a server at module level, or runs one."""
+    module_level = any(
+        isinstance(node, ast.Assign) and getattr(getattr(node.value, "func", None), "id", "") in classes
+        for node in tree.body
+    )
+    called = {
+        node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+    }
+    runs = {
+        name for name in called if name.startswith(("run_s", "run_app", "serve", "streamable_http_app", "http_app"))
+    }
+    ran = any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "run"
+        and getattr(node.value, "id", "") not in ("asyncio", "anyio", "subprocess")
+        for node in ast.walk(tree)
+    )
+    made = any(
+        isinstance(node, ast.FunctionDef)
+        and node.returns is not None
+        and "ast" not in ast.unparse(node.returns)
+        and any(c in ast.unparse(node.returns) for c in classes)
+        for node in ast.walk(tree)
+    )
+    return module_level or bool(runs) or ran or made
+
+
+def starts(tree: ast.Module, classes: set[str]) -> bool:
+    """Say whether there is a server to start: one at module level, a program, or a function without arguments."""
+    if "__main__" in ast.dump(tree):
+        return True
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            required = len(node.args.args) + len(node.args.posonlyargs) - len(node.args.defaults)
+            if required <= 0 or node.decorator_list:
+                return True
+        elif any(getattr(part, "id", "") in classes for part in ast.walk(node) if not isinstance(node, ast.ImportFrom)):
+            return True
+    return False
 
 
 def is_factory(node: ast.AST) -> bool:

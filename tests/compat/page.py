@@ -53,7 +53,10 @@ def summary(section: Section, *, show: bool = False) -> str:
 
 def render(sections: list[Section]) -> str:
     lines = [HEAD.read_text("utf-8").rstrip(), ""]
-    lines += ["| distribution | need no other package | need others, which are installed | not run |", "|---|---|---|---|"]
+    lines += [
+        "| distribution | need no other package | need others, which are installed | not run |",
+        "|---|---|---|---|",
+    ]
     for section in sections:
         cells = [section.distribution.title, of(section.alone), of(section.with_others), str(len(section.missing))]
         lines.append(f"| {' | '.join(cells)} |")

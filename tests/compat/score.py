@@ -27,7 +27,7 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
 import page  # noqa: E402
-from examples import DISTRIBUTIONS, Distribution, Example, examples  # noqa: E402
+from examples import DISTRIBUTIONS, Distribution, Example, examples, server_names  # noqa: E402
 
 from dragoman import Client, McpError, PeerError  # noqa: E402
 from dragoman.app.target import Options  # noqa: E402
@@ -69,7 +69,11 @@ def made_up(schema: dict[str, Any], defs: dict[str, Any] | None = None) -> Any:
     kind = schema.get("type", "string")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object":
-        return {name: made_up(part, defs) for name, part in schema.get("properties", {}).items() if name in schema.get("required", ())}
+        return {
+            name: made_up(part, defs)
+            for name, part in schema.get("properties", {}).items()
+            if name in schema.get("required", ())
+        }
     if kind == "array":
         return [made_up(schema.get("items", {}), defs) for _ in range(schema.get("minItems", 0))]
     if kind in ("integer", "number"):
@@ -78,15 +82,23 @@ def made_up(schema: dict[str, Any], defs: dict[str, Any] | None = None) -> Any:
         return True
     if kind == "null":
         return None
-    by_format = {"date": "2025-01-31", "date-time": "2025-01-31T12:00:00Z", "uri": "https://example.com/", "byte": "aGk="}
-    return by_format.get(schema.get("format", ""), "aGk=" if "contentEncoding" in schema else "x" * max(1, schema.get("minLength", 1)))
+    by_format = {
+        "date": "2025-01-31",
+        "date-time": "2025-01-31T12:00:00Z",
+        "uri": "https://example.com/",
+        "byte": "aGk=",
+    }
+    return by_format.get(
+        schema.get("format", ""), "aGk=" if "contentEncoding" in schema else "x" * max(1, schema.get("minLength", 1))
+    )
 
 
 class Run:
     """One server, started and asked."""
 
-    def __init__(self, target: str, folder: Path, log: Path) -> None:
+    def __init__(self, target: str, folder: Path, log: Path, mode: str) -> None:
         self.target = target
+        self.mode = mode
         self.folder = folder
         self.log = log
         self.notes: list[str] = []
@@ -98,7 +110,9 @@ class Run:
         command = ["sh", "-c", f"exec {shlex.join(words)} 2>{shlex.quote(str(self.log))}"]
         env = {"PYTHONPATH": str(HERE / "blocker"), "HOME": str(self.log.parent)}
         try:
-            async with Client(command, timeout=STARTS_IN, options=Options(env=env, cwd=str(self.folder))) as client:
+            async with Client(
+                command, timeout=STARTS_IN, mode=self.mode, options=Options(env=env, cwd=str(self.folder))
+            ) as client:
                 fault = await self._ask(client)
         except McpError as error:
             started = "speaks" in self._said()
@@ -118,7 +132,8 @@ class Run:
             files = [Path(name) for name in TRACEBACK.findall(block)]
             if files and files[-1].is_relative_to(ROOT / "src"):
                 return "fails in dragoman: " + next(
-                    (line for line in block.splitlines() if re.match(r"[\w.]+(Error|Exception)?: ", line)), "see its log"
+                    (line for line in block.splitlines() if re.match(r"[\w.]+(Error|Exception)?: ", line)),
+                    "see its log",
                 )
         return ""
 
@@ -128,8 +143,12 @@ class Run:
         if capabilities.tools:
             for tool in await client.list_tools():
                 self.listed["tool"] += 1
-                faults.append(await self._call(f"tool {tool.name}", client.call_tool(
-                    tool.name, made_up(tool.input_schema), timeout=CALLS_IN, raise_on_error=False)))
+                faults.append(
+                    await self._call(
+                        f"tool {tool.name}",
+                        client.call_tool(tool.name, made_up(tool.input_schema), timeout=CALLS_IN, raise_on_error=False),
+                    )
+                )
         if capabilities.resources:
             for resource in await client.list_resources():
                 self.listed["resource"] += 1
@@ -139,7 +158,9 @@ class Run:
             for prompt in await client.list_prompts():
                 self.listed["prompt"] += 1
                 given = {argument.name: "1" for argument in prompt.arguments or ()}
-                faults.append(await self._call(f"prompt {prompt.name}", client.prompt(prompt.name, given, timeout=CALLS_IN)))
+                faults.append(
+                    await self._call(f"prompt {prompt.name}", client.prompt(prompt.name, given, timeout=CALLS_IN))
+                )
         return next((fault for fault in faults if fault), "")
 
     async def _call(self, what: str, call: Any) -> str:
@@ -150,7 +171,8 @@ class Run:
             return f"{what}: {error}" if any(word in str(error) for word in OURS) else ""
         except McpError as error:
             self.notes.append(f"{what}: {type(error).__name__}")
-            return "" if type(error).__name__ == "DeadlineError" else f"{what}: {error}"
+            fine = type(error).__name__ == "DeadlineError" or "asks for input" in str(error)
+            return "" if fine else f"{what}: {error}"
         if getattr(result, "is_error", False):
             text = result.text
             self.notes.append(f"{what}: {text}")
@@ -170,15 +192,29 @@ def registered(file: Path) -> Counter[str]:
     return found
 
 
-async def judge(example: Example, folder: Path, gate: asyncio.Semaphore) -> Verdict:
+def servers_in(file: Path) -> list[str]:
+    """Return the names of the servers that the file makes at module level."""
+    tree = ast.parse(file.read_text("utf-8"))
+    classes = server_names(tree)
+    return [
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for target in node.targets
+        if isinstance(target, ast.Name) and getattr(node.value.func, "id", "") in classes
+    ]
+
+
+async def judge(example: Example, folder: Path, gate: asyncio.Semaphore, mode: str) -> Verdict:
     """Start one example, each of its servers if it has several, and say how it did."""
     async with gate:
         verdict = Verdict(example)
-        names: list[str] = [""]
+        several = servers_in(example.file)
+        names: list[str] = [f":{name}" for name in several] if len(several) > 1 else [""]
         listed: Counter[str] = Counter()
         for number, name in enumerate(names):
             log = folder / f"{example.name.replace('/', '-')}.{number}.log"
-            run = Run(f"{example.file}{name}", example.file.parent, log)
+            run = Run(f"{example.file}{name}", example.file.parent, log, mode)
             fault = await run.fault()
             if not name and (choices := CHOICES.search(fault)):
                 names += [f":{choice.partition(':')[2]}" for choice in choices[1].split(", ") if choice]
@@ -187,16 +223,22 @@ async def judge(example: Example, folder: Path, gate: asyncio.Semaphore) -> Verd
             verdict.notes += run.notes
             listed += run.listed
         if not verdict.fault and "version" not in example.name and (short := registered(example.file) - listed):
-            if example.name != "docs_src/troubleshooting/tutorial002.py":  # which shows that a name registered twice is dropped
+            if (
+                example.name != "docs_src/troubleshooting/tutorial002.py"
+            ):  # which shows that a name registered twice is dropped
                 verdict.fault = f"lists fewer than it registers: {dict(short)} missing"
         return verdict
 
 
-async def score(distribution: Distribution, folder: Path, options: argparse.Namespace) -> tuple[list[Example], list[Verdict]]:
+async def score(
+    distribution: Distribution, folder: Path, options: argparse.Namespace
+) -> tuple[list[Example], list[Verdict]]:
     found = list(examples(distribution, distribution.fetch(CACHE)))
-    chosen = [e for e in found if e.kind == "server" and not e.missing and (not options.match or options.match in e.name)]
+    chosen = [
+        e for e in found if e.kind == "server" and not e.missing and (not options.match or options.match in e.name)
+    ]
     gate = asyncio.Semaphore(options.jobs)
-    verdicts = await asyncio.gather(*(judge(example, folder, gate) for example in chosen))
+    verdicts = await asyncio.gather(*(judge(example, folder, gate, options.mode) for example in chosen))
     return found, list(verdicts)
 
 
@@ -205,6 +247,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="part of a distribution's name and version, as in mcp-1")
     parser.add_argument("--match", default="", help="part of an example's path")
     parser.add_argument("--show", action="store_true", help="print what calls answered, too")
+    parser.add_argument("--mode", default="auto", choices=("auto", "modern", "legacy"), help="the era to speak")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="servers at a time")
     options = parser.parse_args()
     started = time.monotonic()
@@ -216,7 +259,7 @@ def main() -> int:
                 sections.append(page.Section(distribution, found, verdicts))
                 print(page.summary(sections[-1], show=options.show), flush=True)
     print(f"{time.monotonic() - started:.0f} s")
-    if not options.only and not options.match:
+    if not options.only and not options.match and options.mode == "auto":
         (ROOT / "docs" / "compat.md").write_text(page.render(sections), "utf-8")
         print("wrote docs/compat.md")
     return 0

@@ -55,6 +55,19 @@ class AuthSettings(Model):
     service_documentation_url: Any = None
 
 
+class Declared:
+    """A provider of authorization that a file names; the server that gets it answers over stdio only."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        self.declared = named
+
+    def get_well_known_routes(self, *given: Any, **named: Any) -> list[Any]:
+        """Return no routes: over HTTP such a server is not served."""
+        return []
+
+    get_routes = get_well_known_routes
+
+
 def get_access_token() -> AccessToken | None:
     """Return None: over stdio nobody presents a token, and over HTTP such a server is not served."""
     return None

@@ -14,6 +14,7 @@ from dragoman.compat import context as contexts
 from dragoman.compat.authorization import get_access_token
 from dragoman.compat.context import Context, FastContext
 from dragoman.compat.models import Model
+from dragoman.compat.providers import FileSystemProvider
 from dragoman.compat.refusal import unsupported_argument, unsupported_attribute
 from dragoman.compat.registry import PromptEntry, ResourceEntry, ToolEntry
 from dragoman.compat.resolve import CurrentContext, CurrentHeaders, CurrentServer, Depends, Progress
@@ -24,7 +25,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 CurrentFastMCP = CurrentServer
 
 _INSTEAD = {
-    "providers": "register tools, resources and prompts with decorators",
     "transforms": "register the tools as they shall be seen",
 }
 
@@ -76,8 +76,11 @@ class FastMCP(Face):
         if options.get("middleware"):
             raise unsupported_argument("FastMCP", "middleware", "dragoman.Server has middleware of its own")
         self._mounted: list[tuple[FastMCP, str]] = []
+        providers = options.pop("providers", None) or ()
         super().__init__(name, instructions, **options)
         self.masks = bool(options.get("mask_error_details"))
+        for provider in providers:
+            self.add_provider(provider)
 
     @property
     def native(self) -> Server:
@@ -95,6 +98,12 @@ class FastMCP(Face):
         if not isinstance(server, FastMCP):
             raise unsupported_argument("FastMCP.mount", "server", "mount a FastMCP of the same process")
         self._mounted.append((server, namespace or prefix or ""))
+
+    def add_provider(self, provider: Any, **options: Any) -> None:
+        """Register what a folder of files marks."""
+        if not isinstance(provider, FileSystemProvider):
+            raise unsupported_argument("FastMCP", "providers", "register tools, resources and prompts with decorators")
+        provider.provide(self.registry)
 
     async def import_server(self, server: Any, prefix: str | None = None, **options: Any) -> None:
         """Take over another server's tools, resources and prompts, under a prefix."""
@@ -146,6 +155,15 @@ class FastMCP(Face):
     def as_proxy(cls, *given: Any, **options: Any) -> Any:
         """Refused: proxies are not made here."""
         raise unsupported_attribute("FastMCP", "as_proxy", "point clients at the other server")
+
+
+def create_proxy(target: Any, name: str | None = None, **options: Any) -> FastMCP:
+    """Return a server that serves what `target`, a server of this process, serves; others are refused."""
+    if not isinstance(target, FastMCP):
+        raise unsupported_argument("create_proxy", "target", "point clients at the other server")
+    proxy = FastMCP(name or target.name, **options)
+    proxy.mount(target)
+    return proxy
 
 
 class Tool(Model):
@@ -220,6 +238,7 @@ __all__ = [
     "FastMCP",
     "Progress",
     "Tool",
+    "create_proxy",
     "get_access_token",
     "get_context",
     "get_http_headers",

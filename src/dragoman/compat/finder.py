@@ -69,10 +69,10 @@ def _find(module: ModuleType, attribute: str) -> Any:
     full = f"{module.__name__}.{attribute}"
     if attribute.startswith("__"):
         raise AttributeError(f"module {module.__name__!r} has no attribute {attribute!r}")
-    if full in MODULES:
-        return importlib.import_module(full)
     source = MODULES[module.__name__].get(attribute)
     if source is None:
+        if full in MODULES:
+            return importlib.import_module(full)
         raise unsupported_name(full, hint(full))
     home, _, name = source.partition(":")
     value = getattr(importlib.import_module(f"dragoman.compat.{home}"), name or attribute)

@@ -74,6 +74,8 @@ def entry(server: Any, params_type: Any, handler: Callable[[Any, Any], Any]) -> 
         try:
             found = handler(context, params)
             return wire_of(call.method, await found if inspect.isawaitable(found) else found)
+        except errors.LocalError as error:
+            raise RequestError(INTERNAL_ERROR, str(error)) from error
         except errors.McpError:
             raise
         except Exception as error:

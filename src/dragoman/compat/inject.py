@@ -74,11 +74,17 @@ class Parts:
         """Return what to call the function with, dependencies aside."""
         return {**given, **dict.fromkeys(self.contexts, context)}
 
-    async def solved(self, context: Any, given: Mapping[str, Any], stack: contextlib.AsyncExitStack) -> dict[str, Any]:
-        """Return what to call the function with, dependencies included."""
+    async def solved(
+        self,
+        context: Any,
+        given: Mapping[str, Any],
+        stack: contextlib.AsyncExitStack,
+        outer: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return what to call the function with, dependencies included; those see what `outer` holds as well."""
         known = self.arguments(context, given)
         for name, wanted in self.dependencies.items():
-            known[name] = await wanted.solve(context, known, stack)
+            known[name] = await wanted.solve(context, {**(outer or {}), **known}, stack)
         return known
 
 

@@ -51,7 +51,8 @@ def load(path: str | Path, name: str | None = None, *, compat: bool = True) -> S
 
 def _found(file: Path, code: CodeType, name: str | None) -> Any:
     """Return the server that the file holds or, if none, runs. Raises Captured where the file itself runs one."""
-    module = _import(file, code)
+    with _as_program(file):
+        module = _import(file, code)
     if name is not None:
         return _named(module, file, name)
     if found := _servers(module):
@@ -209,9 +210,8 @@ async def _awaited(value: Any) -> Any:
 
 def _run(file: Path, program: Callable[[], Any]) -> Any:
     """Run the file's own program, and return the server that it runs or, if only one, makes; else None."""
-    argv, sys.argv = sys.argv, [str(file)]
     try:
-        with pause(), made() as servers:
+        with _as_program(file), pause(), made() as servers:
             program()
     except Captured as ended:
         return ended.server if ended.server is not None else _only_made(servers, file)
@@ -219,9 +219,17 @@ def _run(file: Path, program: Callable[[], Any]) -> Any:
         if servers:
             return _only_made(servers, file)
         raise
+    return _only_made(servers, file) if servers else None
+
+
+@contextlib.contextmanager
+def _as_program(file: Path) -> Iterator[None]:
+    """While entered, the command line is the file's own, without arguments: files parse it, some at import."""
+    argv, sys.argv = sys.argv, [str(file)]
+    try:
+        yield
     finally:
         sys.argv = argv
-    return _only_made(servers, file) if servers else None
 
 
 def _only_made(servers: list[Any], file: Path) -> Any:

@@ -37,7 +37,6 @@ from dragoman.wire.methods import METHODS, Method
 
 CallNext: TypeAlias = Callable[[Any], Awaitable[Any]]
 HandlerResult: TypeAlias = Any
-ServerMiddleware: TypeAlias = Any
 
 # The arguments of 2.x and the method that each answers.
 _ON: dict[str, str] = {
@@ -60,6 +59,13 @@ _OWN = frozenset(
 _SAID = frozenset(
     {"version", "title", "description", "instructions", "website_url", "icons", "lifespan", "cache_hints"}
 )
+
+
+class ServerMiddleware:
+    """The type of `async def middleware(ctx, call_next)`, for annotations."""
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return cls
 
 
 class NotificationOptions:

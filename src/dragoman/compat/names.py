@@ -43,7 +43,41 @@ _CONTEXT_V2 = {"ServerRequestContext": "handlers:ServerRequestContext"} | _names
     "lowlevel", "CallNext HandlerResult ServerMiddleware"
 )
 
+# Providers of authorization: named, so that their servers run over stdio, where nobody is asked for a token.
+_PROVIDERS = {
+    "auth0": "Auth0Provider Auth0MCPProvider",
+    "aws": "AWSCognitoProvider",
+    "azure": "AzureProvider AzureJWTVerifier EntraOBOToken",
+    "clerk": "ClerkProvider",
+    "descope": "DescopeProvider",
+    "discord": "DiscordProvider",
+    "github": "GitHubProvider GitHubTokenVerifier",
+    "google": "GoogleProvider GoogleTokenVerifier",
+    "huggingface": "HuggingFaceProvider",
+    "introspection": "IntrospectionTokenVerifier",
+    "jwt": "JWTVerifier StaticTokenVerifier",
+    "keycloak": "KeycloakAuthProvider",
+    "oci": "OCIProvider",
+    "propelauth": "PropelAuthProvider",
+    "scalekit": "ScalekitProvider",
+    "supabase": "SupabaseProvider",
+    "workos": "WorkOSProvider AuthKitProvider",
+}
+
+
+def _declared(names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), "authorization:Declared")
+
+
 MODULES: dict[str, dict[str, str]] = {
+    "mcp.server.apps": {
+        **_names("apps", "Apps ResourceCsp ResourcePermissions client_supports_apps EXTENSION_ID APP_MIME_TYPE"),
+    },
+    "fastmcp.server.auth": _declared("AuthProvider OAuthProvider OAuthProxy OIDCProxy RemoteAuthProvider TokenVerifier")
+    | {"AccessToken": "authorization:AccessToken"},
+    "fastmcp.server.auth.providers": {},
+    **{f"fastmcp.server.auth.providers.{home}": _declared(names) for home, names in _PROVIDERS.items()},
+    "fastmcp.server.providers": {"FileSystemProvider": "providers:FileSystemProvider"},
     "mcp": {
         **_PROTOCOL_ERRORS,
         **_CLIENTS,
@@ -135,7 +169,11 @@ MODULES: dict[str, dict[str, str]] = {
         "Client": "clients:Client",
     },
     "fastmcp.client": {"Client": "clients:Client"},
-    "fastmcp.server": {"FastMCP": "fast:FastMCP", "Context": "context:FastContext"},
+    "fastmcp.server": {
+        "FastMCP": "fast:FastMCP",
+        "Context": "context:FastContext",
+        "create_proxy": "fast:create_proxy",
+    },
     "fastmcp.server.server": {"FastMCP": "fast:FastMCP"},
     "fastmcp.server.context": {"Context": "context:FastContext"},
     "fastmcp.server.dependencies": _names(
@@ -171,13 +209,11 @@ INSTEAD: dict[str, str] = {
     "mcp.server.auth": "put an authorizing proxy in front, or serve over stdio",
     "mcp.server.experimental": "a tool that answers directly, with progress, does without tasks",
     "mcp.server.websocket": "serve over stdio or streamable HTTP",
-    "mcp.server.apps": "a tool's meta and a resource with the page do the same",
     "mcp.shared": "dragoman's own names are in `from dragoman import ...`",
     "fastmcp.apps": "return content or structured values from tools instead",
     "fastmcp.server.auth": "put an authorizing proxy in front, or serve over stdio",
     "fastmcp.server.providers": "register tools, resources and prompts with decorators",
     "fastmcp.server.transforms": "register the tools as they shall be seen",
-    "fastmcp.server.create_proxy": "point clients at the other server, or write tools that use dragoman.Client",
     "fastmcp.server.middleware": "dragoman.Server has middleware of its own",
     "fastmcp.client": "dragoman.Client is a client for every transport",
     "fastmcp.cli": "the command is `dragoman`",

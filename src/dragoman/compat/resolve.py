@@ -57,7 +57,7 @@ class Resolve(Dependency):
         """Return what the resolver returns, or the answer to the question that it returns."""
         parts = self._parts = self._parts or Parts(self.resolver)
         given = {p.name: known[p.name] for p in parts.parameters if p.name in known}
-        value = await call(self.resolver, await parts.solved(context, given, stack))
+        value = await call(self.resolver, await parts.solved(context, given, stack, known))
         if isinstance(value, Elicit):
             result = await context.elicit(value.message, value.schema)
             return result if self._outcome else _data(result)
