@@ -54,7 +54,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = 4 * 1024 * 1024
     log_level: LogLevel | None = None
     wrap: Callable[[Exchange], Exchange] | None = None
-    wrap: Callable[[Exchange], Exchange] | None = None
 
 
 class Way(NamedTuple):
@@ -116,7 +115,7 @@ def _named(text: str, headers: Fields, options: Options) -> Way:
     if path.endswith(".py"):
         if not Path(path).is_file():
             raise LocalError(f"there is no file {path!r}")
-        return _command([sys.executable, path], headers, options)
+        return _command([sys.executable, "-m", "dragoman", "run", "--stdio", path], headers, options)
     if "://" in text:
         raise LocalError(f"{text[:200]!r}: only http:// and https:// addresses can be called")
     raise LocalError(f"{text[:200]!r} is neither a URL nor a .py or .json file; give a command as a list of words")
