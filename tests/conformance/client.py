@@ -70,7 +70,10 @@ async def echo_schema(client: Client) -> None:
 async def request_state(client: Client) -> None:
     await client.list_tools()
     for name in ("test_mrtr_echo_state", "test_mrtr_unrelated", "test_mrtr_no_state", "test_mrtr_no_result_type"):
-        await try_tool(client, name, {})
+        try:
+            await client.call_tool(name, {})
+        except McpError as error:  # one that cannot be answered says nothing of the others
+            print(f"{name}: {error}", file=sys.stderr)
 
 
 async def only_list(client: Client) -> None:
