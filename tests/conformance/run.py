@@ -73,9 +73,13 @@ class Tally(NamedTuple):
     """What a suite's checks came to: how many of each status, and which did not pass."""
 
     counts: Counter[str]
-    scenarios: int
-    clean: int
+    ran: frozenset[str]
     bad: Outcome
+
+    def clean(self, beside: Set[str] = frozenset()) -> str:
+        """Return how many scenarios passed whole, of those that are not `beside` what is asked."""
+        asked = self.ran - beside
+        return f"{len(asked - self.bad.keys())} of {len(asked)}"
 
 
 def tally(results: dict[str, list[dict[str, Any]]], exited: Set[str] = frozenset()) -> Tally:
@@ -100,7 +104,7 @@ def tally(results: dict[str, list[dict[str, Any]]], exited: Set[str] = frozenset
         counts["FAILURE"] += len({EMPTY, EXITED} & worst.keys())
         if failing := {name: status for name, status in sorted(worst.items()) if status in BAD}:
             bad[scenario] = failing
-    return Tally(counts, len(results), len(results) - len(bad), bad)
+    return Tally(counts, frozenset(results), bad)
 
 
 def compare(bad: Outcome, expected: Outcome) -> tuple[list[str], list[str]]:
@@ -123,6 +127,11 @@ def read_results(folder: Path, side: str) -> dict[str, list[dict[str, Any]]]:
 def failed_by_suite(output: str) -> set[str]:
     """Return the scenarios that the suite's own summary marks as failed."""
     return set(re.findall(r"^✗ ([\w/.-]+): ", output, re.MULTILINE))
+
+
+def not_required(output: str) -> set[str]:
+    """Return the scenarios that the suite ran beside those which a revision requires."""
+    return set(re.findall(r"^  [✓✗] ([\w/.-]+) \(", output, re.MULTILINE))
 
 
 def node() -> tuple[str, str]:
@@ -184,8 +193,8 @@ def serving(log: Path) -> Iterator[str]:
                 server.wait()
 
 
-def run_suite(suite: Suite, folder: Path) -> Tally:
-    """Run one suite, its results kept in `folder`, and return its tally."""
+def run_suite(suite: Suite, folder: Path) -> tuple[Tally, str]:
+    """Run one suite, its results kept in `folder`; return its tally, and the share of required scenarios that pass."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     command = [node()[0], "--no-deprecation", str(PROGRAM), suite.side, *suite.options, "-o", str(folder)]
@@ -196,20 +205,23 @@ def run_suite(suite: Suite, folder: Path) -> Tally:
     else:
         client = f"{sys.executable} {HERE / 'client.py'}"
         done = subprocess.run([*command, "--command", client], capture_output=True, text=True, env=environment)
-    (folder / "output.txt").write_text(done.stdout + done.stderr, "utf-8")
+    output = done.stdout + done.stderr
+    (folder / "output.txt").write_text(output, "utf-8")
     results = read_results(folder, suite.side)
     if not results:
-        raise SystemExit(f"{suite.name}: the suite wrote no results:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return tally(results, failed_by_suite(done.stdout + done.stderr) if suite.side == "client" else set())
+        raise SystemExit(f"{suite.name}: the suite wrote no results:\n{output[-4000:]}")
+    result = tally(results, failed_by_suite(output) if suite.side == "client" else frozenset())
+    required = f"; required: {result.clean(not_required(output))}" if "--requirements" in suite.options else ""
+    return result, required
 
 
-def report(suite: Suite, result: Tally, expected: Outcome) -> bool:
+def report(suite: Suite, result: Tally, required: str, expected: Outcome) -> bool:
     """Print a suite's line and what differs from `expected`; return whether nothing does."""
     unexpected, stale = compare(result.bad, expected)
     counts = result.counts
     print(
         f"{suite.name:<45} checks: {counts['SUCCESS']:>4} passed {counts['FAILURE']:>3} failed"
-        f" {counts['WARNING']:>3} warnings {counts['SKIPPED']:>3} skipped; clean: {result.clean} of {result.scenarios}",
+        f" {counts['WARNING']:>3} warnings {counts['SKIPPED']:>3} skipped; scenarios: {result.clean()}{required}",
         flush=True,
     )
     for line in unexpected:
@@ -235,8 +247,8 @@ def main(argv: list[str] | None = None) -> int:
         if options.scenario:
             known = {name: checks for name, checks in known.items() if name == options.scenario}
             suite = Suite(suite.side, ("--scenario", options.scenario, "--spec-version", suite.options[-1]))
-        result = run_suite(suite, INSTALLED / "results" / re.sub(r"\W+", "-", suite.name))
-        fine &= report(suite, result, result.bad if options.update else known)
+        result, required = run_suite(suite, INSTALLED / "results" / re.sub(r"\W+", "-", suite.name))
+        fine &= report(suite, result, required, result.bad if options.update else known)
         total += result.counts
         if options.update and not options.scenario:
             expected[suite.name] = result.bad

@@ -2,7 +2,16 @@
 
 import json
 
-from tests.conformance.run import Suite, compare, failed_by_suite, read_results, scenario_of, suites, tally
+from tests.conformance.run import (
+    Suite,
+    compare,
+    failed_by_suite,
+    not_required,
+    read_results,
+    scenario_of,
+    suites,
+    tally,
+)
 
 
 def check(name: str, status: str) -> dict[str, str]:
@@ -15,13 +24,13 @@ def test_checks_are_counted_by_status_and_the_worst_of_one_id_stands() -> None:
     )
     assert result.counts == {"SUCCESS": 1, "FAILURE": 1, "WARNING": 1, "INFO": 1}
     assert result.bad == {"tools-list": {"a": "FAILURE", "b": "WARNING"}}
-    assert (result.scenarios, result.clean) == (1, 0)
+    assert result.clean() == "0 of 1"
 
 
 def test_a_clean_scenario_leaves_nothing_to_list() -> None:
     result = tally({"ping": [check("ping", "SUCCESS"), check("x", "SKIPPED")]})
     assert result.bad == {}
-    assert (result.scenarios, result.clean) == (1, 1)
+    assert result.clean() == "1 of 1"
 
 
 def test_a_scenario_that_exercised_nothing_is_a_failure() -> None:
@@ -63,6 +72,13 @@ def test_the_summary_tells_which_scenarios_failed() -> None:
     assert failed_by_suite("✓ ping: 1 passed, 0 failed\n✗ auth/dpop: 0 passed, 3 failed\n  ✗ x (extension)\n") == {
         "auth/dpop"
     }
+
+
+def test_what_no_revision_requires_is_told_apart() -> None:
+    output = "✓ a: 1 passed, 0 failed\n\nNot scored for X: 2 scenario(s) run\n  ✗ b (extension)\n  ✓ c-d (pending)\n"
+    assert not_required(output) == {"b", "c-d"}
+    result = tally({"a": [check("x", "SUCCESS")], "b": [check("x", "FAILURE")], "c-d": [check("x", "SUCCESS")]})
+    assert (result.clean(), result.clean(not_required(output))) == ("2 of 3", "1 of 1")
 
 
 def test_every_suite_has_a_name_of_its_own() -> None:
