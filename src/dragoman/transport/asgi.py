@@ -69,10 +69,12 @@ class Endpoint:
             await self._post(headers, receive, send, extra)
         elif scope["method"] == "DELETE":
             await _plain(send, *self._handshake.delete(headers), extra)
+        elif scope["method"] == "GET":
+            await self._handshake.get(headers, receive, send, extra)
         elif scope["method"] == "OPTIONS" and extra:
             await _plain(send, 204, "", extra)
         else:
-            await _plain(send, 405, "this endpoint takes POST", [(b"allow", b"POST, DELETE"), *extra])
+            await _plain(send, 405, "this endpoint takes POST", [(b"allow", b"GET, POST, DELETE"), *extra])
 
     def _gate(self, scope: Any, raw: RawHeaders, headers: Headers) -> tuple[int, str] | None:
         """Return why this request may not come in, or None."""

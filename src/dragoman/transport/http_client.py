@@ -219,7 +219,7 @@ class HttpExchange:
                     for frame in self._messages(event.data):
                         if answers(frame, request.id):
                             return event.data, frame
-                        self._hear(frame)
+                        self._hear(frame, request.headers)
         except (ClosedError, MalformedError) as error:
             raise self._named(error) from None
         return None
@@ -231,20 +231,20 @@ class HttpExchange:
             log.warning("%s sent an event that is no message (%s): %r", self.where, error, data[:200])
             return []
 
-    def _hear(self, frame: Frame) -> None:
+    def _hear(self, frame: Frame, headers: Fields) -> None:
         listener = self._listener
         if listener is None or is_response(frame):
             log.debug("%s sent a response to another request", self.where)
         elif isinstance(frame.id, int | str):
-            task = asyncio.get_running_loop().create_task(self._reply(listener.answer(frame)))
+            task = asyncio.get_running_loop().create_task(self._reply(listener.answer(frame), headers))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
             listener.hear(frame)
 
-    async def _reply(self, answer: Coroutine[Any, Any, bytes]) -> None:
+    async def _reply(self, answer: Coroutine[Any, Any, bytes], headers: Fields) -> None:
         try:
-            await self.tell(await answer)
+            await self.tell(await answer, headers)
         except McpError as error:
             log.debug("not answered: %s", error)
 

@@ -18,6 +18,7 @@ from dragoman.protocol.exchange import Call
 from dragoman.protocol.frames import write_notice
 from dragoman.protocol.sse import COMMENT, encode_event
 from dragoman.transport.asks import Asks, ask
+from dragoman.transport.stream_log import Logs, StreamLog, open_log
 from dragoman.wire.jsonrpc import Notification
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -39,8 +40,10 @@ class HttpDoor:
 
     __slots__ = (
         "_call",
+        "_detached",
         "_extra",
         "_lock",
+        "_log",
         "_quiet",
         "_receive",
         "_send",
@@ -51,6 +54,7 @@ class HttpDoor:
         "asks",
         "cancelled",
         "committed",
+        "logs",
     )
 
     def __init__(
@@ -68,21 +72,50 @@ class HttpDoor:
         self._lock: asyncio.Lock | None = None
         self.cancelled = False
         self.committed = False
+        self._detached = False
         self.asks: Asks | None = None
+        self._log: StreamLog | None = None
+        self.logs: Logs | None = None
 
     async def emit(self, notice: Notification) -> None:
         """Send a notice on the response stream, opening it if this is the first."""
-        if self._streams and not self.cancelled:
-            await self._write(encode_event(write_notice(notice)))
+        if (self._streams or self.logs is not None) and not self.cancelled:
+            await self._event(write_notice(notice))
 
     async def ask(self, method: str, params: Any) -> msgspec.Raw:
         """Send a request on the response stream, and wait for the response that the client posts to its session."""
-        if self.asks is None or not self._streams:
+        if self.asks is None or not (self._streams or self.logs is not None):
             raise LocalError(f"{method}: this client has no session with a stream, so it cannot be asked")
         return await ask(self.asks, self._event, method, params)
 
-    async def _event(self, data: bytes) -> None:
-        await self._write(encode_event(data))
+    async def disconnect(self, retry: float) -> None:
+        """Close the stream while the call goes on; the client comes back for the rest after `retry` seconds.
+
+        Does nothing where a stream cannot be taken up again.
+        """
+        if self.logs is None or self._detached or not self._streams:
+            return
+        if self._log is None:
+            await self._begin(self.logs)
+        await self._write(b"retry: %d\n\n" % int(retry * 1000), more=False)
+        self._detached = True
+
+    async def _event(self, data: bytes, *, more: bool = True) -> None:
+        if self.logs is None:
+            return await self._write(encode_event(data), more=more)
+        log = self._log or await self._begin(self.logs)
+        event = log.add(data)
+        if not more:
+            log.end()
+        if not self._detached:
+            await self._write(event, more=more)
+
+    async def _begin(self, logs: Logs) -> StreamLog:
+        """Return the log of this stream, having given the client an event id before anything can be lost (LEG-13)."""
+        log = self._log = open_log(logs)
+        if self._call.era.primes and not self._detached:
+            await self._write(log.add(b""))
+        return log
 
     def cancel(self) -> None:
         """Stop the call; its client wants no answer any more."""
@@ -108,6 +141,7 @@ class HttpDoor:
         finally:
             gone.cancel()
         self._streams = False
+        self._detached = True
         if self._call.era.close_cancels:
             self.cancel()
 
@@ -130,8 +164,8 @@ class HttpDoor:
         self.release()
         if self.cancelled:
             return
-        if self.committed or as_event:
-            await self._write(encode_event(body), more=False)
+        if self.committed or as_event or self._detached:
+            await self._event(body, more=False)
         else:
             await self._send({"type": "http.response.start", "status": status, "headers": self._json_headers(body)})
             await self._send({"type": "http.response.body", "body": body})

@@ -8,6 +8,7 @@ Source: 2025-11-25, 2025-06-18 and 2025-03-26 basic/transports; requirements LEG
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -22,6 +23,8 @@ from dragoman.protocol.handshake import Handshake, sessionless
 from dragoman.protocol.http import SESSION_HEADER, Post, read_post, wants_json, wants_stream
 from dragoman.transport.asks import settle
 from dragoman.transport.http_door import HttpDoor, RawHeaders, Receive, Send
+from dragoman.transport.http_streams import changes, stream
+from dragoman.transport.stream_log import find_log
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure
 from dragoman.wire.notices import CANCELLED, Cancelled
@@ -36,6 +39,10 @@ class _Refused(Exception):
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+def _failed(refused: _Refused) -> bytes:
+    return write_failure(msgspec.UNSET, Failure(INVALID_REQUEST, refused.reason))
 
 
 class HandshakePosts:
@@ -53,6 +60,30 @@ class HandshakePosts:
         if self._sessions.end(session_id.decode("latin-1")):
             return 204, ""
         return 404, "no such session"
+
+    async def get(self, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
+        """Stream what a session hears outside of its calls, or the rest of a stream that it lost (LEG-10)."""
+        try:
+            session = self._session(headers)
+            if session is None:
+                raise _Refused(405, "this server keeps no sessions, so there is nothing to listen to")
+            events = self._events(session, headers)
+        except _Refused as refused:
+            return await _json(send, refused.status, _failed(refused), extra)
+        await stream(events, receive, send, extra, self._service.limits.quiet_seconds)
+
+    def _events(self, session: Session, headers: Headers) -> AsyncIterator[bytes]:
+        if not wants_stream(headers):
+            raise _Refused(406, "a GET is answered with text/event-stream; accept it")
+        lost = headers.get(b"last-event-id")
+        if lost is not None:
+            found = find_log(session.streams, lost.decode("latin-1"))
+            if found is None:
+                raise _Refused(400, "no stream of this session has an event of that id any more")
+            return found[0].after(found[1])
+        if session.listening:
+            raise _Refused(409, "this session has a listening stream already")
+        return changes(self._service.bus, session)
 
     async def post(self, post: Post, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
         """Answer one message. Raises RequestError for what JSON-RPC refuses."""
@@ -115,7 +146,8 @@ class HandshakePosts:
         quiet = self._service.limits.quiet_seconds
         door = HttpDoor(call, receive, send, extra, streams=wants_stream(headers), quiet=quiet)
         call.door = door
-        door.asks = None if session is None else session.asks
+        if session is not None:
+            door.asks, door.logs = session.asks, session.streams
         calls: dict[RequestId, Any] = {} if session is None else session.calls
         if len(calls) >= self._service.limits.calls:
             raise _Refused(429, f"{len(calls)} calls are under way in this session; wait for some to end")

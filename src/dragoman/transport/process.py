@@ -11,8 +11,8 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
@@ -27,25 +27,16 @@ from dragoman.wire.jsonrpc import Frame
 log = logging.getLogger("dragoman")
 KEPT = 64 * 1024  # bytes of stderr that are remembered
 TOLD = 2000  # characters of it that go into an error
-_INHERITED = (
-    ("APPDATA", "COMSPEC", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PATHEXT", "PROCESSOR_ARCHITECTURE")
-    + ("PROGRAMFILES", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP", "USERNAME", "USERPROFILE")
-    if sys.platform == "win32"
-    else (
-        "HOME",
-        "LANG",
-        "LC_ALL",
-        "LC_CTYPE",
-        "LOGNAME",
-        "PATH",
-        "SHELL",
-        "TERM",
-        "TMPDIR",
-        "TZ",
-        "USER",
-        "XDG_RUNTIME_DIR",
-    )
+_WINDOWS = (
+    "APPDATA COMSPEC HOMEDRIVE HOMEPATH LOCALAPPDATA PATH PATHEXT PROCESSOR_ARCHITECTURE PROGRAMFILES SYSTEMDRIVE "
+    "SYSTEMROOT TEMP TMP USERNAME USERPROFILE"
 )
+_POSIX = "HOME LANG LC_ALL LC_CTYPE LOGNAME PATH SHELL TERM TMPDIR TZ USER XDG_RUNTIME_DIR"
+_INHERITED = (_WINDOWS if sys.platform == "win32" else _POSIX).split()
+
+
+# Makes the error that ends everything, fresh for each who gets it: a shared one would gather all their tracebacks.
+Fault: TypeAlias = Callable[[], TransportError | MalformedError]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +80,7 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         self._writable: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[None] | None = None
         self._open_pipes = {1, 2}
-        self._fault: TransportError | MalformedError | None = None
+        self._fault: Fault | None = None
 
     # --- opening and closing --------------------------------------------------------------------------------
 
@@ -116,7 +107,7 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         transport, self._transport = self._transport, None
         if transport is None or self._ended is None:
             return
-        self._fail(ClosedError(f"the connection to {self.where} was closed"))
+        self._fail(lambda: ClosedError(f"the connection to {self.where} was closed"))
         if self._stdin is not None:
             self._stdin.close()
         try:
@@ -150,7 +141,7 @@ class ProcessExchange(asyncio.SubprocessProtocol):
     async def _write(self, body: bytes) -> None:
         stdin = self._stdin
         if self._fault is not None:
-            raise self._fault
+            raise self._fault()
         if stdin is None:
             raise ClosedError(f"{self.where} is not running")
         stdin.write(body + b"\n")
@@ -167,7 +158,8 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         try:
             lines = self._lines.feed(data)
         except MalformedError as error:
-            self._fail(MalformedError(f"{self.where} sent a {error.reason}", code=error.code))
+            text, code = f"{self.where} sent a {error.reason}", error.code
+            self._fail(lambda: MalformedError(text, code=code))
             self._group.kill()
             return
         for line in lines:
@@ -221,9 +213,10 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         """Notice that a pipe closed; without stdin or stdout the conversation is over."""
         self._open_pipes.discard(fd)
         if self._ended is not None and self._ended.done():
-            self._settle()
-        elif fd == 1 and self._transport is not None:
-            # It may be about to exit: wait for its status and last words. If it lives on without stdout, that is all.
+            if not self._open_pipes:
+                self._settle()
+        elif fd != 2 and self._transport is not None:
+            # It may be about to exit: wait for its status and last words. If it lives on without them, that is all.
             asyncio.get_running_loop().call_later(0.5, self._settle)
 
     def process_exited(self) -> None:
@@ -240,21 +233,18 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         if self._fault is not None:
             return
         code = self._transport.get_returncode() if self._transport is not None else None
-        ended = "closed its stdout" if code is None else f"ended with {_status(code)}"
+        ended = "closed its stdin or stdout" if code is None else f"ended with {_status(code)}"
         said = bytes(self._stderr).decode(errors="replace").strip()[-TOLD:]
-        self._fail(
-            ClosedError(
-                f"{self.where} {ended}" + (f"; it last said:\n{said}" if said else "; it said nothing on stderr")
-            )
-        )
+        text = f"{self.where} {ended}; " + (f"it last said:\n{said}" if said else "it said nothing on stderr")
+        self._fail(lambda: ClosedError(text))
 
-    def _fail(self, error: TransportError | MalformedError) -> None:
-        """End every request under way, and refuse further ones, with `error`."""
+    def _fail(self, fault: Fault) -> None:
+        """End every request under way, and refuse further ones."""
         if self._fault is None:
-            self._fault = error
+            self._fault = fault
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(error)
+                future.set_exception(fault())
         self.resume_writing()
 
     def pause_writing(self) -> None:

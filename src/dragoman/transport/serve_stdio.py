@@ -1,7 +1,7 @@
 """A server on stdin and stdout: one JSON-RPC message a line, every era on one stream.
 
-Each request is a task of its own, so a slow one holds up nobody. Ends when stdin
-does, after giving running calls a second to finish.
+Each request is a task of its own, so a slow one holds up nobody; what is more than may run at once waits its turn,
+and then reading stops. Ends when stdin does, after giving running calls a second to finish.
 Source: specification, basic/transports/stdio; requirements STDIO-01 to STDIO-08.
 """
 
@@ -9,38 +9,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from dragoman.errors import MalformedError, RequestError
 from dragoman.ports.service import Service
+from dragoman.protocol.changes import notice_of
 from dragoman.protocol.envelope import admit, is_modern, read_params
 from dragoman.protocol.exchange import Call, Caller, meta_of
 from dragoman.protocol.frames import id_of, read_frame, write_failure, write_notice
 from dragoman.protocol.handshake import Handshake
 from dragoman.protocol.lines import LineReader
 from dragoman.transport.asks import Asks, ask, settle
-from dragoman.transport.pipes import Reader, Writer
+from dragoman.transport.pipes import FULL, Reader, Writer
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure, Frame, Notification
-from dragoman.wire.notices import CANCELLED, Cancelled
+from dragoman.wire.notices import CANCELLED, INITIALIZED, Cancelled
 
 log = logging.getLogger("dragoman")
 GRACE = 1.0  # seconds that running calls get when stdin ends
+CLEANUP = 0.5  # seconds that cancelled calls get to clean up after that
 _cancelled = msgspec.json.Decoder(Cancelled).decode
 
 
 class StdioDoor:
-    """The door of one call on stdio."""
+    """The door of one call on stdio. `dropped` once the client wants no answer any more."""
 
-    __slots__ = ("_asks", "_writer", "cancelled")
+    __slots__ = ("_asks", "_writer", "cancelled", "dropped")
 
     def __init__(self, writer: Writer, asks: Asks) -> None:
         self._writer = writer
         self._asks = asks
         self.cancelled = False
+        self.dropped = False
 
     async def emit(self, notice: Notification) -> None:
         """Write a notice, and wait if the client does not keep up with reading."""
@@ -51,6 +56,10 @@ class StdioDoor:
     async def ask(self, method: str, params: Any) -> msgspec.Raw:
         """Send a request to the client and wait for its response."""
         return await ask(self._asks, self._send, method, params)
+
+    async def closing(self, request_id: RequestId) -> None:
+        """Say that an endless call ends by the server's will, which this transport says before its result (X-1)."""
+        await self._send(write_notice(Notification(method=CANCELLED, params=Cancelled(request_id=request_id))))
 
     async def _send(self, data: bytes) -> None:
         self._writer.write(data + b"\n")
@@ -66,38 +75,52 @@ class StdioServer:
         self._peer = Handshake()
         self._lines = LineReader(service.limits.line)
         self._calls: dict[RequestId, tuple[asyncio.Task[None], StdioDoor]] = {}
+        self._queue: OrderedDict[RequestId, tuple[Frame, int]] = OrderedDict()  # requests that wait, and their size
+        self._queued = 0  # bytes
         self._asks: Asks = {}
+        self._hearing: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
 
     async def serve(self, requests: int, answers: int) -> None:
         """Serve until `requests` ends or `stop` is called. Both are file descriptors, left open."""
-        self._writer = Writer(answers)
-        reader = Reader(requests, self._heard)
         await self._service.start()
-        reader.start()
+        self._writer = Writer(answers, self._go_on)
+        self._reader = Reader(requests, self._heard)
+        self._reader.start()
         try:
             await self._ended.wait()
             await self._finish()
         finally:
-            reader.stop()
+            if self._hearing is not None:
+                self._hearing.cancel()
+            self._reader.stop()
             self._writer.close()
             await self._service.stop()
 
     def stop(self) -> None:
         """Take no more requests, and end."""
+        self._queue.clear()
         self._ended.set()
 
     async def _finish(self) -> None:
-        tasks = [task for task, _ in self._calls.values()]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=GRACE)
-            for task in late:
-                task.cancel()
+        self._reader.stop()
+        self._service.closing()
         try:
             async with asyncio.timeout(GRACE):
+                while (self._calls or self._queue) and not self._writer.broken:
+                    if self._calls:
+                        await asyncio.wait([task for task, _ in self._calls.values()])
+                    else:
+                        await self._writer.flush()
                 await self._writer.flush()
         except TimeoutError:
-            log.debug("the client no longer reads")
+            log.debug("%d calls were still running, or the client no longer reads", len(self._calls))
+        self._queue.clear()
+        late = [task for task, _ in self._calls.values()]
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=CLEANUP)
 
     def _heard(self, data: bytes) -> None:
         if not data:
@@ -112,6 +135,7 @@ class StdioServer:
             return
         for frame in frames:
             self._receive(frame)
+        self._go_on()
 
     def _receive(self, line: bytes) -> None:
         try:
@@ -122,23 +146,42 @@ class StdioServer:
             if frame.id is msgspec.UNSET:
                 self._notified(frame)
                 return
-            call = self._admit(frame)
+            if frame.id in self._calls or frame.id in self._queue:
+                raise RequestError(INVALID_REQUEST, f"the id {frame.id!r} is that of a call still under way")
         except (RequestError, MalformedError) as error:
-            data = error.data if isinstance(error, RequestError) else None
-            self._write(write_failure(id_of(line), Failure(error.code, str(error), data)))
+            self._write(write_failure(id_of(line), Failure(error.code, str(error))))
             return
-        self._begin(call)
+        self._queue[frame.id] = frame, len(line)
+        self._queued += len(line)
 
-    def _begin(self, call: Call) -> None:
+    def _go_on(self) -> None:
+        """Begin what waits as far as there is room, and read on unless much waits."""
+        if self._writer.broken:
+            # Whoever read the answers is gone, and with it the reason to go on.
+            self._ended.set()
+            return
+        while self._queue and len(self._calls) < self._service.limits.calls and not self._writer.full:
+            _, (frame, size) = self._queue.popitem(last=False)
+            self._queued -= size
+            self._begin(frame)
+        if self._writer.full or self._queued > FULL:
+            self._reader.stop()
+        elif not self._ended.is_set():
+            self._reader.start()
+
+    def _begin(self, frame: Frame) -> None:
+        try:
+            call = self._admit(frame)
+        except RequestError as error:
+            self._write(write_failure(frame.id, Failure(error.code, error.message, error.data)))
+            return
         door = call.door = StdioDoor(self._writer, self._asks)
-        task = asyncio.get_running_loop().create_task(self._serve(call))
+        task = asyncio.get_running_loop().create_task(self._serve(call, door))
         self._calls[call.id] = (task, door)
+        # Not a `finally` in the task: one that is cancelled before its first step never runs any of its code.
+        task.add_done_callback(partial(self._done, call.id))
 
     def _admit(self, frame: Frame) -> Call:
-        if len(self._calls) >= self._service.limits.calls:
-            raise RequestError(INVALID_REQUEST, f"{len(self._calls)} calls are under way; wait for some to end")
-        if frame.id in self._calls:
-            raise RequestError(INVALID_REQUEST, f"the id {frame.id!r} is that of a call still under way")
         methods = self._service.methods
         params, fault = read_params(frame, methods)
         if is_modern(meta_of(params)) or frame.method == "server/discover":
@@ -150,26 +193,46 @@ class StdioServer:
             self._on_greet = None
         return call
 
-    async def _serve(self, call: Call) -> None:
-        try:
-            _, body = await self._service.answer(call)
+    async def _serve(self, call: Call, door: StdioDoor) -> None:
+        _, body = await self._service.answer(call)
+        if not door.dropped:
             self._write(body)
             await self._writer.drain()
-        finally:
-            del self._calls[call.id]
+
+    def _done(self, request_id: RequestId, task: asyncio.Task[None]) -> None:
+        del self._calls[request_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the answer to %r could not be written", request_id, exc_info=error)
+        if self._queue:
+            self._go_on()
 
     def _notified(self, frame: Frame) -> None:
+        if frame.method == INITIALIZED and self._hearing is None:
+            self._hearing = asyncio.get_running_loop().create_task(self._hear())
         if frame.method != CANCELLED:
             return
         try:
             wanted = _cancelled(frame.params or b"{}").request_id
         except msgspec.DecodeError:
             return
-        found = self._calls.get(wanted) if wanted is not msgspec.UNSET else None
-        if found is not None:
-            task, door = found
-            door.cancelled = True
+        if wanted is msgspec.UNSET:
+            return
+        if wanted in self._calls:
+            task, door = self._calls[wanted]
+            door.cancelled = door.dropped = True
             task.cancel()
+        elif wanted in self._queue:
+            self._queued -= self._queue.pop(wanted)[1]
+
+    async def _hear(self) -> None:
+        """Tell a handshake-era client of changes; it need not ask for them (LEG-18)."""
+        feed = self._service.bus.open(self._peer.hears)
+        try:
+            while (topic := await feed.next()) is not None:
+                self._write(write_notice(notice_of(topic)))
+                await self._writer.drain()
+        finally:
+            feed.close()
 
     def _write(self, body: bytes) -> None:
         self._writer.write(body + b"\n")
