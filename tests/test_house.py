@@ -36,7 +36,7 @@ EXTRAS = {
     "pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic",
     "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema",
 }  # fmt: skip
-# One module per library, each loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
+# One module per library, loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
 HOMES_OF_EXTRAS = "connectors/extract/"
 # The only imports inside functions: extras that may be missing, and products a command line should not load for --help.
 LAZY: dict[str, set[str]] = {
