@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -14,6 +15,7 @@ import uvicorn
 from dragoman.app.options import HttpOptions
 from dragoman.app.saying import say
 from dragoman.errors import LocalError
+from dragoman.ports.service import Service
 from dragoman.protocol.eras import HANDSHAKE, STATELESS
 from dragoman.protocol.hosts import HostPolicy
 from dragoman.serving.sessions import Sessions
@@ -59,8 +61,6 @@ def run(server: Server, host: str, port: int, options: HttpOptions) -> None:
     say(f"{server.name} {server.version} serves {address(listener, options.get('path', '/mcp'))} ({versions})")
     try:
         serve(endpoint(server, options, host), listener)
-    except KeyboardInterrupt:
-        pass
     finally:
         listener.close()
 
@@ -83,4 +83,16 @@ def serve(app: Endpoint, listener: socket.socket) -> None:
         ws="none",
         lifespan="on",
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, app.service).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which tells whoever listens for changes to leave before it waits for open connections."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._service.closing()
+        super().handle_exit(sig, frame)

@@ -28,11 +28,13 @@ from dragoman.serving.lifecycle import About, CustomParams, custom, ping
 from dragoman.serving.lifespan import Lifespan
 from dragoman.serving.prompts import Completer, Completions, Prompts
 from dragoman.serving.resources import Lister, Resources
+from dragoman.serving.subscriptions import Subscriptions
 from dragoman.serving.tools import Tools
 from dragoman.serving.workers import Workers
 from dragoman.wire.base import Implementation
 from dragoman.wire.lifecycle import ListCapability, ResourcesCapability, ServerCapabilities
 from dragoman.wire.methods import BARE, METHODS, Method
+from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -84,6 +86,7 @@ class Server:
         self._extensions: dict[str, dict[str, Any]] = {}
         self._experimental: dict[str, dict[str, Any]] = {}
         self._about = About(self.info, self.instructions, self._capabilities)
+        self._listening = Subscriptions(self.service.bus, self._capabilities)
         self._begin(options)
 
     def _begin(self, options: ServerOptions) -> None:
@@ -92,6 +95,7 @@ class Server:
             ("initialize", self._about.initialize),
             ("ping", ping),
             ("logging/setLevel", ping),
+            ("subscriptions/listen", self._listening.listen),
         ):
             self.service.handle(name, handler)
         enter = options.get("lifespan")
@@ -174,22 +178,22 @@ class Server:
     def add_tool(self, function: Callable[..., Any], **options: Unpack[ToolOptions]) -> None:
         """Register a function as a tool, as `tool` does."""
         self._tools.add(make_tool(function, options))
-        self._changed()
+        self._changed(TOOLS_CHANGED)
 
     def add_resource(self, function: Callable[..., Any], uri: str, **options: Unpack[ResourceOptions]) -> None:
         """Register a function for a resource or template, as `resource` does."""
         self._resources.add(make_resource(function, uri, options))
-        self._changed()
+        self._changed(RESOURCES_CHANGED)
 
     def add_prompt(self, function: Callable[..., Any], **options: Unpack[PromptOptions]) -> None:
         """Register a function as a prompt, as `prompt` does."""
         self._prompts.add(make_prompt(function, options))
-        self._changed()
+        self._changed(PROMPTS_CHANGED)
 
     def add_resource_lister(self, lister: Lister) -> None:
         """Let an async function add to `resources/list` (see `serving.resources.Lister`)."""
         self._resources.add_lister(lister)
-        self._changed()
+        self._changed(RESOURCES_CHANGED)
 
     def completion(self, reference: str, argument: str) -> Callable[[Completer], Completer]:
         """Register an async function that suggests values for an argument of a prompt, or a template's variable.
@@ -237,13 +241,43 @@ class Server:
     def remove_tool(self, name: str) -> bool:
         """Remove a tool; returns whether there was one."""
         removed = self._tools.listing.remove(name)
-        self._changed()
+        self._changed(TOOLS_CHANGED)
         return removed
+
+    def remove_resource(self, uri: str) -> bool:
+        """Remove a resource, or the template with this text; returns whether there was one."""
+        removed = self._resources.fixed.remove(uri) or self._resources.templates.remove(uri)
+        self._changed(RESOURCES_CHANGED)
+        return removed
+
+    def remove_prompt(self, name: str) -> bool:
+        """Remove a prompt; returns whether there was one."""
+        removed = self._prompts.listing.remove(name)
+        self._changed(PROMPTS_CHANGED)
+        return removed
+
+    # --- telling of changes: safe from any thread; what is added or removed above is told by itself -------------
+
+    def notify_tools_changed(self) -> None:
+        """Tell clients that listen that the list of tools changed."""
+        self.service.bus.tell(TOOLS_CHANGED)
+
+    def notify_resources_changed(self) -> None:
+        """Tell clients that listen that the list of resources changed."""
+        self.service.bus.tell(RESOURCES_CHANGED)
+
+    def notify_prompts_changed(self) -> None:
+        """Tell clients that listen that the list of prompts changed."""
+        self.service.bus.tell(PROMPTS_CHANGED)
+
+    def notify_resource_updated(self, uri: str) -> None:
+        """Tell clients that subscribed to `uri` that what it holds changed."""
+        self.service.bus.tell(RESOURCE_UPDATED, uri)
 
     # --- what is registered -----------------------------------------------------------------------------------
 
-    def _changed(self) -> None:
-        """Answer just the methods for which something is registered (VER-16)."""
+    def _changed(self, told: str = "") -> None:
+        """Answer just the methods for which something is registered (VER-16), and tell that a list changed."""
         service, resources = self.service, self._resources
         if len(self._tools.listing):
             service.handle("tools/list", self._tools.list)
@@ -252,6 +286,8 @@ class Server:
             service.handle("resources/list", resources.list)
             service.handle("resources/templates/list", resources.list_templates)
             service.handle("resources/read", resources.read)
+            service.handle("resources/subscribe", ping)
+            service.handle("resources/unsubscribe", ping)
         if len(self._prompts.listing):
             service.handle("prompts/list", self._prompts.list)
             service.handle("prompts/get", self._prompts.get)
@@ -259,6 +295,8 @@ class Server:
             service.handle("completion/complete", self._completions.complete)
         self._face.capabilities = self._capabilities()
         self._about.changed()
+        if told:
+            self.service.bus.tell(told)
 
     def _has_resources(self) -> bool:
         # A tool's result can become a resource when it is large.
@@ -267,9 +305,9 @@ class Server:
 
     def _capabilities(self) -> ServerCapabilities:
         return ServerCapabilities(
-            tools=ListCapability() if len(self._tools.listing) else UNSET,
-            resources=ResourcesCapability() if self._has_resources() else UNSET,
-            prompts=ListCapability() if len(self._prompts.listing) else UNSET,
+            tools=ListCapability(list_changed=True) if len(self._tools.listing) else UNSET,
+            resources=ResourcesCapability(list_changed=True, subscribe=True) if self._has_resources() else UNSET,
+            prompts=ListCapability(list_changed=True) if len(self._prompts.listing) else UNSET,
             completions={} if len(self._completions) else UNSET,
             logging={},
             extensions=self._extensions or UNSET,
@@ -301,10 +339,13 @@ class Server:
     ) -> None:
         """Serve until told to stop: on stdin and stdout, or over "http" at `host` and `port`.
 
-        Raises LocalError for an unknown transport, and for an address that is
+        Ctrl-C ends it without a traceback. Raises LocalError for an unknown transport, and for an address that is
         taken.
         """
-        lazily.run(self, transport, host, port, options)
+        try:
+            lazily.run(self, transport, host, port, options)
+        except KeyboardInterrupt:
+            pass
 
 
 def _decode_custom(raw: bytes | msgspec.Raw) -> CustomParams:

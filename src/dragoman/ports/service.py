@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
 
+from dragoman.ports.bus import Bus
 from dragoman.protocol.envelope import Methods
 from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.limits import Limits
@@ -29,6 +30,15 @@ class Service(Protocol):
     @property
     def limits(self) -> Limits:
         """The bounds that transports keep."""
+        ...
+
+    @property
+    def bus(self) -> Bus:
+        """Where changes are told that clients may listen to."""
+        ...
+
+    def closing(self) -> None:
+        """Tell whoever listens that the server stops. Safe to call from a signal handler."""
         ...
 
     async def answer(self, call: Call) -> Answer:

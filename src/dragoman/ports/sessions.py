@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, MutableMapping
+from typing import Any, Protocol
 
 import msgspec
 
@@ -28,6 +28,13 @@ class Session(Protocol):
     @property
     def calls(self) -> dict[RequestId, Callable[[], None]]:
         """How to cancel each call under way, by its id."""
+        ...
+
+    listening: bool
+
+    @property
+    def streams(self) -> MutableMapping[str, Any]:
+        """What was said on its response streams, by the stream's name."""
         ...
 
     @property

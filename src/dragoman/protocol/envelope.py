@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, field, structs
 
 from dragoman.errors import RequestError
 from dragoman.protocol.eras import STATELESS, Era
 from dragoman.protocol.exchange import Call, Caller, Headers, meta_of
 from dragoman.protocol.failures import unknown_method
 from dragoman.protocol.headers import check_standard
-from dragoman.wire.base import LOG_LEVELS, Implementation
+from dragoman.protocol.nulls import without_nulls
+from dragoman.wire.base import EMPTY, LOG_LEVELS, Implementation, Opt, Wire
 from dragoman.wire.jsonrpc import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -32,24 +33,52 @@ Methods = Mapping[str, Method]
 VERSION_HEADER = b"mcp-protocol-version"
 
 
+class MetaFault(RequestError):
+    """The `_meta` of a request is there, but cannot be read."""
+
+
+class _Stated(Wire, frozen=True, kw_only=True):
+    version: Opt[str] = field(name=PROTOCOL_VERSION, default=UNSET)
+
+
+class _Barest(Wire, frozen=True, kw_only=True):
+    meta: Opt[_Stated] = field(name="_meta", default=UNSET)
+
+
+_barest = msgspec.json.Decoder(_Barest).decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 def read_params(frame: Frame, methods: Methods) -> tuple[Any, RequestError | None]:
     """Decode the parameters of a request, once, by its method.
 
     Returns the parameters and what is wrong with them. A fault in them must not
     hide one that is judged earlier, so it is handed back instead of raised; the
-    parameters are then only what all requests have.
+    parameters are then only what all requests have, or the version that the
+    request names if its `_meta` is at fault.
     """
     name = str(frame.method)
     method = methods.get(name) or BARE
-    raw = frame.params or b"{}"
+    raw = frame.params or EMPTY
     try:
         return method.decode(raw), None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        fault = RequestError(INVALID_PARAMS, f"invalid parameters for {name[:200]}: {error}")
+    except _UNREADABLE as error:
+        told = error
+    if (kept := without_nulls(raw)) is not None:
+        return read_params(structs.replace(frame, params=kept), methods)
+    fault = RequestError(INVALID_PARAMS, f"invalid parameters for {name[:200]}: {told}")
     try:
         return BARE.decode(raw), fault
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Params(), fault
+    except _UNREADABLE as error:
+        return _version_only(raw), MetaFault(INVALID_PARAMS, f"invalid parameters for {name[:200]}: {error}")
+
+
+def _version_only(raw: msgspec.Raw) -> Params:
+    try:
+        stated = _barest(raw).meta
+    except _UNREADABLE:
+        return Params()
+    return Params(meta=RequestMeta(protocol_version=stated.version)) if stated is not UNSET else Params()
 
 
 def admit(frame: Frame, params: Any, fault: RequestError | None, methods: Methods, headers: Headers | None) -> Call:
@@ -62,11 +91,11 @@ def admit(frame: Frame, params: Any, fault: RequestError | None, methods: Method
     if headers is not None:
         stated = _stated_version(headers)
     elif version is UNSET:
-        raise _missing_meta(meta)
+        raise _missing_meta(meta, fault)
     else:
         stated = version
     if version is UNSET or meta.client_capabilities is UNSET:
-        raise _missing_meta(meta)
+        raise _missing_meta(meta, fault)
     if stated != version:
         raise RequestError(HEADER_MISMATCH, f"MCP-Protocol-Version is {stated!r} but the body says {version!r}")
     era = STATELESS.get(version)
@@ -108,7 +137,9 @@ def _stated_version(headers: Headers) -> str:
     return stated.decode("latin-1").strip()
 
 
-def _missing_meta(meta: RequestMeta) -> RequestError:
+def _missing_meta(meta: RequestMeta, fault: RequestError | None) -> RequestError:
+    if isinstance(fault, MetaFault):
+        return fault
     missing = [
         key
         for key, value in ((PROTOCOL_VERSION, meta.protocol_version), (CLIENT_CAPABILITIES, meta.client_capabilities))

@@ -73,6 +73,7 @@ class Era(msgspec.Struct, frozen=True):
     undeclared: Callable[[str, dict[str, Any]], RequestError]  # a question that the client did not say it can answer
     handshake: bool  # begins with `initialize`, and has sessions on HTTP
     batches: bool = False
+    primes: bool = False  # a stream begins with an empty event that has an id (LEG-13)
     close_cancels: bool = False  # a closed response stream cancels its call (HTTP-13, LEG-15)
     replays: bool = False  # no way back to the client: a call that asks is run again with the answer
     mirrors: bool = False  # HTTP headers repeat what is in the body, and must agree with it (HTTP-21, HTTP-36)
@@ -177,7 +178,7 @@ _SHARED = frozenset(
         "completion/complete",
     }
 )
-_MODERN_METHODS = _SHARED | {"server/discover"}
+_MODERN_METHODS = _SHARED | {"server/discover", "subscriptions/listen"}
 _LEGACY_METHODS = _SHARED | {
     "initialize",
     "ping",
@@ -187,7 +188,7 @@ _LEGACY_METHODS = _SHARED | {
 }
 
 
-def _legacy(version: str, floor: Floor, *, batches: bool = False) -> Era:
+def _legacy(version: str, floor: Floor, *, batches: bool = False, primes: bool = False) -> Era:
     return Era(
         version=version,
         methods=_LEGACY_METHODS,
@@ -199,6 +200,7 @@ def _legacy(version: str, floor: Floor, *, batches: bool = False) -> Era:
         undeclared=_undeclared_legacy,
         handshake=True,
         batches=batches,
+        primes=primes,
     )
 
 
@@ -222,7 +224,7 @@ STATELESS: Mapping[str, Era] = {MODERN.version: MODERN}
 HANDSHAKE: Mapping[str, Era] = {
     era.version: era
     for era in (
-        _legacy("2025-11-25", FLOOR_2025_11),
+        _legacy("2025-11-25", FLOOR_2025_11, primes=True),
         _legacy("2025-06-18", FLOOR_2025_06),
         _legacy("2025-03-26", FLOOR_2025_03, batches=True),
         _legacy("2024-11-05", FLOOR_2024_11),

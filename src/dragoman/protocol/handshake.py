@@ -16,20 +16,25 @@ from dragoman.protocol.exchange import Call, Caller, meta_of
 from dragoman.protocol.failures import unknown_method
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Frame
 from dragoman.wire.lifecycle import ClientCapabilities, Initialize, SetLevel
+from dragoman.wire.notices import RESOURCE_UPDATED
+from dragoman.wire.resources import Subscribe
 
+UNSUBSCRIBE = "resources/unsubscribe"
+MAX_SUBSCRIBED = 1000  # resources of one session
 NOBODY = Caller(HEADERLESS.version, ClientCapabilities())
 
 
 class Handshake:
     """What one handshake-era peer has agreed with us so far."""
 
-    __slots__ = ("caller", "era", "greeted", "log_level")
+    __slots__ = ("caller", "era", "greeted", "log_level", "subscribed")
 
     def __init__(self, era: Era = HEADERLESS, caller: Caller = NOBODY, *, greeted: bool = False) -> None:
         self.era = era
         self.caller = caller
         self.greeted = greeted
         self.log_level: str | None = None
+        self.subscribed: set[str] = set()
 
     def admit(self, frame: Frame, params: Any, fault: RequestError | None, methods: Methods) -> Call:
         """Return the Call that a request of this peer means.
@@ -52,9 +57,24 @@ class Handshake:
             )
         elif isinstance(params, SetLevel):
             self.log_level = params.level
+        elif isinstance(params, Subscribe):
+            self._subscribe(name, params.uri)
         call = Call(name, params, frame.id, self.era, self.caller, meta_of(params))  # type: ignore[arg-type]
         call.log_level = self.log_level
         return call
+
+    def _subscribe(self, method: str, uri: str) -> None:
+        if method == UNSUBSCRIBE:
+            self.subscribed.discard(uri)
+        elif len(self.subscribed) >= MAX_SUBSCRIBED:
+            raise RequestError(INVALID_REQUEST, f"a session subscribes to at most {MAX_SUBSCRIBED} resources")
+        else:
+            self.subscribed.add(uri)
+
+    def hears(self, topic: tuple[str, str]) -> bool:
+        """Say whether this peer is told of a change: of lists always, of resources it subscribed to (LEG-18)."""
+        method, uri = topic
+        return self.greeted and (method != RESOURCE_UPDATED or uri in self.subscribed)
 
     def _greet(self, params: Initialize) -> None:
         if self.greeted:

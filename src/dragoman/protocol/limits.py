@@ -14,9 +14,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `body` and `line` bound one message, over HTTP and stdio; depth is fixed at
     64 levels. `result` is what a tool may return inline: more becomes a
     resource link that can be read in pages of `page`, kept for `kept_seconds`,
-    `kept` of them at most. `call_seconds` bounds one call; a tool's own
+    `kept` of them at most, and `kept_bytes` of them together. `call_seconds` bounds one call; a tool's own
     `timeout` may be shorter. `calls` is how many may run at once on one
-    connection or session, `threads` how many plain functions at once.
+    connection or session, `threads` how many plain functions at once,
+    `listeners` how many clients may listen for changes.
     """
 
     body: int = 4 * 1024 * 1024
@@ -24,12 +25,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     result: int = 1024 * 1024
     page: int = 256 * 1024
     kept: int = 64
+    kept_bytes: int = 256 * 1024 * 1024
     kept_seconds: float = 600.0
     call_seconds: float = 300.0
     calls: int = 256
     threads: int = 40
     body_seconds: float = 30.0
     quiet_seconds: float = 15.0
+    listeners: int = 10_000
     sessions: int = 10_000
     session_idle_seconds: float = 1800.0
     listed: int = 1000

@@ -127,6 +127,19 @@ class Context:
         """Log at level error."""
         return self.log("error", data)
 
+    def disconnect(self, retry: float = 1.0) -> Awaitable[None]:
+        """Let the client go while a long call runs; it comes back for the rest after `retry` seconds.
+
+        Only sessions of the handshake era over HTTP can do this; elsewhere it does nothing.
+        """
+        told: Awaitable[None] = self._run(self._disconnect(retry))
+        return told
+
+    async def _disconnect(self, retry: float) -> None:
+        leave = getattr(self._call.door, "disconnect", None)
+        if leave is not None:
+            await leave(retry)
+
     async def _progress(self, progress: float, total: float | None, message: str | None) -> None:
         token = self._call.meta.progress_token
         # JSON has no infinity, and no NaN.

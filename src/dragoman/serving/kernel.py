@@ -23,6 +23,7 @@ from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.failures import failure_of, internal, unknown_method
 from dragoman.protocol.frames import write_failure, write_result
 from dragoman.protocol.limits import Limits
+from dragoman.serving.bus import LocalBus
 from dragoman.serving.suspended import Suspended
 from dragoman.serving.watched import Watched
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure
@@ -39,10 +40,12 @@ class Kernel:
         self.on_start: Callable[[], Awaitable[None]] | None = None
         self.on_stop: Callable[[], Awaitable[None]] | None = None
         self.limits = limits
+        self.bus = LocalBus(limits.listeners)
         self._middleware = list(middleware)
         self._bare: dict[str, Handler] = {}
         self._handlers: dict[str, Handler] = {}
         self._methods: dict[str, Method] = {}
+        self._endless: set[str] = set()
 
     @property
     def methods(self) -> Methods:
@@ -54,14 +57,21 @@ class Kernel:
         if self.on_start is not None:
             await self.on_start()
 
+    def closing(self) -> None:
+        """Tell whoever listens that the server stops."""
+        self.bus.end()
+
     async def stop(self) -> None:
         """Leave the server's lifespan."""
+        self.closing()
         if self.on_stop is not None:
             await self.on_stop()
 
     def handle(self, name: str, handler: Handler, method: Method | None = None) -> None:
         """Let `handler` answer `name`; a method that is not in the protocol is described by `method`."""
-        self._methods[name] = method or METHODS[name]
+        method = self._methods[name] = method or METHODS[name]
+        if method.endless:
+            self._endless.add(name)
         self._bare[name] = handler
         self._handlers[name] = self._compose(handler)
 
@@ -88,7 +98,8 @@ class Kernel:
         A call that waits longer than `limits.call_seconds` is cancelled and
         answered with an error.
         """
-        deadline = _Deadline(call, self.limits.call_seconds)
+        endless = call.method in self._endless
+        deadline = _Deadline(call, 0 if endless else self.limits.call_seconds)
         try:
             return await Watched(self._respond(call), deadline.arm)
         except asyncio.CancelledError as error:
@@ -185,4 +196,5 @@ class _Deadline:
         if self._timer is not None:
             self._timer.cancel()
         # A handler may have swallowed it; its task has other things to do afterwards.
-        self.hit()
+        if self._hit:
+            self.hit()

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -23,7 +24,7 @@ from dragoman.wire.base import RequestId
 class Session:
     """One session: what was agreed, and how to cancel each call under way."""
 
-    __slots__ = ("asks", "calls", "id", "peer", "used")
+    __slots__ = ("asks", "calls", "id", "listening", "peer", "streams", "used")
 
     def __init__(self, session_id: str, now: float) -> None:
         caller = Caller(NOBODY.version, NOBODY.capabilities, session=session_id)
@@ -31,6 +32,8 @@ class Session:
         self.peer = Handshake(caller=caller)
         self.used = now
         self.asks: dict[RequestId, asyncio.Future[msgspec.Raw]] = {}
+        self.listening = False
+        self.streams: dict[str, Any] = {}
         self.calls: dict[RequestId, Callable[[], None]] = {}
 
 
@@ -80,7 +83,7 @@ class Sessions:
             session = next(iter(self._sessions.values()))
             if session.used > before:
                 return
-            if session.calls:
+            if session.calls or session.listening:
                 session.used = self._clock()
                 self._sessions.move_to_end(session.id)
             else:
@@ -88,7 +91,7 @@ class Sessions:
 
     def _make_room(self) -> bool:
         for session in self._sessions.values():
-            if not session.calls:
+            if not session.calls and not session.listening:
                 del self._sessions[session.id]
                 return True
         return False

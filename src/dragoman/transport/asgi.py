@@ -46,6 +46,11 @@ class Endpoint:
         self._handshake = HandshakePosts(service, sessions)
         self._started = False
 
+    @property
+    def service(self) -> Service:
+        """The server behind this endpoint."""
+        return self._service
+
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._http(scope, receive, send)

@@ -20,6 +20,10 @@ LogLevel: TypeAlias = Literal["debug", "info", "notice", "warning", "error", "cr
 Meta: TypeAlias = dict[str, Any]
 Raw: TypeAlias = msgspec.Raw
 
+EMPTY = msgspec.Raw(b"{}")
+# Compared with `memoryview(raw)`: null is what some peers write for what they mean to leave out.
+NULL = memoryview(b"null")
+
 # Optional on the wire: absent, which is not the same as null.
 Opt: TypeAlias = T | UnsetType
 

@@ -21,6 +21,7 @@ from dragoman.wire.resources import (
     ReadResourceResult,
     Subscribe,
 )
+from dragoman.wire.subscriptions import LISTEN, Listen
 from dragoman.wire.tools import CallTool, CallToolResult, ListTools, ListToolsResult
 
 NamedBy = Literal["", "name", "uri"]
@@ -30,19 +31,27 @@ class Method:
     """One request: its name, the types of its parameters and result, and what `Mcp-Name` repeats.
 
     `named_by` is the parameter that the `Mcp-Name` header repeats, or "" (requirement HTTP-19).
-    A `custom` method is the server's own, so every era has it.
+    A `custom` method is the server's own, so every era has it. An `endless` one lasts until somebody ends it.
     """
 
-    __slots__ = ("custom", "decode", "name", "named_by", "params", "result")
+    __slots__ = ("custom", "decode", "endless", "name", "named_by", "params", "result")
 
     def __init__(
-        self, name: str, params: Any, result: Any = Result, named_by: NamedBy = "", *, custom: bool = False
+        self,
+        name: str,
+        params: Any,
+        result: Any = Result,
+        named_by: NamedBy = "",
+        *,
+        custom: bool = False,
+        endless: bool = False,
     ) -> None:
         self.name = name
         self.params = params
         self.result = result
         self.named_by = named_by
         self.custom = custom
+        self.endless = endless
         self.decode: Callable[[Any], Any] = msgspec.json.Decoder(params).decode
 
 
@@ -65,6 +74,7 @@ METHODS: dict[str, Method] = _table(
     Method("prompts/get", GetPrompt, GetPromptResult, "name"),
     Method("completion/complete", Complete, CompleteResult),
     Method("logging/setLevel", SetLevel),
+    Method(LISTEN, Listen, endless=True),
 )
 
 # Decodes what every request has, for messages whose method is unknown or whose other parameters are at fault.
