@@ -1,6 +1,6 @@
 """Tools with a page, as `mcp.server.apps.Apps`: the tool names a `ui://` resource, and hosts that can show it.
 
-Promise: the links between tool and page are where the extension wants them, in `_meta.ui`. Limit: pages are not checked.
+Promise: tool and page are linked where the extension wants it, in `_meta.ui`. Limit: pages are not checked.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from dragoman.compat.extension import Extension, ResourceBinding, ToolBinding
 from dragoman.compat.models import Model
 from dragoman.compat.resources import TextResource
+from dragoman.serving.shapes import is_object
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,5 +96,6 @@ class Apps(Extension):
 
 def client_supports_apps(ctx: Any) -> bool:
     """Say whether the client can show pages."""
-    declared = (ctx.session.client_capabilities.extensions or {}).get(EXTENSION_ID)
-    return isinstance(declared, dict) and APP_MIME_TYPE in declared.get("mimeTypes", ())
+    extensions: dict[str, Any] = ctx.session.client_capabilities.extensions or {}
+    declared = extensions.get(EXTENSION_ID)
+    return is_object(declared) and APP_MIME_TYPE in declared.get("mimeTypes", ())

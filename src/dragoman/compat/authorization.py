@@ -15,7 +15,7 @@ class AccessToken(Model):
 
     token: str
     client_id: str
-    scopes: list[str] = []
+    scopes: list[str] = []  # noqa: RUF012 - copied for each value
     expires_at: int | None = None
     resource: str | None = None
     subject: str | None = None

@@ -19,6 +19,7 @@ from dragoman.compat.refusal import unsupported_attribute
 from dragoman.compat.session import ServerSession
 from dragoman.protocol.exchange import Call
 from dragoman.serving.context import Context as NativeContext
+from dragoman.serving.shapes import is_list, is_object
 from dragoman.wire.base import LogLevel
 
 
@@ -222,13 +223,13 @@ class FastContext(Context):
         """What the server's lifespan yielded."""
         return self.native.state if self.native.state is not None else {}
 
-    async def elicit(self, message: str, response_type: Any = None, **options: Any) -> Any:
+    async def elicit(self, message: str, schema: Any = None, **options: Any) -> Any:
         """Ask the user for a value of `response_type`: a class, a scalar type, or a list of texts to choose from."""
-        return await super().elicit(message, options.pop("schema", response_type))
+        return await super().elicit(message, options.pop("response_type", schema))
 
     async def sample(self, messages: Any, **options: Any) -> Any:
         """Let the client's model answer; returns its content block, with `text`."""
-        items = messages if isinstance(messages, list) else [messages]
+        items: list[Any] = messages if is_list(messages) else [messages]
         shown = [
             {"role": "user", "content": {"type": "text", "text": item}} if isinstance(item, str) else item
             for item in items
@@ -280,7 +281,7 @@ def answers(call: Call) -> dict[str, Any] | None:
 
 def _answer(value: Any) -> Any:
     """Return an input response as the model that it is, told by its members."""
-    if isinstance(value, dict):
+    if is_object(value):
         for model, member in ((ElicitResult, "action"), (ListRootsResult, "roots"), (CreateMessageResult, "content")):
             if member in value:
                 return model(**value)

@@ -13,6 +13,7 @@ import msgspec
 
 from dragoman.compat.models import Model
 from dragoman.compat.questions import ElicitResult
+from dragoman.serving.shapes import is_list, is_object
 
 
 class AcceptedElicitation(Model):
@@ -69,7 +70,7 @@ class Form:
                 self.schema = {"type": "object", "properties": {"value": self.schema}, "required": ["value"]}
 
     def read(self, result: ElicitResult) -> Any:
-        """Return the answer as an Accepted-, Declined- or CancelledElicitation. Raises ValueError if it does not fit."""
+        """Return how the question ended, as one of the three classes. Raises ValueError if it does not fit."""
         if result.action == "decline":
             return DeclinedElicitation()
         if result.action != "accept":
@@ -88,8 +89,9 @@ class Form:
 
 def _options(wanted: Any) -> Any:
     """Return the type that `wanted` means: a list of texts, or a dictionary keyed by them, is a choice among them."""
-    if isinstance(wanted, list | dict) and wanted and all(isinstance(item, str) for item in wanted):
-        return typing.Literal[tuple(wanted)]
+    choices = list(wanted) if is_list(wanted) or is_object(wanted) else []
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return typing.Literal[tuple(choices)]
     return wanted
 
 

@@ -72,7 +72,7 @@ class Extension:
 
 def require_client_extension(ctx: Any, identifier: str) -> None:
     """Return if the client declares the extension. Raises McpError with the code for a missing capability if not."""
-    declared = ctx.session.client_capabilities.extensions or {}
+    declared: dict[str, Any] = ctx.session.client_capabilities.extensions or {}
     if identifier not in declared:
-        data = {"requiredCapabilities": {"extensions": {identifier: {}}}}
+        data: dict[str, Any] = {"requiredCapabilities": {"extensions": {identifier: {}}}}
         raise McpError(MISSING_REQUIRED_CLIENT_CAPABILITY, f"the client does not declare {identifier}", data)

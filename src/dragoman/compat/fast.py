@@ -6,7 +6,7 @@ Promise: what is mounted is served under its prefix. Limit: proxies, providers, 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, ClassVar, TypeVar
 
 from dragoman.app.server import Server
@@ -207,7 +207,7 @@ def _marked(kind: Any, name: Any, options: dict[str, Any]) -> Any:
     return decorate(name) if callable(name) else decorate
 
 
-def lifespan(function: Callable[[Any], AsyncIterator[Any]]) -> Callable[[Any], Any]:
+def lifespan(function: Callable[[Any], AsyncGenerator[Any]]) -> Callable[[Any], Any]:
     """Make a lifespan of an async generator."""
     return contextlib.asynccontextmanager(function)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -34,7 +35,7 @@ class _Finder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         name = module.__name__
         module.__dict__["__all__"] = [known for known in MODULES[name] if not known.startswith("_")]
-        module.__dict__["__getattr__"] = lambda attribute: _find(module, attribute)
+        module.__dict__["__getattr__"] = partial(_find, module)
 
 
 _finder = _Finder()

@@ -24,6 +24,7 @@ from dragoman.compat.session import ServerSession
 from dragoman.errors import RequestError
 from dragoman.ports.service import Handler
 from dragoman.protocol.exchange import Call, Prepared, Reply
+from dragoman.serving.shapes import is_object, is_sequence
 from dragoman.wire.content import AnyContents
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 from dragoman.wire.methods import METHODS
@@ -135,7 +136,7 @@ def wire_of(method: str, result: Any) -> Reply:
     if hasattr(result, "model_dump"):
         plain: dict[str, Any] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
         return plain
-    return {} if result is None else result  # type: ignore[no-any-return]
+    return {} if result is None else result
 
 
 def list_of(function: Callable[..., Any], member: str, request: type[Model], result: type[Model]) -> Any:
@@ -144,7 +145,7 @@ def list_of(function: Callable[..., Any], member: str, request: type[Model], res
 
     async def listing(ctx: Any, params: Any) -> Any:
         found = await (function(request(params=params)) if takes_request else function())
-        return result(**{member: list(found)}) if isinstance(found, list | tuple) else found
+        return result(**{member: list(found)}) if is_sequence(found) else found
 
     return listing
 
@@ -153,7 +154,7 @@ def called(server: Any, function: Callable[..., Any], validate: bool) -> Any:
     """Return a handler for a function that calls tools: it gives content, a dictionary, both, or a whole result."""
 
     async def call(ctx: Any, params: Any) -> Any:
-        arguments = params.arguments or {}
+        arguments: dict[str, Any] = params.arguments or {}
         if validate and (lacking := await _lacking(server, params.name, arguments)):
             return _failed(f"Input validation error: {lacking!r} is a required property")
         try:
@@ -183,9 +184,9 @@ def _result(value: Any) -> Any:
     if isinstance(value, Model) and not isinstance(value, types.TextContent):
         return value
     structured: Any = None
-    if isinstance(value, tuple) and len(value) == 2:
+    if is_sequence(value) and isinstance(value, tuple) and len(value) == 2:
         value, structured = value
-    elif isinstance(value, dict):
+    elif is_object(value):
         value, structured = [results.text_of(value)], value
     blocks = results.unstructured(list(value)).content if value is not None else []
     return results.whole(blocks, structured)

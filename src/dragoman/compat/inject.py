@@ -1,7 +1,7 @@
 """Functions written for other packages, dressed so that Dragoman's own registration understands them.
 
-The dressed function shows only what a caller sends, in Dragoman's own types; context and dependencies are filled in.
-Promise: the user's function is called with just what it declared. Limit: annotations must be resolvable where it stands.
+The dressed function shows only what a caller sends; context and dependencies are filled in.
+Promise: the user's function is called with just what it declared. Limit: its annotations must be resolvable.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import inspect
 import linecache
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 from dragoman.app.server import Server
 from dragoman.compat.finder import install
 from dragoman.compat.refusal import CompatError, LoadError
-from dragoman.compat.stage import Captured, captured, made, pause
+from dragoman.compat.stage import Captured, alone, captured, made, pause
 from dragoman.compat.stage import loading as on_stage
 
 # When a file holds several servers, the one that command lines of other packages would pick.
@@ -59,8 +59,9 @@ def _found(file: Path, code: CodeType, name: str | None) -> Any:
         return _only(found, file)
     if "__main__" in code.co_consts or file.name == "__main__.py":
         server = _run(file, lambda: _execute(file, code, "__main__", _place(file)[1].rpartition(".")[0] or None))
-    elif callable(main := getattr(module, "main", None)):
+    elif callable(vars(module).get("main")):
         # What an installed command would call.
+        main: Any = vars(module)["main"]
         server = _run(file, lambda: _guarded(file, lambda: _make(main)))
     else:
         server = None
@@ -103,7 +104,8 @@ def _import(file: Path, code: CodeType) -> ModuleType:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     if "." in name:
-        return _guarded(file, lambda: importlib.import_module(name))
+        module: ModuleType = _guarded(file, lambda: importlib.import_module(name))
+        return module
     if name in sys.modules and getattr(sys.modules[name], "__file__", None) != str(file):
         name = f"{name}_server"
     return _execute(file, code, name)
@@ -143,9 +145,8 @@ def _guarded(file: Path, run: Callable[[], Any]) -> Any:
     except BaseException as fault:
         if (ended := captured(fault)) is not None:
             raise ended from None
-        if isinstance(fault, BaseExceptionGroup) and len(fault.exceptions) == 1:
-            fault = fault.exceptions[0]
-        raise LoadError(f"{_where(file, fault)}: {type(fault).__name__}: {fault}") from fault
+        cause = alone(fault)
+        raise LoadError(f"{_where(file, cause)}: {type(cause).__name__}: {cause}") from cause
 
 
 def _missing(fault: ModuleNotFoundError) -> str:
@@ -162,7 +163,7 @@ def _where(file: Path, fault: BaseException) -> str:
 
 
 def _is_server(value: Any) -> bool:
-    return isinstance(value, Server) or isinstance(getattr(type(value), "native", None), property)
+    return isinstance(value, Server) or isinstance(getattr(value.__class__, "native", None), property)
 
 
 def _native(value: Any) -> Server:
@@ -210,20 +211,21 @@ async def _awaited(value: Any) -> Any:
 
 def _run(file: Path, program: Callable[[], Any]) -> Any:
     """Run the file's own program, and return the server that it runs or, if only one, makes; else None."""
-    try:
-        with _as_program(file), pause(), made() as servers:
+    with _as_program(file), pause(), made() as servers:
+        try:
             program()
-    except Captured as ended:
-        return ended.server if ended.server is not None else _only_made(servers, file)
-    except LoadError:
-        if servers:
-            return _only_made(servers, file)
-        raise
+        except Captured as ended:
+            if ended.server is not None:
+                return ended.server
+        except LoadError:
+            # What fails after the server was made is what was done with it, such as calling it as a client would.
+            if not servers:
+                raise
     return _only_made(servers, file) if servers else None
 
 
 @contextlib.contextmanager
-def _as_program(file: Path) -> Iterator[None]:
+def _as_program(file: Path) -> Generator[None]:
     """While entered, the command line is the file's own, without arguments: files parse it, some at import."""
     argv, sys.argv = sys.argv, [str(file)]
     try:

@@ -229,7 +229,11 @@ class Handlers:
 
     def progress_notification(self) -> Any:
         """Accept a function for progress that clients report; nobody calls it."""
-        return lambda function: function
+
+        def keep(function: Any) -> Any:
+            return function
+
+        return keep
 
     def _hears(self, method: str, pick: Callable[[Any], Any]) -> Any:
         def shape(function: Callable[..., Any]) -> Any:

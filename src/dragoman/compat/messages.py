@@ -43,7 +43,7 @@ class PromptResult:
     """A prompt spelled out, as `fastmcp.prompts.PromptResult`."""
 
     def __init__(self, messages: Any, description: str | None = None, meta: dict[str, Any] | None = None) -> None:
-        self.messages = messages if isinstance(messages, list) else [messages]
+        self.messages: list[Any] = messages if isinstance(messages, list) else [messages]
         self.description = description
         self.meta = meta
 

@@ -6,6 +6,7 @@ Promise: what goes in comes out on the wire under its camelCase name. Limit: val
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import types
@@ -16,6 +17,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import msgspec
 
 from dragoman.compat.refusal import unsupported_attribute
+from dragoman.serving.shapes import is_list, is_object, is_sequence
 
 M = TypeVar("M", bound="Model")
 
@@ -49,7 +51,7 @@ class Model:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__()
         fields = dict(cls.__fields__)
-        for name in cls.__dict__.get("__annotations__", {}):
+        for name in inspect.get_annotations(cls):
             if not name.startswith("__"):
                 default = cls.__dict__.get(name, _MISSING)
                 # Pydantic's Field(default=...) in a user's own subclass: the default is in an attribute of it.
@@ -143,7 +145,7 @@ def coerce(hint: Any, value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | Model):
         return value
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if isinstance(value, Mapping):
+    if is_object(value):
         models = [
             option for option in (inner if origin in (typing.Union, types.UnionType) else (hint,)) if _is_model(option)
         ]
@@ -151,8 +153,8 @@ def coerce(hint: Any, value: Any) -> Any:
             return _choose(models, value)(**value)
         if origin is dict and inner:
             return {key: coerce(inner[1], item) for key, item in value.items()}
-    if isinstance(value, list) and inner:
-        lists = [option for option in (inner if origin in (typing.Union, types.UnionType) else (hint,))]
+    if is_list(value) and inner:
+        lists = inner if origin in (typing.Union, types.UnionType) else (hint,)
         element = next((typing.get_args(option)[0] for option in lists if typing.get_origin(option) is list), None)
         return value if element is None else [coerce(element, item) for item in value]
     return value
@@ -179,9 +181,9 @@ def _choose(models: list[type[Model]], value: Mapping[str, Any]) -> type[Model]:
 def _plain(value: Any, by_alias: bool, exclude_none: bool) -> Any:
     if isinstance(value, Model):
         return value.model_dump(by_alias=by_alias, exclude_none=exclude_none)
-    if isinstance(value, list | tuple):
+    if is_sequence(value):
         return [_plain(item, by_alias, exclude_none) for item in value]
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: _plain(item, by_alias, False) for key, item in value.items()}
     if type(value).__module__.startswith("pydantic") and not hasattr(value, "model_dump"):
         return str(value)  # AnyUrl and its kin

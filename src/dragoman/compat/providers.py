@@ -1,6 +1,6 @@
 """Where a `fastmcp` server gets its components from, other than from decorators: a folder of files, another server.
 
-Promise: every function marked with `tool`, `resource` or `prompt` in the folder is registered. Limit: files are read once.
+Promise: every function in the folder marked with `tool`, `resource` or `prompt` is registered. Limit: read once.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from dragoman.compat.types import (
 
 class ElicitRequestFormParams(RequestParams):
     message: str
-    requested_schema: dict[str, Any] = {}
+    requested_schema: dict[str, Any] = {}  # noqa: RUF012 - copied for each value
     mode: str = "form"
 
 

@@ -1,7 +1,7 @@
 """What a server of another package registers, kept so that it can be registered again under another name.
 
-Promise: a name that is taken follows the rule of the package the file was written for: the first stays, or the last wins.
-Limit: what a mounted server registers after it was mounted is seen when the file has been loaded, not later.
+Promise: a name that is taken follows the rule of the package: the first stays, or the last wins.
+Limit: what a mounted server registers once the file has been loaded is not seen.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import msgspec
 from msgspec import UNSET
@@ -24,8 +24,13 @@ from dragoman.compat.messages import PromptResult
 from dragoman.compat.models import Model, to_wire
 from dragoman.compat.refusal import unsupported_argument
 from dragoman.compat.resources import ResourceContent, ResourceResult
-from dragoman.compat.types import Completion, CompletionArgument, CompletionContext, PromptReference
-from dragoman.compat.types import ResourceTemplateReference
+from dragoman.compat.types import (
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceTemplateReference,
+)
 from dragoman.errors import RegistrationError
 from dragoman.protocol.uri import Template
 from dragoman.wire.base import Annotations, Icon
@@ -118,7 +123,7 @@ class Registry:
         """Register a tool. Raises RegistrationError for a signature that has no schema."""
         options = entry.options
         refuse(options, f"{self.face.title}.tool")
-        name = entry.name or getattr(entry.function, "__name__", type(entry.function).__name__)
+        name = entry.name or _own_name(entry.function)
         if not self._free("tool", name, self.tools):
             return entry.function
         parts = Parts(entry.function, hidden=tuple(options.get("exclude_args") or ()))
@@ -173,7 +178,7 @@ class Registry:
     def add_prompt(self, entry: PromptEntry) -> None:
         """Register a prompt. Raises RegistrationError."""
         refuse(entry.options, f"{self.face.title}.prompt")
-        name = entry.name or getattr(entry.function, "__name__", type(entry.function).__name__)
+        name = entry.name or _own_name(entry.function)
         if not self._free("prompt", name, self.prompts):
             return
         parts = Parts(entry.function)
@@ -239,6 +244,10 @@ def _left_out(function: Callable[..., Any], variables: Collection[str]) -> tuple
     return tuple(p.name for p in parameters if p.default is not p.empty and p.name not in variables)
 
 
+def _own_name(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
 def prefixed(uri: str, prefix: str) -> str:
     """Return `uri` with `prefix` as the first step after its scheme."""
     scheme, colon, rest = uri.partition("://")
@@ -269,8 +278,10 @@ def _tool_options(name: str, options: Options) -> ToolOptions:
     for key in ("title", "description", "timeout"):
         if options.get(key):
             shown[key] = options[key]
-    notes = options.get("annotations")
-    hints = dict(notes) if isinstance(notes, Model) else {results.snake(k): v for k, v in (notes or {}).items()}
+    notes: Any = options.get("annotations") or {}
+    hints: dict[str, Any] = {
+        results.snake(key): value for key, value in (notes if isinstance(notes, Model) else notes.items())
+    }
     shown.update({ours: hints[theirs] for theirs, ours in _HINTS.items() if hints.get(theirs) is not None})
     if hints.get("title") and "title" not in shown:
         shown["title"] = hints["title"]
@@ -278,7 +289,7 @@ def _tool_options(name: str, options: Options) -> ToolOptions:
         shown["output_schema"] = options["output_schema"]
     elif options.get("structured_output") is False or options.get("output_schema", UNSET) in (None, False):
         shown["output_schema"] = False
-    return ToolOptions(**shown)  # type: ignore[typeddict-item]
+    return cast(ToolOptions, shown)
 
 
 def _finish(returns: Any, options: Options) -> tuple[Callable[[Any], Any], Any]:
@@ -292,12 +303,18 @@ def _finish(returns: Any, options: Options) -> tuple[Callable[[Any], Any], Any]:
         return results.unstructured, EMPTY
     if shown is not returns and isinstance(shown, type) and isinstance(returns, type):
         # An ordinary class with annotations: its attributes are read into a struct of the same fields.
-        return lambda value: results.tool_result(value) or msgspec.convert(value, shown, from_attributes=True), shown
+        def filled(value: Any) -> Any:
+            struct: Any = shown
+            return results.tool_result(value) or msgspec.convert(value, struct, from_attributes=True)
+
+        return filled, shown
     return lambda value: results.tool_result(value) or value, shown
 
 
 def _messages(value: Any) -> Any:
-    return results.messages(value.messages if isinstance(value, PromptResult) else value)
+    if isinstance(value, PromptResult):
+        return results.messages(value.messages)
+    return results.messages(value)
 
 
 def _contents(value: Any) -> Any:

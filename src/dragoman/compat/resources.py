@@ -5,12 +5,14 @@ Promise: what is read is read when the resource is read. Limit: files are read w
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from pathlib import Path
 from typing import Any
 
 from dragoman.compat.models import Model
+from dragoman.serving.shapes import is_list
 
 _TEXTUAL = ("text/", "application/json", "application/xml")
 
@@ -61,6 +63,9 @@ class FileResource(Resource):
 
     async def read(self) -> str | bytes:
         """Return what the file holds. Raises OSError when it cannot be read."""
+        return await asyncio.to_thread(self._load)
+
+    def _load(self) -> str | bytes:
         file = Path(self.path)
         binary = self.is_binary
         if binary is None:
@@ -77,6 +82,9 @@ class DirectoryResource(Resource):
 
     async def read(self) -> str:
         """Return the relative paths as JSON. Raises OSError when the folder cannot be read."""
+        return await asyncio.to_thread(self._list)
+
+    def _list(self) -> str:
         root = Path(self.path)
         found = root.rglob(self.pattern or "*") if self.recursive else root.glob(self.pattern or "*")
         return json.dumps({"files": sorted(str(file.relative_to(root)) for file in found if file.is_file())}, indent=2)
@@ -111,6 +119,6 @@ class ResourceResult(Model):
     meta: Any = None
 
     def __init__(self, contents: Any = None, meta: Any = None) -> None:
-        pieces = contents if isinstance(contents, list) else [contents]
+        pieces: list[Any] = contents if is_list(contents) else [contents]
         shown = [piece if isinstance(piece, ResourceContent) else ResourceContent(piece) for piece in pieces]
         super().__init__(contents=shown, meta=meta)

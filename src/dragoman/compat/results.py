@@ -7,15 +7,16 @@ underneath, which knows the schema that was promised for them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET
 
 from dragoman.compat.media import Audio, File, Image
 from dragoman.compat.models import Model, snake, to_wire
-from dragoman.compat.types import CallToolResult, TextContent
+from dragoman.compat.types import CallToolResult
+from dragoman.serving.shapes import is_object, is_sequence
 from dragoman.wire import content as blocks
 from dragoman.wire import prompts, tools
 
@@ -50,10 +51,10 @@ def plain(value: Any) -> Any:
     """Return `value` as data that JSON knows: models, dataclasses and their kin become dictionaries."""
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json", by_alias=True)
-    if isinstance(value, Mapping):
+    if is_object(value):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
+        return [plain(item) for item in cast(Iterable[Any], value)]
     return msgspec.to_builtins(value, str_keys=True, enc_hook=_describe)
 
 
@@ -73,7 +74,7 @@ def text_of(value: Any) -> str:
 
 def is_special(value: Any) -> bool:
     """Say whether `value` is, or holds on its first level, what only this room can turn into content."""
-    if isinstance(value, list | tuple):
+    if is_sequence(value):
         return any(is_special(item) for item in value)
     return isinstance(value, Model | Image | Audio | File | ToolResult)
 
@@ -99,7 +100,7 @@ def content_of(value: Any) -> list[Any]:
     """Return the content blocks of a value: a list holding blocks or media gives one for each item."""
     if value is None:
         return []
-    if isinstance(value, list | tuple) and is_special(value):
+    if is_sequence(value) and is_special(value):
         return [block(item) for item in value]
     return [block(value)]
 
@@ -127,7 +128,7 @@ def tool_result(value: Any) -> tools.CallToolResult | None:
 
 def unstructured(value: Any) -> tools.CallToolResult:
     """Return a wire result of content only: for tools that promised no structure."""
-    if isinstance(value, list | tuple):  # each item is a block of its own, as in the packages this stands for
+    if is_sequence(value):  # each item is a block of its own, as in the packages this stands for
         return tools.CallToolResult(content=[item for part in value for item in unstructured(part).content])
     return tool_result(value) or tools.CallToolResult(content=content_of(value))
 
@@ -146,17 +147,17 @@ def by_looks(value: Any) -> Any:
 
 def messages(value: Any) -> list[prompts.PromptMessage]:
     """Return prompt messages for what a prompt function returned: text, messages, blocks, or a list of them."""
-    items: Iterable[Any] = value if isinstance(value, list | tuple) else [value]
+    items: Iterable[Any] = value if is_sequence(value) else [value]
     return [_message(item) for item in items]
 
 
 def _message(value: Any) -> prompts.PromptMessage:
     if isinstance(value, prompts.PromptMessage):
         return value
-    if isinstance(value, Mapping):
+    if is_object(value):
         role, content = value.get("role", "user"), value.get("content", "")
-        if isinstance(content, Mapping):
-            return msgspec.convert({"role": role, "content": dict(content)}, prompts.PromptMessage)
+        if is_object(content):
+            return msgspec.convert({"role": role, "content": content}, prompts.PromptMessage)
         return prompts.PromptMessage(role=role, content=block(content))
     if hasattr(value, "role") and hasattr(value, "content"):
         return prompts.PromptMessage(role=value.role, content=block(value.content))

@@ -11,14 +11,15 @@ from typing import Any
 
 from dragoman.compat.models import Model
 from dragoman.compat.paths import contains_path_traversal, is_absolute_path
+from dragoman.serving.shapes import is_list
 
 
 class TransportSecuritySettings(Model):
     """Host and Origin checks."""
 
     enable_dns_rebinding_protection: bool = True
-    allowed_hosts: list[str] = []
-    allowed_origins: list[str] = []
+    allowed_hosts: list[str] = []  # noqa: RUF012 - copied for each value
+    allowed_origins: list[str] = []  # noqa: RUF012 - copied for each value
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class ResourceSecurity:
     def fault(self, values: dict[str, Any]) -> str | None:
         """Return the name of the first variable that holds what it may not, or None."""
         for name, value in values.items():
-            parts = value if isinstance(value, list) else [value]
+            parts: list[Any] = value if is_list(value) else [value]
             if name not in self.exempt_params and any(isinstance(part, str) and self._bad(part) for part in parts):
                 return name
         return None

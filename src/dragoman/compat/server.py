@@ -1,7 +1,7 @@
 """What stands for `FastMCP` (mcp 1.x) and `MCPServer` (mcp 2.x): their decorators over a Dragoman server.
 
-Promise: what is registered here is registered there, with the same names, schemas and texts. Limit: a setting that would
-restrict who may call, and is not served, keeps the server from answering over HTTP.
+Promise: what is registered here is registered there, under the same names. Limit: a setting that would restrict who may
+call, and is not served, keeps the server from answering over HTTP.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ _KEPT = frozenset(Settings.__fields__)
 _TAKEN = frozenset({"description", "cache_hints", "subscriptions", "request_state_security", "resource_security"})
 # Declarations of who may call.
 _GUARDS = ("auth", "token_verifier", "auth_server_provider")
+_MADE_OF = ("icons", "tools", "resources", "extensions", "middleware")
+_ACCEPTED = _KEPT | _TAKEN | frozenset((*_SHOWN, *_GUARDS, *_MADE_OF))
 
 
 class Face:
@@ -59,9 +61,8 @@ class Face:
     def __init__(self, name: str | None = None, instructions: str | None = None, **options: Any) -> None:
         options["instructions"] = instructions
         for option in options:
-            if option not in (*_SHOWN, *_GUARDS, "icons", "tools", "resources", "extensions", "middleware", *self.more):
-                if option not in _KEPT | _TAKEN:
-                    raise unsupported_argument(self.title, option)
+            if option not in _ACCEPTED | self.more:
+                raise unsupported_argument(self.title, option)
         self._options = options
         self.settings = Settings(**{key: value for key, value in options.items() if key in _KEPT})
         self.dependencies = list(self.settings.dependencies)
@@ -160,7 +161,7 @@ class Face:
 
     def resource(self, uri: str, *, name: str | None = None, **options: Any) -> Callable[[F], F]:
         """Register a function that reads a resource, or a family of them if `uri` has variables."""
-        if not isinstance(uri, str):
+        if not isinstance(uri, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError('a resource needs its URI: @mcp.resource("config://app")')
         security = options.pop("security", self._options.get("resource_security", self._security))
 

@@ -1,6 +1,6 @@
 """How a server of another package starts, is asked, and is wrapped, in terms of the Dragoman server underneath.
 
-Promise: `run` under a loader only says what to run. Limit: HTTP options that Dragoman does not have are taken and unused.
+Promise: `run` under a loader only says what to run. Limit: HTTP options that Dragoman does not have do nothing.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import importlib
 import inspect
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from dragoman.app.options import HttpOptions, ServerOptions
+from dragoman.app.saying import say
 from dragoman.compat.handlers import ServerRequestContext, entry, models_of, wire_of
 from dragoman.compat.models import Model, to_wire
 from dragoman.compat.refusal import CompatError
@@ -42,8 +42,12 @@ def shown(options: dict[str, Any], face: Any) -> ServerOptions:
         said["icons"] = [to_wire(icon, Icon) for icon in options["icons"]]
     lifespan = options.get("lifespan")
     if lifespan is not None:
-        said["lifespan"] = lambda native: entered(lifespan, face)
-    return ServerOptions(**said)  # type: ignore[typeddict-item]
+
+        def enter(native: Any) -> AbstractAsyncContextManager[Any]:
+            return entered(lifespan, face)
+
+        said["lifespan"] = enter
+    return cast(ServerOptions, said)
 
 
 def run(face: Any, transport: str, options: dict[str, Any]) -> None:
@@ -53,7 +57,7 @@ def run(face: Any, transport: str, options: dict[str, Any]) -> None:
         face.native.run("stdio")
     elif transport in _HTTP:
         if transport == "sse":
-            print("the HTTP+SSE transport is not served; this is streamable HTTP instead", file=sys.stderr)
+            say("the HTTP+SSE transport is not served; this is streamable HTTP instead")
         host, port, http = address(face, options)
         face.native.run("http", host=host, port=port, **http)
     else:
@@ -112,7 +116,7 @@ class HttpApp:
         return applications.Starlette(routes=[*routes, routing.Mount("/", app=endpoint)], lifespan=self.lifespan)
 
     @contextlib.asynccontextmanager
-    async def lifespan(self, app: Any = None) -> AsyncIterator[None]:
+    async def lifespan(self, app: Any = None) -> AsyncGenerator[None]:
         """Start and stop the server in order."""
         async with self.server.native.lifespan(app):
             yield
@@ -135,11 +139,11 @@ class SessionManager:
 
 
 @contextlib.asynccontextmanager
-async def entered(lifespan: Callable[[Any], Any], face: Any) -> AsyncIterator[Any]:
+async def entered(lifespan: Callable[[Any], Any], face: Any) -> AsyncGenerator[Any]:
     """Enter a server's own lifespan, written as a context manager or as a bare generator."""
-    manager = lifespan(face)
+    manager: Any = lifespan(face)
     if inspect.isasyncgen(manager):
-        manager = contextlib.asynccontextmanager(lambda: manager)()
+        manager = contextlib.asynccontextmanager(lifespan)(face)
     async with manager as state:
         face.state = state
         yield state

@@ -22,6 +22,7 @@ from dragoman.compat.refusal import unsupported_attribute
 from dragoman.compat.results import plain
 from dragoman.compat.types import EmptyResult, Implementation
 from dragoman.protocol.exchange import Call
+from dragoman.serving.shapes import is_object
 from dragoman.wire.jsonrpc import Notification
 from dragoman.wire.notices import (
     MESSAGE,
@@ -100,7 +101,7 @@ class ServerSession:
 
     async def notify(self, method: str, params: Any = None) -> None:
         """Send a notice that belongs to this call."""
-        trimmed = {} if params is None else self._asked.era.trim(params)
+        trimmed: Any = {} if params is None else self._asked.era.trim(params)
         await self._asked.door.emit(Notification(method=method, params=trimmed))
 
     async def create_message(self, messages: list[Any], max_tokens: int, **options: Any) -> CreateMessageResult:
@@ -182,7 +183,7 @@ class ServerSession:
     async def send_notification(self, notification: Any, related_request_id: Any = None, **options: Any) -> None:
         """Send any notification, made as a model of `mcp.types`."""
         notification = getattr(notification, "root", notification)
-        params = {} if notification.params is None else _without_none(notification.params)
+        params: dict[str, Any] = {} if notification.params is None else _without_none(notification.params)
         if notification.method == MESSAGE and not self._asked.era.hears_logs(self._asked, params.get("level", "")):
             return
         await self._asked.door.emit(Notification(method=notification.method, params=params))
@@ -193,6 +194,6 @@ def _without_none(value: Any) -> Any:
 
 
 def _covers(have: Any, wanted: Any) -> bool:
-    if isinstance(wanted, dict):
-        return isinstance(have, dict) and all(key in have and _covers(have[key], part) for key, part in wanted.items())
+    if is_object(wanted):
+        return is_object(have) and all(key in have and _covers(have[key], part) for key, part in wanted.items())
     return wanted in (None, False) or have == wanted

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 
@@ -32,7 +32,7 @@ _stage = _Stage()
 
 
 @contextlib.contextmanager
-def loading() -> Iterator[None]:
+def loading() -> Generator[None]:
     """While entered, `capture` raises Captured."""
     before, _stage.loading = _stage.loading, True
     try:
@@ -42,7 +42,7 @@ def loading() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def made() -> Iterator[list[Any]]:
+def made() -> Generator[list[Any]]:
     """Collect the servers that are made while entered."""
     before, _stage.made = _stage.made, []
     try:
@@ -64,7 +64,7 @@ def capture(server: Any) -> None:
 
 
 @contextlib.contextmanager
-def pause() -> Iterator[None]:
+def pause() -> Generator[None]:
     """While entered, uvicorn serves nothing: starting it raises Captured, since programs often start it themselves."""
     uvicorn: Any = importlib.import_module("uvicorn")
     run, serve = uvicorn.run, uvicorn.Server.serve
@@ -86,6 +86,15 @@ def captured(error: BaseException) -> Captured | None:
     """Return the Captured in `error`, also where a task group has wrapped it, or None."""
     if isinstance(error, Captured):
         return error
-    if isinstance(error, BaseExceptionGroup):
-        return next((found for part in error.exceptions if (found := captured(part)) is not None), None)
-    return None
+    return next((found for part in _parts(error) if (found := captured(part)) is not None), None)
+
+
+def alone(error: BaseException) -> BaseException:
+    """Return `error`, or the one that it wraps if it is a group of one."""
+    parts = _parts(error)
+    return parts[0] if len(parts) == 1 else error
+
+
+def _parts(error: BaseException) -> tuple[BaseException, ...]:
+    parts: tuple[BaseException, ...] = error.exceptions if isinstance(error, BaseExceptionGroup) else ()  # pyright: ignore
+    return parts

@@ -7,7 +7,7 @@ for `Server.run`, and are not to be read or written.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 from dragoman.compat.refusal import unsupported_name
@@ -19,7 +19,7 @@ EventCallback: TypeAlias = Callable[[Any], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def stdio_server(stdin: Any = None, stdout: Any = None) -> AsyncIterator[tuple[Any, Any]]:
+async def stdio_server(stdin: Any = None, stdout: Any = None) -> AsyncGenerator[tuple[Any, Any]]:
     """Yield two tokens that mean stdio to `Server.run`."""
     yield "stdio", "stdio"
 
@@ -52,7 +52,7 @@ class StreamableHTTPSessionManager:
         self._asgi: Any = None
 
     @contextlib.asynccontextmanager
-    async def run(self) -> AsyncIterator[None]:
+    async def run(self) -> AsyncGenerator[None]:
         """Keep the server's own lifespan for as long as this is entered."""
         capture(self.app)
         yield

@@ -124,7 +124,7 @@ class ToolUseContent(_Content):
 
 class ToolResultContent(_Content):
     tool_use_id: str
-    content: list[Any] = []
+    content: list[Any] = []  # noqa: RUF012 - copied for each value
     structured_content: Any = None
     is_error: bool | None = None
     type: str = "tool_result"
@@ -242,7 +242,7 @@ class ListPromptsResult(PaginatedResult):
 
 
 class CallToolResult(Result):
-    content: list[ContentBlock] = []
+    content: list[ContentBlock] = []  # noqa: RUF012 - copied for each value
     structured_content: Any = None
     is_error: bool | None = None
 
