@@ -18,26 +18,30 @@ SCHEME = "result://"
 
 
 class Kept:
-    """At most `limits.kept` results, each for `limits.kept_seconds`."""
+    """At most `limits.kept` results, of `limits.kept_bytes` together, each for `limits.kept_seconds`."""
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
-        self._texts: OrderedDict[str, tuple[float, str, str]] = OrderedDict()
+        self._texts: OrderedDict[str, tuple[float, str, str, int]] = OrderedDict()
+        self._bytes = 0
 
     def keep(self, name: str, text: str, mime_type: str) -> ResourceLink:
         """Keep `text` and return the link to its first page; `size` of the link is in bytes."""
         self._expire()
         token = secrets.token_urlsafe(16)
-        self._texts[token] = (self._clock() + self._limits.kept_seconds, text, mime_type)
-        while len(self._texts) > self._limits.kept:
-            self._texts.popitem(last=False)
+        size = len(text) if text.isascii() else len(text.encode())
+        self._texts[token] = (self._clock() + self._limits.kept_seconds, text, mime_type, size)
+        self._bytes += size
+        # The newest stays, whatever its size: its link is about to be given out.
+        while len(self._texts) > 1 and (len(self._texts) > self._limits.kept or self._bytes > self._limits.kept_bytes):
+            self._drop()
         return ResourceLink(
             uri=f"{SCHEME}{token}/1",
             name=name,
             description=f"page 1 of {self._pages(text)}; the others are {SCHEME}{token}/2 and so on",
             mime_type=mime_type,
-            size=len(text.encode()),
+            size=size,
         )
 
     def read(self, uri: str) -> AnyContents | None:
@@ -47,7 +51,7 @@ class Kept:
         found = self._texts.get(token)
         if found is None or not number.isdecimal() or len(number) > 9:
             return None
-        _, text, mime_type = found
+        _, text, mime_type, _ = found
         page, pages = int(number), self._pages(text)
         if not 1 <= page <= pages:
             return None
@@ -65,4 +69,7 @@ class Kept:
     def _expire(self) -> None:
         now = self._clock()
         while self._texts and next(iter(self._texts.values()))[0] <= now:
-            self._texts.popitem(last=False)
+            self._drop()
+
+    def _drop(self) -> None:
+        self._bytes -= self._texts.popitem(last=False)[1][3]

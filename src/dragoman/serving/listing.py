@@ -1,7 +1,7 @@
 """Lists in pages, built once and kept until something is registered or removed.
 
-A cursor names the last entry seen, so pages stay right when the list changes
-between them; nothing is remembered per client.
+A cursor holds the number of the last entry seen, so pages stay right when entries
+come and go between them; nothing is remembered per client.
 Source: specification, server/utilities/pagination.
 """
 
@@ -35,7 +35,9 @@ class Listing(Generic[T]):
         self._wire = wire
         self._page = page
         self._entries: dict[str, T] = {}
-        self._pages: dict[str, Prepared] = {}
+        self._numbers: dict[str, int] = {}
+        self._count = 0  # of all entries there ever were
+        self._pages: dict[str | None, Prepared] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -56,45 +58,47 @@ class Listing(Generic[T]):
 
     def add(self, key: str, entry: T) -> None:
         """Add an entry, or replace the one of that key in place."""
+        if key not in self._entries:
+            self._count += 1
+            self._numbers[key] = self._count
         self._entries[key] = entry
         self._pages.clear()
 
     def remove(self, key: str) -> bool:
         """Remove an entry; returns whether it was there."""
         self._pages.clear()
+        self._numbers.pop(key, None)
         return self._entries.pop(key, None) is not None
 
     def at(self, cursor: str | UnsetType) -> Prepared:
         """Return the page that `cursor` leads to, the first without one. Raises RequestError for a bad cursor."""
-        key = "" if cursor is UNSET else cursor
+        key = None if cursor is UNSET else cursor
         page = self._pages.get(key)
         if page is None:
-            page = self._build(key if cursor is not UNSET else None)
-            self._pages[key] = page
+            page = self._pages[key] = self._build(0 if key is None else self._number(key))
         return page
 
-    def _build(self, cursor: str | None) -> Prepared:
-        keys = list(self._entries)
-        first = 0 if cursor is None else self._after(keys, cursor)
-        shown = keys[first : first + self._size]
-        more = first + self._size < len(keys)
-        following = write_cursor(shown[-1]) if more else UNSET
+    def _build(self, after: int) -> Prepared:
+        rest = [key for key in self._entries if self._numbers[key] > after]
+        shown = rest[: self._size]
+        following = write_cursor(str(self._numbers[shown[-1]])) if len(rest) > len(shown) else UNSET
         return Prepared(self._page([self._wire(self._entries[key]) for key in shown], following))
 
-    def _after(self, keys: list[str], cursor: str) -> int:
-        key = read_cursor(cursor)
-        if key not in self._entries:
+    def _number(self, cursor: str) -> int:
+        text = read_cursor(cursor)
+        # Written as we write it, so that there are no more cursors, and pages kept for them, than entries.
+        if not text.isdecimal() or len(text) > 18 or not 0 < int(text) <= self._count or write_cursor(text) != cursor:
             raise bad_cursor()
-        return keys.index(key) + 1
+        return int(text)
 
 
 def write_cursor(key: str) -> str:
-    """Return the opaque cursor of a key."""
+    """Return the opaque cursor for `key`."""
     return base64.urlsafe_b64encode(key.encode()).decode()
 
 
 def read_cursor(cursor: str) -> str:
-    """Return the key of a cursor. Raises RequestError if we never made it (PAGE-04)."""
+    """Return what a cursor was made of. Raises RequestError if we never made it (PAGE-04)."""
     try:
         key = base64.b64decode(cursor.encode(), b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
@@ -103,5 +107,5 @@ def read_cursor(cursor: str) -> str:
 
 
 def bad_cursor() -> RequestError:
-    """Return the error for a cursor that is not ours, or leads to something gone."""
+    """Return the error for a cursor that is not ours."""
     return RequestError(INVALID_PARAMS, "unknown cursor; list again from the start, without one")

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import msgspec
 from msgspec import UNSET
 
 from dragoman.errors import RegistrationError, RequestError
@@ -21,6 +20,7 @@ from dragoman.serving.faults import ArgumentFaults
 from dragoman.serving.listing import Listing
 from dragoman.serving.nearest import nearest
 from dragoman.serving.workers import Workers
+from dragoman.wire.base import EMPTY, NULL
 from dragoman.wire.jsonrpc import INVALID_PARAMS
 from dragoman.wire.prompts import (
     Complete,
@@ -37,7 +37,6 @@ from dragoman.wire.prompts import (
 # Called with what is typed so far and the arguments already chosen; returns suggestions.
 Completer: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Sequence[str]]]
 MOST = 100  # suggestions in one answer (PROMPT-07)
-EMPTY = msgspec.Raw(b"{}")
 
 
 class Registered:
@@ -82,7 +81,7 @@ class Prompts:
             raise RequestError(INVALID_PARAMS, f"unknown prompt {params.name[:100]!r}{hint}")
         plan = prompt.plan
         try:
-            arguments = plan.decode(EMPTY if params.arguments == b"null" else params.arguments)
+            arguments = plan.decode(EMPTY if memoryview(params.arguments) == NULL else params.arguments)
         except ArgumentFaults as faults:
             raise RequestError(INVALID_PARAMS, str(faults)) from None
         if plan.context_parameter is not None:

@@ -35,7 +35,7 @@ from dragoman.wire.resources import (
 
 # Called with a cursor of its own making, None at first; returns resources and the next cursor, None at the end.
 Lister: TypeAlias = Callable[[str | None], Awaitable[tuple[list[Resource], str | None]]]
-LISTED = "+"  # begins cursors of a lister; keys of fixed resources are URIs and begin with a letter
+LISTED = "+"  # begins cursors of a lister; those of fixed resources are numbers
 
 
 class Registered:

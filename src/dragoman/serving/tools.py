@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType, structs
 
 from dragoman.errors import RegistrationError, RequestError, ToolError
 from dragoman.protocol.exchange import Call, Headers, Prepared
@@ -26,11 +26,13 @@ from dragoman.serving.listing import Listing
 from dragoman.serving.nearest import nearest
 from dragoman.serving.signature import Plan
 from dragoman.serving.workers import Workers
-from dragoman.wire.content import Content, TextContent
+from dragoman.wire.base import EMPTY, NULL
+from dragoman.wire.content import Content, EmbeddedResource, TextContent
 from dragoman.wire.jsonrpc import HEADER_MISMATCH, INVALID_PARAMS
 from dragoman.wire.tools import CallTool, CallToolResult, ListTools, ListToolsResult, Tool
 
-EMPTY = msgspec.Raw(b"{}")
+# What could make a text, cut, unfit for the schema that the whole of it fits.
+_NARROWING = frozenset({"format", "pattern", "enum", "const", "maxLength", "allOf", "anyOf", "oneOf", "not"})
 CUT = 2000  # characters of a text result that are still shown when the rest is behind a link
 
 
@@ -91,27 +93,30 @@ class Tools:
             _check(tool.rules, raw, call.headers)
         try:
             plan = tool.plan
-            arguments = plan.decode(EMPTY if raw == b"null" else raw)
+            arguments = plan.decode(EMPTY if memoryview(raw) == NULL else raw)
             if plan.context_parameter is not None:
                 arguments = plan.place(arguments, self._context(call, plan))
             if tool.timeout is not None:
-                result = await self._timed(tool, arguments, call)
+                result = await self._timed(tool, arguments)
             elif plan.is_async:
                 result = plan.encode(await tool.function(*arguments[0], **arguments[1]))
             else:
                 result = await self._workers.run(_run, tool, arguments)
+            size = _size(result)
         except (ToolError, ArgumentFaults) as error:
-            return refusal(str(error))
+            result = refusal(str(error))
+            size = _size(result)
         except RequestError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # sys.exit in a tool would end the server, and every other caller with it.
             return self._unexpected(tool, error)
-        return result if _size(result) <= self._limits.result else self._linked(tool, result)
+        return result if size <= self._limits.result else self._linked(tool, result)
 
     def _context(self, call: Call, plan: Plan) -> Context:
         return Context(call, self._face, None if plan.is_async else asyncio.get_running_loop())
 
-    async def _timed(self, tool: Registered, arguments: tuple[Any, Any], call: Call) -> CallToolResult:
+    async def _timed(self, tool: Registered, arguments: tuple[Any, Any]) -> CallToolResult:
         seconds = tool.timeout
         try:
             async with asyncio.timeout(seconds) as deadline:
@@ -122,42 +127,38 @@ class Tools:
         except TimeoutError:
             if not deadline.expired():
                 raise
-            # A plain function cannot be stopped, but it can look at `ctx.cancelled`.
-            call.door.cancelled = call.door.cancelled or not tool.plan.is_async
+            # A plain function cannot be stopped, but it can look at `ctx.cancelled`: its call is over now.
             raise ToolError(f"{tool.definition.name} took longer than {seconds:g} seconds and was stopped") from None
 
-    def _unexpected(self, tool: Registered, error: Exception) -> CallToolResult:
+    def _unexpected(self, tool: Registered, error: BaseException) -> CallToolResult:
         error_id = report(f"tool {tool.definition.name}", error)
         return refusal(f"{tool.definition.name} failed; the server's log has the cause under id {error_id}")
 
     def _linked(self, tool: Registered, result: CallToolResult) -> CallToolResult:
-        """Return a result that is too big as a link to pages of it (see `Limits.result`)."""
+        """Return a result that is too big as a link to pages of it (see `Limits.result`); a failure stays one."""
         text, kind = _whole(result)
         link = self._kept.keep(f"{tool.definition.name} result", text, kind)
         note = f"The result is too large to show ({len(text):,} characters): read {link.uri}, {link.description}."
+        short = structs.replace(result, content=[TextContent(text=note), link], structured_content=UNSET)
         schema = tool.definition.output_schema
-        if schema is UNSET:
-            return CallToolResult(content=[TextContent(text=note), link])
-        if _is_text(schema):
+        if schema is UNSET or result.is_error is True:
+            return short
+        if _is_text(schema) and result.structured_content is not UNSET:
             # Still what the schema promises: a text, cut.
             cut = f"{text[:CUT]} … [{note}]"
-            return CallToolResult(content=[TextContent(text=cut), link], structured_content={"result": cut})
+            return structs.replace(short, content=[TextContent(text=cut), link], structured_content={"result": cut})
         # Nothing short could be what the schema promises, so this must not pass for it (TOOL-09).
-        return CallToolResult(content=[TextContent(text=note), link], is_error=True)
+        return structs.replace(short, is_error=True)
 
 
 def _run(tool: Registered, arguments: tuple[Any, Any]) -> CallToolResult:
-    try:
-        return tool.plan.encode(tool.function(*arguments[0], **arguments[1]))
-    except SystemExit as error:
-        # It would end the server, and every other caller with it.
-        raise RuntimeError(f"the tool called sys.exit({error.code!r})") from error
+    return tool.plan.encode(tool.function(*arguments[0], **arguments[1]))
 
 
 def _check(rules: tuple[HeaderRule, ...], raw: msgspec.Raw, headers: Headers) -> None:
     try:
         arguments: Any = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return  # the plan says what is wrong, and where
     if not isinstance(arguments, Mapping):
         return
@@ -169,7 +170,9 @@ def _check(rules: tuple[HeaderRule, ...], raw: msgspec.Raw, headers: Headers) ->
 
 def refusal(message: str) -> CallToolResult:
     """Return the result of a tool that failed."""
-    return CallToolResult(content=[TextContent(text=message)], is_error=True)
+    # Messages quote what failed: a file name, say, that is not all text. That must not make another failure.
+    text = message if message.isascii() else message.encode(errors="replace").decode()
+    return CallToolResult(content=[TextContent(text=text)], is_error=True)
 
 
 def _page(tools: list[Any], cursor: Any) -> ListToolsResult:
@@ -177,35 +180,54 @@ def _page(tools: list[Any], cursor: Any) -> ListToolsResult:
 
 
 def _size(result: CallToolResult) -> int:
-    """Return about how many bytes a result takes on the wire; structured content only where it stands alone."""
+    """Return about how many bytes a result takes on the wire, its text or its structured content: as a rule the same.
+
+    Raises UnicodeEncodeError for text that has no form on the wire.
+    """
     size = 0
     for block in result.content:
-        size += _block_size(block)
-    if not result.content and result.structured_content is not UNSET:
-        size += len(msgspec.json.encode(result.structured_content))
-    return size
+        plain = isinstance(block, TextContent) and block.text.isascii()
+        size += len(block.text) if plain else _block_size(block)  # type: ignore[union-attr]
+    structured = result.structured_content
+    if structured is UNSET:
+        return size
+    data = memoryview(structured) if isinstance(structured, msgspec.Raw) else msgspec.json.encode(structured)
+    return max(size, len(data))
 
 
 def _block_size(block: Content) -> int:
     if isinstance(block, TextContent):
-        return len(block.text)
-    data = getattr(block, "data", "")
-    resource = getattr(block, "resource", None)
-    if resource is not None:
-        data = resource.text or resource.blob or ""
-    return len(data) if isinstance(data, str) else 0
+        return _bytes(block.text)
+    if isinstance(block, EmbeddedResource):
+        return _bytes(block.resource.text) + _bytes(block.resource.blob)
+    return _bytes(getattr(block, "data", UNSET))
+
+
+def _bytes(text: str | UnsetType) -> int:
+    if text is UNSET:
+        return 0
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _whole(result: CallToolResult) -> tuple[str, str]:
-    """Return a result as one text, and its MIME type."""
-    if len(result.content) == 1 and isinstance(result.content[0], TextContent):
-        text = result.content[0].text
-        kind = "application/json" if result.structured_content is not UNSET and text[:1] in "{[" else "text/plain"
-        return text, kind
-    if not result.content:
-        return msgspec.json.encode(result.structured_content).decode(), "application/json"
-    return msgspec.json.encode(result.content).decode(), "application/json"
+    """Return all that a result says as one text, and its MIME type."""
+    content, structured = result.content, result.structured_content
+    data = b"" if structured is UNSET else msgspec.json.encode(structured)
+    if len(content) == 1 and isinstance(content[0], TextContent):
+        text = content[0].text
+        # As a rule the text says the same as the structured content; where it is a summary, the rest must not be lost.
+        if len(text) * 2 >= len(data):
+            return text, "application/json" if data and text[:1] in "{[" else "text/plain"
+    if not content:
+        return data.decode(), "application/json"
+    both: Any = content if not data else {"content": content, "structuredContent": msgspec.Raw(data)}
+    return msgspec.json.encode(both).decode(), "application/json"
 
 
 def _is_text(schema: Any) -> bool:
-    return bool(schema.get("properties", {}).get("result", {}).get("type") == "string")
+    """Say whether `{"result": text}` fits an output schema, whatever the text."""
+    properties = schema.get("properties")
+    if not isinstance(properties, dict) or list(properties) != ["result"]:  # pyright: ignore[reportUnknownArgumentType]
+        return False
+    inner: Any = properties["result"]
+    return isinstance(inner, dict) and inner.get("type") == "string" and not _NARROWING & inner.keys()  # pyright: ignore[reportUnknownMemberType]

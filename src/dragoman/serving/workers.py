@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 Job: TypeAlias = tuple[
     asyncio.AbstractEventLoop, "asyncio.Future[Any]", contextvars.Context, Callable[..., Any], tuple[Any, ...]
 ]
+_NOT_FOR_FUTURES = (StopIteration, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)
 IDLE = 30.0  # seconds after which a thread without work ends
 
 
@@ -41,15 +42,26 @@ class Workers:
             grow = self._pending > self._threads and self._threads < self._limit
             if grow:
                 self._threads += 1
-        self._jobs.put((loop, future, contextvars.copy_context(), function, args))
         if grow:
-            threading.Thread(target=self._work, name="dragoman worker", daemon=True).start()
+            self._grow()
+        self._jobs.put((loop, future, contextvars.copy_context(), function, args))
         return await future
+
+    def _grow(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="dragoman worker", daemon=True).start()
+        except RuntimeError:
+            # The system gives us no more threads: those that run will do it, if there are any.
+            with self._lock:
+                self._threads -= 1
+                if not self._threads:
+                    self._pending -= 1
+                    raise
 
     def _work(self) -> None:
         while True:
             try:
-                loop, future, context, function, args = self._jobs.get(timeout=IDLE)
+                job = self._jobs.get(timeout=IDLE)
             except queue.Empty:
                 with self._lock:
                     # A job may have come in since: then it counts on this thread.
@@ -57,8 +69,9 @@ class Workers:
                         self._threads -= 1
                         return
                 continue
-            if not future.cancelled():
-                _run(loop, future, context, function, args)
+            _run(*job)
+            # A thread that waits for its next job must not hold on to what the last one was given.
+            del job
             with self._lock:
                 self._pending -= 1
 
@@ -70,6 +83,8 @@ def _run(
     function: Callable[..., Any],
     args: tuple[Any, ...],
 ) -> None:
+    if future.cancelled():
+        return
     try:
         result, error = context.run(function, *args), None
     except BaseException as raised:
@@ -85,8 +100,10 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
         return
     if error is None:
         future.set_result(result)
-    elif isinstance(error, StopIteration):
-        # A future cannot hold StopIteration.
-        future.set_exception(RuntimeError(f"function raised StopIteration: {error}"))
+    elif isinstance(error, _NOT_FOR_FUTURES):
+        # A future cannot hold the first; the others would be taken for the waiting task's own end.
+        wrapped = RuntimeError(f"the function raised {type(error).__name__}: {error}")
+        wrapped.__cause__ = error
+        future.set_exception(wrapped)
     else:
         future.set_exception(error)
