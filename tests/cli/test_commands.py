@@ -175,7 +175,17 @@ async def test_what_a_hostile_server_calls_its_things_cannot_steer_the_terminal(
     shown = await done(listing, kinds=["tools"], server=server)
     assert "\x1b" not in shown
     assert "\u202e" not in shown
-    assert "one\\x1b]0;title\\x07\n      two" in shown
+    assert "one\\x1b]0;title\\x07 two" in shown
+
+
+async def test_a_description_is_reflowed_unless_it_is_laid_out() -> None:
+    server = Server("acme")
+    server.add_tool(lambda: "x", name="t", description=f"{'word ' * 30}\nend.\n\n- one\n- two")
+    lines = (await done(listing, kinds=["tools"], server=server)).splitlines()
+    assert "      - one" in lines
+    assert "      - two" in lines
+    assert all(len(line) <= 100 for line in lines)
+    assert any(line.endswith("word end.") for line in lines)
 
 
 def test_content_of_every_type_is_printed_in_words() -> None:
@@ -227,6 +237,6 @@ def test_several_parts_are_saved_beside_each_other(tmp_path) -> None:
     ],
 )
 def test_parameters_are_shown_in_short(schema, shown) -> None:
-    from dragoman.cli import show
+    from dragoman.cli.schemas import parameters
 
-    assert show.parameters(schema) == shown
+    assert parameters(schema) == shown

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.cli.outcome import UsageError
-from dragoman.cli.show import parameters
+from dragoman.cli.schemas import parameters
 from dragoman.cli.values import pairs, read_object, suggestion, typed
 
 POINT = {"type": "object", "properties": {"x": {"type": "integer"}}}

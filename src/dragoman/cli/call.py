@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -123,7 +123,7 @@ def _save(paper: Paper, result: CallResult, out: Path, *, as_json: bool) -> None
 
 
 @contextmanager
-def progress(stream: TextIO) -> Iterator[Any]:
+def progress(stream: TextIO) -> Generator[Any, None, None]:
     """Give a callback that shows how far a call is on one line of a terminal, and wipe the line at the end."""
     if not stream.isatty():
         yield None

@@ -121,10 +121,14 @@ def _stdio_words(options: argparse.Namespace) -> list[str]:
     return [*own_words(), "run", target, "--stdio", *(["--no-compat"] if options.no_compat else [])]
 
 
+def _captured(server: Server, *_: object) -> None:
+    capture(server)
+
+
 def _load(options: argparse.Namespace) -> Server:
     """Return the server in the file. Raises LoadError, and BrokenServerError with the file's own traceback."""
     path, name = split(options.file)
-    running.takeover = lambda server, *_: capture(server)
+    running.takeover = _captured
     try:
         return load(path, name, compat=not options.no_compat)
     except LoadError as error:

@@ -6,12 +6,14 @@ The server has tools to search, fetch, list, describe and query what is in them.
 from __future__ import annotations
 
 import argparse
+import os
+import re
 from pathlib import Path
 
 from dragoman.cli import hosting
 from dragoman.cli.outcome import UsageError
 from dragoman.cli.paste import own_words
-from dragoman.connectors.build import build
+from dragoman.connectors.assembly import build
 from dragoman.transport.wire_fds import seize
 
 EPILOG = """\
@@ -51,5 +53,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _stdio_words(sources: list[str], name: str | None) -> list[str]:
-    absolute = [source if "://" in source else str(Path(source).expanduser().resolve()) for source in sources]
-    return [*own_words(), "serve", *absolute, "--stdio", *(["--name", name] if name else [])]
+    return [*own_words(), "serve", *map(absolute, sources), "--stdio", *(["--name", name] if name else [])]
+
+
+def absolute(source: str) -> str:
+    """Return a source, PATH or NAME=PATH or SCHEME:PATH, with its path as it is from anywhere."""
+    if os.path.exists(source):
+        return str(Path(source).resolve())
+    found = re.fullmatch(r"([a-z][a-z0-9-]*=)?(sqlite:///?|file://)?(.*)", source, re.DOTALL)
+    if found is None or "://" in found[3]:
+        return source
+    # An absolute path after sqlite: has four slashes in all.
+    scheme = {"s": "sqlite:///", "f": "file://"}.get((found[2] or "")[:1], "")
+    return f"{found[1] or ''}{scheme}{Path(found[3]).expanduser().resolve()}"

@@ -6,6 +6,7 @@ Promise: whatever a server wrote is made visible before it is printed, and binar
 from __future__ import annotations
 
 import binascii
+import re
 import textwrap
 from base64 import b64decode
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.cli.outcome import UsageError
+from dragoman.cli.schemas import parameters
 from dragoman.cli.terminal import Paper, one_line, size, visible
 from dragoman.wire.content import (
     AnyContents,
@@ -42,7 +44,7 @@ def as_json(value: Any) -> str:
 
 def tool(paper: Paper, item: Tool) -> None:
     """Print a tool: its name with parameters, and what it does."""
-    paper.line(f"  {paper.strong(one_line(item.name))}({one_line(parameters(item.input_schema))})")
+    paper.line(f"  {paper.strong(one_line(item.name))}({parameters(item.input_schema)})")
     _description(paper, item.description)
 
 
@@ -62,50 +64,16 @@ def prompt(paper: Paper, item: Prompt) -> None:
 
 
 def _description(paper: Paper, text: Any) -> None:
-    if not text:
+    if not isinstance(text, str):
         return
-    for paragraph in visible(text).strip().split("\n"):
-        for line in textwrap.wrap(paragraph, WIDTH - 6) or [""]:
-            paper.line(f"      {line}".rstrip())
-
-
-def parameters(schema: Any) -> str:
-    """Return an input schema in short, as in `city: string, days: integer = 3`."""
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(properties, dict):
-        return ""
-    required = schema.get("required")
-    required = required if isinstance(required, list) else []
-    return ", ".join(_parameter(str(name), part, str(name) in required) for name, part in properties.items())
-
-
-def _parameter(name: str, schema: Any, required: bool) -> str:
-    schema = schema if isinstance(schema, dict) else {}
-    kind = _kind(schema)
-    if schema.get("default", UNSET) is None:
-        return f"{name}?: {kind.removesuffix(' | null')}"
-    if "default" in schema:
-        return f"{name}: {kind} = {msgspec.json.encode(schema['default']).decode()}"
-    return f"{name}: {kind}" if required else f"{name}?: {kind}"
-
-
-def _kind(schema: Any) -> str:
-    if not isinstance(schema, dict):
-        return "any"
-    for word in ("anyOf", "oneOf"):
-        if isinstance(members := schema.get(word), list):
-            return " | ".join(dict.fromkeys(_kind(member) for member in members[:8]))
-    if isinstance(values := schema.get("enum"), list):
-        shown = " | ".join(msgspec.json.encode(value).decode() for value in values[:8])
-        return shown + (" | ..." if len(values) > 8 else "")
-    kind = schema.get("type")
-    if kind == "array" and isinstance(schema.get("items"), dict):
-        return f"list of {_kind(schema['items'])}"
-    if isinstance(kind, list):
-        return " | ".join(str(name) for name in kind)
-    if kind is None and isinstance(pointer := schema.get("$ref"), str):
-        return pointer.rpartition("/")[2]
-    return str(kind or "any")
+    for number, paragraph in enumerate(re.split(r"\n\s*\n", visible(text).strip())):
+        if number:
+            paper.line()
+        # A paragraph that is laid out, a list or a table, keeps its lines.
+        laid_out = re.search(r"^(\s|[-*|#>`]|\d+[.)])", paragraph, re.MULTILINE)
+        for part in paragraph.split("\n") if laid_out else [" ".join(paragraph.split())]:
+            for line in textwrap.wrap(part, WIDTH - 6, replace_whitespace=False) or [""]:
+                paper.line(f"      {line}".rstrip())
 
 
 def content(paper: Paper, blocks: Iterable[Content]) -> None:

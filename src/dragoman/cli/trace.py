@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import msgspec
 from msgspec import UNSET
 
+from dragoman.cli.schemas import elements, members
 from dragoman.cli.terminal import visible
 from dragoman.ports.exchange import NO_FIELDS, Exchange, Fields, Incoming, Listener, Outgoing
 from dragoman.wire.jsonrpc import Frame, Notification
@@ -37,11 +38,13 @@ def is_secret(name: str) -> bool:
 
 def masked(value: Any, depth: int = 64) -> Any:
     """Return JSON data with the values of secret members masked, at any depth."""
+    plain: Any = value
     if isinstance(value, dict) and depth:
-        return {k: MASK if is_secret(k) and v not in (None, "") else masked(v, depth - 1) for k, v in value.items()}
+        inside = members(value)
+        return {k: MASK if is_secret(k) and v not in (None, "") else masked(v, depth - 1) for k, v in inside.items()}
     if isinstance(value, list) and depth:
-        return [masked(item, depth - 1) for item in value]
-    return value
+        return [masked(item, depth - 1) for item in elements(value)]
+    return plain
 
 
 class Tracer:

@@ -7,27 +7,17 @@ Limit: only what tells types apart is read from the schema; the server judges th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
 from dragoman.cli.outcome import UsageError
+from dragoman.cli.schemas import Schema, anything, as_written, elements, kinds, listed, members, type_of, wanted
 from dragoman.cli.terminal import one_line
 
-Schema: TypeAlias = Mapping[str, Any]
-STEPS = 256  # references and unions followed; a schema may point at itself
 ORDER = ("null", "boolean", "integer", "number", "array", "object", "string")
-EXPECTED = {
-    "null": "null",
-    "boolean": "true or false",
-    "integer": "an integer",
-    "number": "a number",
-    "array": """a list: JSON as in '["a", "b"]', or the word once for each item""",
-    "object": """a JSON object, as in '{"a": 1}'""",
-    "string": "text",
-}
 
 
 def pairs(words: Iterable[str]) -> list[tuple[str, str]]:
@@ -47,8 +37,7 @@ def typed(given: Sequence[tuple[str, str]], schema: Schema) -> dict[str, Any]:
     A key given several times is a list. Raises UsageError for a value of the
     wrong kind, a key that the tool does not take, and one that is missing.
     """
-    properties = schema.get("properties")
-    known: dict[str, Any] = properties if isinstance(properties, dict) else {}
+    known = members(schema.get("properties"))
     gathered: dict[str, list[str]] = {}
     for key, text in given:
         gathered.setdefault(key, []).append(text)
@@ -57,8 +46,7 @@ def typed(given: Sequence[tuple[str, str]], schema: Schema) -> dict[str, Any]:
         if key not in known and schema.get("additionalProperties") is False:
             raise UsageError(f"there is no argument {key!r}{suggestion(key, known)}")
         arguments[key] = _value(key, texts, known.get(key, {}), schema)
-    required = schema.get("required")
-    names = [key for key in required if isinstance(key, str)] if isinstance(required, list) else []
+    names = [key for key in elements(schema.get("required")) if isinstance(key, str)]
     missing = [key for key in names if key not in arguments]
     if missing:
         raise UsageError(f"the tool needs more: {'; '.join(_missing(key, known.get(key), schema) for key in missing)}")
@@ -66,8 +54,7 @@ def typed(given: Sequence[tuple[str, str]], schema: Schema) -> dict[str, Any]:
 
 
 def _missing(key: str, schema: Any, root: Schema) -> str:
-    kinds = sorted(_kinds(schema, root), key=_rank)
-    return f"{one_line(key)}=... ({one_line(' or '.join(dict.fromkeys(_wanted(kind) for kind in kinds)))})"
+    return f"{one_line(key)}=... ({_in_words(sorted(kinds(schema, root), key=_rank))})"
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
@@ -89,8 +76,8 @@ def read_json(text: str, what: str) -> Any:
 
 def read_object(text: str, what: str) -> dict[str, Any]:
     """Return `text` decoded, which must be a JSON object. Raises UsageError that names `what`."""
-    value = read_json(text, what)
-    if not isinstance(value, dict):
+    value = members(read_json(text, what))
+    if not value and text.strip()[:1] != "{":
         raise UsageError(f'{what} must be a JSON object, as in \'{{"city": "Lyon"}}\'')
     return value
 
@@ -100,120 +87,54 @@ class _Unfit(Exception):
 
 
 def _value(key: str, texts: list[str], schema: Any, root: Schema) -> Any:
-    kinds = _kinds(schema, root)
-    items = next((kind.get("items", {}) for kind in kinds if _type(kind) == "array"), None)
+    allowed = kinds(schema, root)
+    lists = [kind for kind in allowed if type_of(kind) == "array"]
+    inner: list[Schema] = kinds(lists[0].get("items"), root) if lists else [{}]
     if len(texts) > 1:
-        if items is None and kinds and not any(_anything(kind) for kind in kinds):
+        if not lists and not any(anything(kind) for kind in allowed):
             raise UsageError(f"{key} is given {len(texts)} times, and it takes one value")
-        return [_one(key, text, _kinds(items if items is not None else {}, root)) for text in texts]
-    if items is not None and not texts[0].lstrip().startswith("[") and len(kinds) == 1:
-        return [_one(key, texts[0], _kinds(items, root))]
-    return _one(key, texts[0], kinds)
+        return [_one(key, text, inner) for text in texts]
+    if lists and len(allowed) == 1 and not texts[0].lstrip().startswith("["):
+        return [_one(key, texts[0], inner)]
+    return _one(key, texts[0], allowed)
 
 
-def _one(key: str, text: str, kinds: Sequence[Schema]) -> Any:
-    for kind in sorted(kinds, key=_rank):
+def _one(key: str, text: str, allowed: Sequence[Schema]) -> Any:
+    for kind in sorted(allowed, key=_rank):
         try:
             return _read(text, kind)
         except _Unfit:
             continue
-    wanted = " or ".join(dict.fromkeys(_wanted(kind) for kind in kinds))
     shown = text if len(text) <= 60 else f"{text[:60]}..."
-    raise UsageError(f"{key}={shown}: {key} must be {one_line(wanted)}{_near(text, kinds)}")
+    raise UsageError(f"{key}={shown}: {key} must be {_in_words(allowed)}{_near(text, allowed)}")
 
 
-def _anything(kind: Schema) -> bool:
-    return not ({"enum", "const"} & kind.keys()) and _type(kind) not in EXPECTED
-
-
-def _type(kind: Schema) -> str:
-    name = kind.get("type")
-    return name if isinstance(name, str) else ""
+def _in_words(allowed: Iterable[Schema]) -> str:
+    return one_line(" or ".join(dict.fromkeys(wanted(kind) for kind in allowed)))
 
 
 def _rank(kind: Schema) -> int:
     if "enum" in kind or "const" in kind:
         return -1
-    return ORDER.index(_type(kind)) if _type(kind) in ORDER else len(ORDER)
-
-
-def _kinds(schema: Any, root: Schema) -> list[Schema]:
-    """Return the simple schemas that `schema` allows, with references and unions resolved."""
-    waiting: list[Any] = [schema]
-    found: list[Schema] = []
-    for _ in range(STEPS):
-        if not waiting:
-            return found
-        part = waiting.pop(0)
-        if isinstance(part, dict):
-            waiting += _parts(part, root)
-            found += [] if _is_compound(part) else [part]
-        else:
-            found.append({})
-    return [*found, {}]
-
-
-def _is_compound(schema: Schema) -> bool:
-    return any(isinstance(schema.get(word), list) and schema[word] for word in ("anyOf", "oneOf", "allOf", "type")) or (
-        isinstance(schema.get("$ref"), str)
-    )
-
-
-def _parts(schema: Schema, root: Schema) -> list[Any]:
-    if isinstance(pointer := schema.get("$ref"), str):
-        return [_pointed(pointer, root)]
-    for word in ("anyOf", "oneOf"):
-        if isinstance(members := schema.get(word), list) and members:
-            return list(members)
-    if isinstance(members := schema.get("allOf"), list) and members:
-        return [{key: value for member in members for key, value in _flat(member, root)}]
-    if isinstance(types := schema.get("type"), list):
-        return [{**schema, "type": name} for name in types]
-    return []
-
-
-def _flat(schema: Any, root: Schema) -> Iterable[tuple[str, Any]]:
-    if isinstance(schema, dict) and isinstance(pointer := schema.get("$ref"), str):
-        schema = _pointed(pointer, root)
-    return schema.items() if isinstance(schema, dict) else ()
-
-
-def _pointed(pointer: str, root: Schema) -> Any:
-    """Return what a local JSON Pointer (RFC 6901) names, or a schema that allows anything."""
-    if not pointer.startswith("#"):
-        return {}
-    place: Any = root
-    for part in pointer.removeprefix("#").split("/")[1:]:
-        place = place.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(place, dict) else None
-    return place
+    return ORDER.index(type_of(kind)) if type_of(kind) in ORDER else len(ORDER)
 
 
 def _read(text: str, kind: Schema) -> Any:
     if "const" in kind or "enum" in kind:
-        return _listed(text, [kind["const"]] if "const" in kind else kind["enum"])
-    reader = _READERS.get(_type(kind), _any)
+        return _listed(text, listed(kind))
+    reader = _READERS.get(type_of(kind), _any)
     return reader(text)
 
 
-def _listed(text: str, values: Any) -> Any:
-    for value in values if isinstance(values, list) else ():
-        if value == text if isinstance(value, str) else msgspec.json.encode(value).decode() == text:
+def _listed(text: str, values: list[Any]) -> Any:
+    for value in values:
+        if as_written(value) == text:
             return value
     raise _Unfit
 
 
-def _wanted(kind: Schema) -> str:
-    if "const" in kind:
-        return repr(kind["const"])
-    if isinstance(values := kind.get("enum"), list):
-        shown = [value if isinstance(value, str) else msgspec.json.encode(value).decode() for value in values]
-        return f"one of {', '.join(shown[:20])}" + (", ..." if len(shown) > 20 else "")
-    return EXPECTED.get(_type(kind), "a value")
-
-
-def _near(text: str, kinds: Sequence[Schema]) -> str:
-    lists = [kind["enum"] for kind in kinds if isinstance(kind.get("enum"), list)]
-    names = [value for values in lists for value in values if isinstance(value, str)]
+def _near(text: str, allowed: Sequence[Schema]) -> str:
+    names = [value for kind in allowed for value in listed(kind) if isinstance(value, str)]
     close = get_close_matches(text[:100], names, n=1, cutoff=0.5)
     return f"; did you mean {one_line(close[0])!r}?" if close else ""
 
@@ -254,14 +175,14 @@ def _array(text: str) -> list[Any]:
     value = _any(text)
     if not isinstance(value, list):
         raise _Unfit
-    return value
+    return elements(value)
 
 
 def _object(text: str) -> dict[str, Any]:
     value = _any(text)
     if not isinstance(value, dict):
         raise _Unfit
-    return value
+    return members(value)
 
 
 def _any(text: str) -> Any:
