@@ -304,11 +304,13 @@ class Server:
         return bool(len(self._tools.listing) or len(resources.fixed) or len(resources.templates) or resources.listed)
 
     def _capabilities(self) -> ServerCapabilities:
+        # What is answered, not what is registered now: a list that became empty is still a list.
+        answered = self.service.methods
         return ServerCapabilities(
-            tools=ListCapability(list_changed=True) if len(self._tools.listing) else UNSET,
-            resources=ResourcesCapability(list_changed=True, subscribe=True) if self._has_resources() else UNSET,
-            prompts=ListCapability(list_changed=True) if len(self._prompts.listing) else UNSET,
-            completions={} if len(self._completions) else UNSET,
+            tools=ListCapability(list_changed=True) if "tools/list" in answered else UNSET,
+            resources=ResourcesCapability(list_changed=True, subscribe=True) if "resources/list" in answered else UNSET,
+            prompts=ListCapability(list_changed=True) if "prompts/list" in answered else UNSET,
+            completions={} if "completion/complete" in answered else UNSET,
             logging={},
             extensions=self._extensions or UNSET,
             experimental=self._experimental or UNSET,

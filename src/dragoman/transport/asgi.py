@@ -44,7 +44,7 @@ class Endpoint:
         self._policy = policy
         self._path = path.rstrip("/")
         self._handshake = HandshakePosts(service, sessions)
-        self._started = False
+        self._started: asyncio.AbstractEventLoop | None = None  # where; each loop has a start of its own
 
     @property
     def service(self) -> Service:
@@ -110,9 +110,10 @@ class Endpoint:
         body = await self._body(headers, receive)
         if body is None:
             return await _refuse(send, 413, f"the body is larger than {self._service.limits.body} bytes", extra)
-        if not self._started:
+        loop = asyncio.get_running_loop()
+        if self._started is not loop:
             await self._service.start()
-            self._started = True
+            self._started = loop
         try:
             if body.lstrip()[:1] == b"[":
                 return await self._handshake.batch(body, headers, receive, send, extra)
@@ -175,9 +176,10 @@ class Endpoint:
                     log.exception("the server could not start")
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
-                self._started = True
+                self._started = asyncio.get_running_loop()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                self._started = None
                 await self._service.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
