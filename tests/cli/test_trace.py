@@ -1,11 +1,13 @@
-"""The wire as `--trace` shows it."""
+"""The wire as `--trace` shows it, and what a client warns of."""
 
 import io
+import logging
 
 import pytest
 
 from dragoman import Client, Server, UnreachableError
 from dragoman.app.target import Options
+from dragoman.cli.session import Notes
 from dragoman.cli.trace import TracedExchange, Tracer, is_secret, masked
 
 
@@ -60,3 +62,14 @@ def test_bytes_that_are_no_json_and_long_messages_are_shown_in_part() -> None:
     assert "<html>\\x1b" in stream.getvalue()
     assert "(10007 characters)" in stream.getvalue()
     assert len(stream.getvalue()) < 5_000
+
+
+def test_warnings_are_told_once_and_the_first_few() -> None:
+    stream = io.StringIO()
+    notes = Notes(stream)
+    for text in ["a\x1b", "a\x1b", *(f"number {n}" for n in range(100))]:
+        notes.emit(logging.LogRecord("dragoman", logging.WARNING, "", 0, text, (), None))
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "dragoman: a\\x1b"
+    assert lines[-2:] == ["dragoman: number 3", "dragoman: there is more of this kind; --trace shows the wire"]
+    assert len(lines) == 6

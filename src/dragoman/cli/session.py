@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from typing import TextIO
 
 from dragoman.app.client import Client
 from dragoman.app.target import Options
@@ -19,12 +20,13 @@ from dragoman.cli.terminal import Paper, visible
 from dragoman.cli.trace import TracedExchange, Tracer
 from dragoman.ports.exchange import Exchange
 
+MOST = 5  # warnings shown: a server that babbles on stdout gives one for each line
 Action = Callable[[Client, argparse.Namespace, Paper], Awaitable[None]]
 
 
 def use(target: Target, options: argparse.Namespace, action: Action) -> int:
     """Connect to `target`, do `action`, and return 0. Raises McpError."""
-    logging.getLogger("dragoman").addHandler(_Notes())
+    logging.getLogger("dragoman").addHandler(logging.NullHandler() if options.json else Notes())
     asyncio.run(_use(target, options, action))
     return OK
 
@@ -41,11 +43,19 @@ async def _use(target: Target, options: argparse.Namespace, action: Action) -> N
         await action(client, options, Paper(sys.stdout))
 
 
-class _Notes(logging.Handler):
-    """Warnings of the client's, such as a tool that it left out, for people to read."""
+class Notes(logging.Handler):
+    """Warnings of the client's, such as a tool that it left out, for people to read: each once, and the first few."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: TextIO | None = None) -> None:
         super().__init__(logging.WARNING)
+        self._stream = stream or sys.stderr
+        self._told: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(visible(f"dragoman: {record.getMessage()}"), file=sys.stderr, flush=True)
+        """Print the warning."""
+        text = record.getMessage()
+        if text in self._told or len(self._told) > MOST:
+            return
+        self._told.add(text)
+        shown = text if len(self._told) <= MOST else "there is more of this kind; --trace shows the wire"
+        print(visible(f"dragoman: {shown}"), file=self._stream, flush=True)
