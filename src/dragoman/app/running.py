@@ -6,7 +6,9 @@ Says one line on stderr when it is ready, and on stdio one when it knows who cal
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 Run = Callable[["Server", str, str, int, HttpOptions], None]
 # Set by a command line whose own options win over what a server's file says to `run`.
 takeover: Run | None = None
+LEAVE = 0.3  # seconds that leftovers get once all is served
 HTTP_NAMES = ("http", "streamable-http", "streamable_http")
 
 
@@ -39,24 +42,44 @@ def run(server: Server, transport: str, host: str, port: int, options: HttpOptio
         raise LocalError(f"unknown transport {transport!r}; it is 'stdio' or 'http'")
 
 
-def run_stdio(server: Server, streams: tuple[int, int] | None = None) -> None:
-    """Serve on stdin and stdout, or on `streams` if they were set aside already, until stdin ends."""
+def run_stdio(server: Server, streams: tuple[int, int] | None = None) -> int | None:
+    """Serve on stdin and stdout, or on `streams` if they were set aside already, until stdin ends.
+
+    Returns the number of the signal that ended it, None if none did. Raises LocalError if there is no stdin or stdout.
+    """
     requests, answers = streams or seize()
-    try:
-        asyncio.run(_stdio(server, requests, answers))
-    except KeyboardInterrupt:
-        pass
+    with asyncio.Runner() as runner:
+        ended_by = runner.run(_stdio(server, requests, answers))
+        # The runner now waits for tasks that refuse to be cancelled, and for the threads of asyncio.to_thread.
+        guard = threading.Timer(LEAVE, _leave)
+        guard.daemon = True
+        guard.start()
+    guard.cancel()
+    return ended_by
 
 
-async def _stdio(server: Server, requests: int, answers: int) -> None:
+def _leave() -> None:
+    say("something is still running and does not end; leaving it")
+    # Not sys.exit: that would wait for the same threads again.
+    os._exit(0)
+
+
+async def _stdio(server: Server, requests: int, answers: int) -> int | None:
     stdio = StdioServer(server.service, lambda caller: say(greeting(server, caller)))
+    heard: list[int] = []
+
+    def stop(number: int) -> None:
+        heard.append(number)
+        stdio.stop()
+
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT):
         try:
-            loop.add_signal_handler(name, stdio.stop)
+            loop.add_signal_handler(number, stop, number)
         except (NotImplementedError, RuntimeError):
             break  # Windows, or not the main thread: KeyboardInterrupt does
     await stdio.serve(requests, answers)
+    return heard[0] if heard else None
 
 
 def greeting(server: Server, caller: Caller) -> str:

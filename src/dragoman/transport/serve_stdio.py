@@ -32,7 +32,7 @@ from dragoman.wire.notices import CANCELLED, INITIALIZED, Cancelled
 
 log = logging.getLogger("dragoman")
 GRACE = 1.0  # seconds that running calls get when stdin ends
-CLEANUP = 0.5  # seconds that cancelled calls get to clean up after that
+CLEANUP = 0.3  # seconds that cancelled calls get to clean up after that
 _cancelled = msgspec.json.Decoder(Cancelled).decode
 
 
