@@ -166,13 +166,14 @@ class Database:
         if "not authorized" in fault or "prohibited" in fault or "readonly" in fault or "too many attached" in fault:
             return f"the engine refused it ({fault}): only reading is served here; describe shows tables and columns"
         if found := re.match(r"no such (column|table): (.+)", fault):
-            return f"{fault}; {self._nearest(found[1], found[2])}"
+            return f"{fault}; {self._nearest(found[1], found[2], sql)}"
         if "unable to open" in fault or "not a database" in fault or "malformed" in fault:
             return f"the database {self.name} cannot be read now: {fault}"
         return f"the engine says: {fault}"
 
-    def _nearest(self, kind: str, name: str) -> str:
-        schema = self._schema()
+    def _nearest(self, kind: str, name: str, sql: str = "") -> str:
+        # Tables that the statement names come last, so that of columns with one name theirs are told.
+        schema = dict(sorted(self._schema().items(), key=lambda item: item[0].lower() in sql.lower()))
         bare = name.rpartition(".")[2].strip('"[]`').lower()
         if kind == "table":
             names = {table.lower(): table for table in schema}

@@ -188,7 +188,7 @@ class Documents:
         if lines != (0, 0) and file.unit and parts == (0, 0) and file.parts > 1:
             raise ToolError(f"lines count within one {file.unit}: name one as well, such as pages=1")
         if not file.unit and lines[0] > max(file.lines, 1):
-            raise ToolError(f"{self._uri(file.path)} has {file.lines:,} lines; there is no line {lines[0]:,}")
+            raise ToolError(f"{self._uri(file.path)} has {_extent(file)}; there is no line {lines[0]:,}")
         return Wanted((parts[0], min(parts[1], max(file.parts, 1))) if parts != (0, 0) else parts, lines)
 
     def _hit(self, match: Match, file: File, query: Query) -> Hit:

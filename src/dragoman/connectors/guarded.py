@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 BUSY = 1.0  # seconds to wait for a lock
 MAX_VALUE = 8 * 1024 * 1024  # bytes of one string or blob, stored or computed
+_MAX_VIRTUAL = 200
 _STEPS = 2_000  # of SQLite's machine, about 50 microseconds, between two looks at the clock
 
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
@@ -49,6 +50,7 @@ def trusted(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, N
 def guarded(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, None]:
     """Open for statements of strangers.  Raises as `trusted` does; what is not reading fails as "not authorized"."""
     with _opened(path, seconds) as db:
+        _connect_virtual_tables(db)
         db.set_authorizer(_authorize)
         yield db
 
@@ -74,6 +76,19 @@ def _opened(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, N
         db.close()
 
 
+def _connect_virtual_tables(db: sqlite3.Connection) -> None:
+    """Let full-text and other virtual tables set themselves up: what they declare then looks like writing."""
+    listed = db.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'create virtual%' LIMIT ?", (_MAX_VIRTUAL,)
+    )
+    for (name,) in listed.fetchall():
+        quoted = name.replace('"', '""')
+        try:
+            db.execute(f'SELECT 1 FROM "{quoted}" LIMIT 0')
+        except sqlite3.Error:
+            continue  # of a module that is not here, or damaged: whoever asks for it is told
+
+
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
@@ -83,4 +98,6 @@ def _authorize(action: int, first: str | None, second: str | None, _database: st
         return sqlite3.SQLITE_OK
     if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() not in _FUNCTIONS_REFUSED:
         return sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_PRAGMA and first == "data_version" and second is None:
+        return sqlite3.SQLITE_OK  # full-text tables ask for it to see whether another program has written
     return sqlite3.SQLITE_DENY

@@ -6,6 +6,7 @@ Deterministic for one state of the index, so that pages of results neither overl
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from typing import NamedTuple
 
@@ -17,7 +18,8 @@ _ENOUGH = 30  # results that hold all the words, from which on those that hold o
 _MATCHES = 4_000  # pieces to be scored, about two microseconds each: the most frequent words are left out before that
 _PER_FILE = 2  # results of one file before those of others
 _NEAR = 0.6  # of the best score: the newest is only sought among what fits about as well
-_LIKE = 0.72  # how like a word must be to stand in for one that is nowhere
+_ENDING = re.compile(r"(?<=\w{4})(?:ations?|ions?|ings?|ments?|ities|ity|ers?|ed|es|s|e|y)$")
+_LIKE = 0.75  # how like a word must be to stand in for one that is nowhere
 
 
 class Ranked(NamedTuple):
@@ -102,8 +104,14 @@ def _spelled(index: Index, query: Query) -> tuple[Query, dict[str, str]]:
         if index.frequency(term, 1):
             terms.append(term)
             continue
-        known = index.words_like(term[:2]) if len(term) > 3 else []  # those in most documents first
-        like = sorted(difflib.get_close_matches(term, known, 5, _LIKE), key=known.index)[:1]
+        like = _like(index, term) if len(term) > 3 else []
         replaced[term] = like[0] if like else ""
         terms += like
     return Query(terms=list(dict.fromkeys(terms)), phrases=query.phrases, recent=query.recent), replaced
+
+
+def _like(index: Index, term: str) -> list[str]:
+    """Return the likest word that there is; of several, the one in most documents.  The index holds stems only."""
+    known = index.words_like(term[:2])
+    near = {word for form in (term, _ENDING.sub("", term)) for word in difflib.get_close_matches(form, known, 5, _LIKE)}
+    return sorted(near, key=known.index)[:1]

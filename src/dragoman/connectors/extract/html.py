@@ -57,6 +57,7 @@ _BLOCKS = frozenset(
         "ul",
     ]
 )
+_APART = frozenset({"p", "ul", "ol", "pre", "blockquote", "dl"})  # a blank line follows
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _MAX_ROWS = 100_000
 
@@ -137,8 +138,8 @@ class _Writer:
         if tag == "pre":
             self._preformatted -= 1
             self._out.append("```\n")
-            if tag in ("p", "ul", "ol", "pre", "blockquote", "dl"):
-                self._out.append("\n")
+        if tag in _APART:
+            self._out.append("\n")
 
     def _words(self, text: str) -> None:
         if not self._preformatted:
@@ -150,7 +151,8 @@ class _Writer:
                 text = before + words + (" " if text[-1].isspace() else "")
         if text:
             # Only h1 to h6 make headings: a text that starts with # is no heading.
-            self._out.append("\\" + text if self._fresh and text.startswith("#") else text)
+            escaped = self._fresh and text.startswith("#") and not self._preformatted
+            self._out.append("\\" + text if escaped else text)
             self._fresh = text.endswith("\n")
 
     def _break(self) -> None:
