@@ -17,6 +17,7 @@ import msgspec
 
 from dragoman.errors import RequestError
 from dragoman.ports.service import Answer, Handler, Middleware
+from dragoman.ports.watched import Watched
 from dragoman.protocol.envelope import Methods
 from dragoman.protocol.eras import Facts, reply_bytes
 from dragoman.protocol.exchange import Call, Reply
@@ -25,7 +26,6 @@ from dragoman.protocol.frames import write_failure, write_result
 from dragoman.protocol.limits import Limits
 from dragoman.serving.bus import LocalBus
 from dragoman.serving.suspended import Suspended
-from dragoman.serving.watched import Watched
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure
 from dragoman.wire.methods import METHODS, Method
 
