@@ -14,20 +14,20 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
+from asking import register
 
 from dragoman import (
     Audio,
     Context,
     EmbeddedResource,
     Image,
-    RequestError,
+    PromptMessage,
     ResourceContents,
     Server,
     TextContent,
     ToolError,
+    user,
 )
-
-from dragoman import PromptMessage, user  # isort: skip
 
 server = Server("dragoman-conformance", version="1.0.0", instructions="Fixtures of the conformance suite.")
 
@@ -122,15 +122,6 @@ async def test_logging_tool(ctx: Context) -> str:
     """Log once, for those who asked for it."""
     await ctx.info("one line of log")
     return "logged"
-
-
-@server.tool
-async def test_missing_capability(ctx: Context) -> str:
-    """Need a client that can sample."""
-    if ctx.client_capabilities.sampling is msgspec.UNSET:
-        missing = {"requiredCapabilities": {"sampling": {}}}
-        raise RequestError(-32021, "this tool needs a client that declares sampling", missing)
-    return "this client can sample"
 
 
 @server.tool
@@ -235,6 +226,9 @@ async def test_prompt_with_embedded_resource(resourceUri: str) -> list[PromptMes
 async def test_prompt_with_image() -> list[PromptMessage]:
     """A prompt with a picture."""
     return [user(Image(PNG, mime_type="image/png")), user("Please analyze the image above.")]
+
+
+register(server)
 
 
 def main() -> None:
