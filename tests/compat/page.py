@@ -66,7 +66,7 @@ def render(sections: list[Section]) -> str:
             answer = "yes" if verdict.passes else f"no: {cell(verdict.fault)}"
             lines.append(f"| {verdict.example.name} | {', '.join(verdict.example.needs)} | {answer} |")
         lines += [""] + [
-            f"Not run, since they need what is not installed: "
+            "Not run, since they need what is not installed: "
             + "; ".join(f"{example.name} ({', '.join(example.missing)})" for example in section.missing)
             + "."
         ] * bool(section.missing)

@@ -19,6 +19,7 @@ from dragoman.compat.refusal import unsupported_attribute
 from dragoman.compat.session import ServerSession
 from dragoman.protocol.exchange import Call
 from dragoman.serving.context import Context as NativeContext
+from dragoman.serving.lifecycle import CustomParams
 from dragoman.serving.shapes import is_list, is_object
 from dragoman.wire.base import LogLevel
 
@@ -261,7 +262,8 @@ class FastContext(Context):
 
 def params_of(call: Call) -> dict[str, Any]:
     """Return the parameters of a call as plain data, without `_meta`."""
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(call.params))
+    raw = call.params.raw if isinstance(call.params, CustomParams) else msgspec.json.encode(call.params)
+    plain: dict[str, Any] = msgspec.json.decode(raw)
     plain.pop("_meta", None)
     return plain
 

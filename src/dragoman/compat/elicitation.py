@@ -89,7 +89,7 @@ class Form:
 
 def _options(wanted: Any) -> Any:
     """Return the type that `wanted` means: a list of texts, or a dictionary keyed by them, is a choice among them."""
-    choices = list(wanted) if is_list(wanted) or is_object(wanted) else []
+    choices: list[Any] = list(wanted) if is_list(wanted) or is_object(wanted) else []
     if choices and all(isinstance(choice, str) for choice in choices):
         return typing.Literal[tuple(choices)]
     return wanted

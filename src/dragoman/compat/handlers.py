@@ -24,10 +24,11 @@ from dragoman.compat.session import ServerSession
 from dragoman.errors import RequestError
 from dragoman.ports.service import Handler
 from dragoman.protocol.exchange import Call, Prepared, Reply
+from dragoman.serving.lifecycle import CustomParams
 from dragoman.serving.shapes import is_object, is_sequence
 from dragoman.wire.content import AnyContents
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
-from dragoman.wire.methods import METHODS
+from dragoman.wire.methods import BARE, METHODS, Method
 from dragoman.wire.resources import ListResourcesResult, ListTemplatesResult, ReadResourceResult
 
 log = logging.getLogger("dragoman.compat")
@@ -70,9 +71,10 @@ def entry(server: Any, params_type: Any, handler: Callable[[Any, Any], Any]) -> 
 
     async def answer(call: Call) -> Reply:
         context = ServerRequestContext(call, server.state)
-        CURRENT.set(context)
-        params = params_for(params_type, call)
+        # Taken back at the end: a handler may ask its own server, within the same task.
+        before = CURRENT.set(context)
         try:
+            params = params_for(params_type, call)
             found = handler(context, params)
             return wire_of(call.method, await found if inspect.isawaitable(found) else found)
         except errors.LocalError as error:
@@ -83,8 +85,21 @@ def entry(server: Any, params_type: Any, handler: Callable[[Any, Any], Any]) -> 
             # The packages tell the client what the handler said; so does this, and the log has all of it.
             log.error("%s", call.method, exc_info=error)
             raise RequestError(INTERNAL_ERROR, str(error) or type(error).__name__) from error
+        finally:
+            CURRENT.reset(before)
 
     return answer
+
+
+def own_method(name: str) -> Method:
+    """Return the description of a method that is the server's own: its parameters stay as they came."""
+    method = Method(name, CustomParams, custom=True)
+    method.decode = _keep
+    return method
+
+
+def _keep(raw: Any) -> CustomParams:
+    return CustomParams(meta=BARE.decode(raw).meta, raw=msgspec.Raw(bytes(raw)))
 
 
 async def no_templates(call: Call) -> Reply:

@@ -13,7 +13,7 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -114,32 +114,35 @@ def dress(parts: Parts, dressing: Dressing) -> Callable[..., Any]:
     function = parts.function
     begin, finish, blame, _, check = dressing
 
-    def open_call(given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    @contextlib.contextmanager
+    def opened(given: tuple[Any, ...], named: dict[str, Any]) -> Generator[tuple[Any, dict[str, Any]]]:
         bound = shown.bind(*given, **named)
         bound.apply_defaults()
         context = begin(bound.arguments.pop(_CALL))
-        CURRENT.set(context)
-        check(bound.arguments)
-        return context, bound.arguments
+        # Taken back at the end: a tool may read a resource of its own server, within the same task.
+        before = CURRENT.set(context)
+        try:
+            check(bound.arguments)
+            yield context, bound.arguments
+        except Exception as error:
+            if (shown_error := blame(error)) is None:
+                raise
+            raise shown_error from error
+        finally:
+            CURRENT.reset(before)
 
     if _is_async(function) or parts.dependencies:
 
         async def asked(*given: Any, **named: Any) -> Any:
-            try:
-                context, arguments = open_call(given, named)
+            with opened(given, named) as (context, arguments):
                 async with contextlib.AsyncExitStack() as stack:
                     return finish(await call(function, await parts.solved(context, arguments, stack)))
-            except Exception as error:
-                raise (blame(error) or error) from error
 
         return _show(asked, function, shown)
 
     def called(*given: Any, **named: Any) -> Any:
-        try:
-            context, arguments = open_call(given, named)
+        with opened(given, named) as (context, arguments):
             return finish(function(**parts.arguments(context, arguments)))
-        except Exception as error:
-            raise (blame(error) or error) from error
 
     return _show(called, function, shown)
 

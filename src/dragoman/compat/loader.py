@@ -61,8 +61,7 @@ def _found(file: Path, code: CodeType, name: str | None) -> Any:
         server = _run(file, lambda: _execute(file, code, "__main__", _place(file)[1].rpartition(".")[0] or None))
     elif callable(vars(module).get("main")):
         # What an installed command would call.
-        main: Any = vars(module)["main"]
-        server = _run(file, lambda: _guarded(file, lambda: _make(main)))
+        server = _run(file, _program(file, vars(module)["main"]))
     else:
         server = None
     if server is None:
@@ -190,7 +189,7 @@ def _only(found: dict[str, Any], file: Path) -> Any:
 
 
 def _named(module: ModuleType, file: Path, name: str) -> Server:
-    value = getattr(module, name, None)
+    value: Any = getattr(module, name, None)
     if value is None:
         raise LoadError(f"{file} has no {name!r}: {_advice(module)}")
     if not _is_server(value) and callable(value):
@@ -232,6 +231,10 @@ def _as_program(file: Path) -> Generator[None]:
         yield
     finally:
         sys.argv = argv
+
+
+def _program(file: Path, main: Callable[[], Any]) -> Callable[[], Any]:
+    return lambda: _guarded(file, lambda: _make(main))
 
 
 def _only_made(servers: list[Any], file: Path) -> Any:

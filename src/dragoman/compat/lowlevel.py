@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeAlias
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from dragoman.app.server import Server as NativeServer
 from dragoman.compat import serving, types
@@ -23,6 +23,7 @@ from dragoman.compat.handlers import (
     list_of,
     no_resources,
     no_templates,
+    own_method,
 )
 from dragoman.compat.inject import CURRENT
 from dragoman.compat.models import Model
@@ -31,9 +32,10 @@ from dragoman.compat.settings import Settings
 from dragoman.compat.stage import note
 from dragoman.compat.urls import Uri
 from dragoman.ports.service import Handler
+from dragoman.protocol.exchange import Call, Reply
 from dragoman.serving.lifecycle import About
 from dragoman.wire.lifecycle import ListCapability, ResourcesCapability, ServerCapabilities
-from dragoman.wire.methods import METHODS, Method
+from dragoman.wire.methods import METHODS
 
 CallNext: TypeAlias = Callable[[Any], Awaitable[Any]]
 HandlerResult: TypeAlias = Any
@@ -133,33 +135,40 @@ class Handlers:
 
     def add(self, method: str, handler: Handler) -> None:
         """Let a handler of Dragoman's own shape answer a method, and declare what it answers."""
-        known = None if method in METHODS else Method(method, METHODS["ping"].params, custom=True)
-        self.native_server.service.handle(method, handler, known)
+        self.native_server.service.handle(method, handler, None if method in METHODS else own_method(method))
         if method.startswith("resources/"):
             for listing, empty in (("resources/list", no_resources), ("resources/templates/list", no_templates)):
                 if listing not in self.native_server.service.methods:
                     self.native_server.service.handle(listing, empty)
-        about = About(self.native_server.info, self.native_server.instructions, self._capabilities)
-        self.native_server.service.handle("server/discover", about.discover)
-        self.native_server.service.handle("initialize", about.initialize)
+        self.native_server.service.handle("server/discover", self._discover)
+        self.native_server.service.handle("initialize", self._initialize)
+
+    def _about(self) -> About:
+        # Made for each question, since a file may register something at any time.
+        return About(self.native_server.info, self.native_server.instructions, self._capabilities)
+
+    async def _discover(self, call: Call) -> Reply:
+        return await self._about().discover(call)
+
+    async def _initialize(self, call: Call) -> Reply:
+        return await self._about().initialize(call)
 
     def add_request_handler(self, method: str, params_type: Any, handler: Callable[..., Any], **options: Any) -> None:
         """Let `handler(ctx, params)` answer a method."""
         self.add(method, entry(self, params_type, handler))
 
     def _capabilities(self) -> ServerCapabilities:
+        declared: ServerCapabilities = self.native_server._capabilities()  # pyright: ignore[reportPrivateUsage]
         answered = set(self.native_server.service.methods)
-        has = {room for room in ("tools", "resources", "prompts") if f"{room}/list" in answered}
-        if "resources/templates/list" in answered or "resources/read" in answered:
-            has.add("resources")
-        return ServerCapabilities(
-            tools=ListCapability() if "tools" in has else UNSET,
-            resources=ResourcesCapability(subscribe=True if "resources/subscribe" in answered else UNSET)
-            if "resources" in has
-            else UNSET,
-            prompts=ListCapability() if "prompts" in has else UNSET,
-            completions={} if "completion/complete" in answered else UNSET,
-            logging={},
+        resources = declared.resources
+        if {"resources/list", "resources/read"} & answered:
+            resources = ResourcesCapability(subscribe=True if "resources/subscribe" in answered else UNSET)
+        return structs.replace(
+            declared,
+            tools=ListCapability() if "tools/list" in answered else declared.tools,
+            resources=resources,
+            prompts=ListCapability() if "prompts/list" in answered else declared.prompts,
+            completions={} if "completion/complete" in answered else declared.completions,
         )
 
     # --- decorators of 1.x ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ class Missing(MetaPathFinder):
     def find_spec(self, fullname, path, target=None):
         if fullname.partition(".")[0] in {"mcp", "fastmcp", "mcp_types"}:
             raise ModuleNotFoundError(f"No module named {fullname!r} (hidden by the tests)", name=fullname)
-        return None
+        return
 
 
 sys.meta_path.insert(0, Missing())
