@@ -136,9 +136,10 @@ class Kernel:
         failure = failure_of(error) or self._unexpected(call, error)
         try:
             body = write_failure(call.id, call.era.fail(failure))
-        except (TypeError, msgspec.EncodeError):
-            # The data of a user's own error need not be JSON; its code and words still are.
-            body = write_failure(call.id, call.era.fail(Failure(failure.code, failure.message)))
+        except Exception:
+            # The data of a user's own error need not be JSON, nor its words all text; the code still says something.
+            words = str(failure.message).encode(errors="replace").decode()
+            body = write_failure(call.id, call.era.fail(Failure(failure.code, words)))
         return call.era.statuses.get(failure.code, 200), body
 
     def _unexpected(self, call: Call, error: BaseException) -> Failure:
