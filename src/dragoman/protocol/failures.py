@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dragoman.errors import MalformedError, PeerError, RequestError
+from dragoman.errors import MalformedError, PeerError, RequestError, ToolError
 from dragoman.wire.jsonrpc import (
     HEADER_MISMATCH,
     INTERNAL_ERROR,
@@ -44,6 +44,9 @@ def failure_of(error: BaseException) -> Failure | None:
         return Failure(error.code, error.message, error.data)
     if isinstance(error, MalformedError):
         return Failure(error.code, str(error))
+    if isinstance(error, ToolError):
+        # Its words are meant to be seen; outside of tools there is no result that could carry them.
+        return Failure(INTERNAL_ERROR, error.message)
     return None
 
 
