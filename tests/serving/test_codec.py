@@ -206,7 +206,6 @@ def test_a_value_of_each_type_goes_there_and_back(annotation: Any, values: st.Se
         (Point | Tree, '{"z":1}', '{"value":1}'),
         (int | pathlib.Path, "[]", '"a"'),
     ],
-    ids=str,
 )
 def test_what_does_not_fit_is_refused_and_its_twin_is_not(annotation: Any, bad: str, good: str) -> None:
     plan = plan_of(annotation)
@@ -251,7 +250,6 @@ class Holds:
         (Holds, "parameter x has a type without a schema: Type unions may not contain more than one dataclass"),
         (collections.Counter, "parameter x"),
     ],
-    ids=str,
 )
 def test_a_type_without_json_is_refused_by_name_and_place(annotation: Any, reason: str) -> None:
     with pytest.raises(RegistrationError) as caught:
@@ -270,7 +268,6 @@ def test_a_type_without_json_is_refused_by_name_and_place(annotation: Any, reaso
         (pathlib.Path("a"), b'"a"'),
         (2**80, b"1208925819614629174706176"),
     ],
-    ids=str,
 )
 def test_values_near_to_json_are_written_as_json(value: Any, text: bytes) -> None:
     assert encoder.encode(value) == text

@@ -98,7 +98,6 @@ def said(text: str) -> list[dict[str, str]]:
         (None, 3, "3", {"result": 3}),
         (Iterator[int], (n for n in (1, 2)), "[1,2]", {"result": [1, 2]}),
     ],
-    ids=str,
 )
 def test_a_value_is_text_and_structured_content(returns: Any, value: Any, text: str, structured: Any) -> None:
     assert encode(returns, value) == {"content": said(text), "structuredContent": structured}
@@ -125,7 +124,6 @@ def test_a_value_is_text_and_structured_content(returns: Any, value: Any, text: 
         (MISSING, GIF, [GIF_BLOCK]),
         (MISSING, ["see", GIF, {"a": 1}], [TextContent(text="see"), GIF_BLOCK, TextContent(text='{"a":1}')]),
     ],
-    ids=str,
 )
 def test_content_is_content_without_a_schema(returns: Any, value: Any, content: Any) -> None:
     output = output_of(returns, None, "here")
@@ -149,9 +147,8 @@ def test_content_is_content_without_a_schema(returns: Any, value: Any, content: 
         (ToolResult("m", meta={"k": 1}), {"content": said("m"), "_meta": {"k": 1}}),
         (CallToolResult(content=[], structured_content=3), {"content": [], "structuredContent": 3}),
     ],
-    ids=repr,
 )
-@pytest.mark.parametrize("returns", [MISSING, ToolResult, int, Forecast, list[Image]], ids=str)
+@pytest.mark.parametrize("returns", [MISSING, ToolResult, int, Forecast, list[Image]])
 def test_an_explicit_result_is_taken_at_its_word(returns: Any, result: Any, expected: dict[str, Any]) -> None:
     assert encode(returns, result) == expected
 
@@ -205,7 +202,6 @@ def test_a_recursive_result_keeps_its_definition() -> None:
         (str, "a\udcff", "$: expected a value with a JSON form"),
         (MISSING, object(), "$: expected a value with a JSON form"),
     ],
-    ids=str,
 )
 def test_a_broken_promise_is_told_with_path_and_expectation(returns: Any, value: Any, fault: str) -> None:
     with pytest.raises(OutputMismatch) as caught:
