@@ -106,6 +106,18 @@ async def test_a_result_is_raw_in_a_pipe_and_visible_on_a_terminal() -> None:
     assert await done(call, tool="paint", given=[("colour", "red")], terminal=True) == "\\x1b[31mred\n"
 
 
+async def test_json_is_laid_out_for_people_and_left_alone_in_a_pipe() -> None:
+    server = Server("acme")
+
+    @server.tool
+    def table() -> dict:
+        return {"rows": [1]}
+
+    assert await done(call, tool="table", server=server) == '{"rows":[1]}\n'
+    shown = await done(call, tool="table", server=server, terminal=True)
+    assert shown.startswith('{\n  "rows": [') and json.loads(shown) == {"rows": [1]}
+
+
 async def test_a_tool_that_does_not_exist_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match="no tool 'ad'; did you mean 'add'"):
         await done(call, tool="ad", given=[("a", "1")])

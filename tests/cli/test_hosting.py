@@ -48,7 +48,10 @@ def test_nobody_is_told_what_to_say() -> None:
 
 
 def test_an_address_means_http_and_contradicts_stdio() -> None:
-    assert hosting.choose(options("--port", "9000"), Terminal()) == hosting.Place(False, "127.0.0.1", 9000, False)
+    assert hosting.choose(options("--port", "9000"), Terminal()) == hosting.Place(False, "127.0.0.1", 9000, True)
+    assert hosting.choose(options("--port", "9000", "--http"), Terminal()).teaches is False
+    with open(os.devnull) as stdin:
+        assert hosting.choose(options("--port", "9000"), stdin) == hosting.Place(False, "127.0.0.1", 9000, False)
     assert hosting.choose(options("--host", "::1"), Terminal()).host == "::1"
     with pytest.raises(UsageError, match="for HTTP"):
         hosting.choose(options("--stdio", "--port", "9000"), Terminal())

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+import msgspec
 from msgspec import UNSET
 
 from dragoman.app.client import Client
@@ -101,12 +102,26 @@ async def find(client: Client, name: str) -> Tool:
 
 
 def _print(paper: Paper, result: CallResult) -> None:
-    if result.content:
+    if paper.terminal and repeats(result):
+        # The same, laid out: one long line of JSON is nothing to read.
+        paper.data(show.as_json(result.value))
+    elif result.content:
         show.content(paper, result.content)
     elif result.has_structured:
         paper.data(show.as_json(result.value))
     else:
         print("(the tool gave nothing)", file=sys.stderr)
+
+
+def repeats(result: CallResult) -> bool:
+    """Say whether the text of a result is its structured content over again, as JSON."""
+    value: Any = result.value
+    if not result.has_structured or len(result.content) != 1 or not isinstance(value, dict | list):
+        return False
+    try:
+        return msgspec.json.decode(result.text) in (result.structured, result.value)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return False
 
 
 def _save(paper: Paper, result: CallResult, out: Path, *, as_json: bool) -> None:

@@ -6,12 +6,11 @@ Promise: only the module of the command at hand is imported, so that a command d
 from __future__ import annotations
 
 import argparse
-import asyncio
 import io
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import NoReturn
 
 from dragoman.cli.outcome import OK, USAGE, UsageError, report
@@ -79,8 +78,6 @@ def run(argv: Sequence[str] | None = None) -> int:
         # Python would try to write the rest at its end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
 
 
 def _run(words: list[str]) -> int:
@@ -126,4 +123,5 @@ def _top(words: list[str]) -> int:
 
 
 def _version() -> str:
-    return metadata.version("dragoman")
+    # The package is loaded, since this is in it; what the installer knows of it takes ten times as long to ask.
+    return str(getattr(sys.modules["dragoman"], "__version__", "of an unknown version"))

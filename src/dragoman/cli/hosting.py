@@ -75,9 +75,9 @@ def choose(options: argparse.Namespace, stdin: Any = None) -> Place:
     over_http = bool(options.http or options.host or options.port is not None or getattr(options, "workers", 1) > 1)
     if options.stdio and over_http:
         raise UsageError("--host, --port and --workers are for HTTP; leave them out, or --stdio")
-    if options.stdio or over_http:
-        return Place(bool(options.stdio), host, number, teaches=False)
     kind = _kind(sys.stdin if stdin is None else stdin)
+    if options.stdio or over_http:
+        return Place(bool(options.stdio), host, number, teaches=kind == "person" and not options.stdio | options.http)
     if kind == "nothing":
         raise UsageError("nobody can speak over an empty stdin; say --http to serve over HTTP, or --stdio")
     return Place(kind == "program", host, number, teaches=kind == "person")
@@ -134,7 +134,8 @@ def over_http(server: Server, listener: Any, place: Place, http: HttpOptions, co
     module = _http()
     endpoint = module.endpoint(server, http, place.host)
     if command is not None:
-        url = module.address(listener, "/mcp")
+        # What listens on all addresses is reached, from this machine, at the loopback one.
+        url = module.address(listener, "/mcp").replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         if place.teaches:
             print(teach(server.name, url, command), file=sys.stderr, flush=True)
         else:
