@@ -48,6 +48,7 @@ class HttpExchange:
         self._headers = headers
         self._listener: Listener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
 
     async def open(self, listener: Listener) -> None:
         """Make ready; connections are made when they are needed. Raises LocalError for settings that cannot be used."""
@@ -68,6 +69,7 @@ class HttpExchange:
         if self._listener is None:
             return
         self._listener = None
+        self._closing.set()
         for task in self._tasks:
             task.cancel()
         await self._pool.close()
@@ -116,7 +118,7 @@ class HttpExchange:
     async def _ask(self, method: str, fields: str, headers: Fields, body: bytes | None) -> tuple[Wire, ReplyReader]:
         """Send one request and return its response as far as it has come. Raises TransportError, MalformedError."""
         if self._listener is None:
-            raise ClosedError(f"the connection to {self.where} is closed")
+            raise self._closed()
         head = f"{method} {self._target} {self._head}{fields}{_lines(headers)}"
         if self.session is not None:
             head += f"mcp-session-id: {self.session}\r\n"
@@ -129,6 +131,9 @@ class HttpExchange:
         except BaseException as error:
             wire.abort()
             raise self._named(error) if isinstance(error, ClosedError | MalformedError) else error from None
+
+    def _closed(self) -> ClosedError:
+        return ClosedError(f"the connection to {self.where} is closed")
 
     def _named(self, error: ClosedError | MalformedError) -> McpError:
         """Return `error` with the server's address in it."""
@@ -196,7 +201,7 @@ class HttpExchange:
         fields = f"{GET_FIELDS}last-event-id: {last_id}\r\n"
         while True:
             tries += 1
-            await asyncio.sleep(retry)
+            await self._pause(retry)
             try:
                 wire, reply = await self._ask("GET", fields, request.headers, None)
             except (UnreachableError, ClosedError):
@@ -210,6 +215,15 @@ class HttpExchange:
             raise ClosedError(
                 f"{self.where} ended the stream before the answer, and does not take it up again: HTTP {reply.status}"
             )
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait. Raises ClosedError when this is closed meanwhile."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+        raise self._closed()
 
     async def _read_events(self, wire: Wire, events: EventReader, request: Outgoing) -> tuple[bytes, Frame] | None:
         """Return the response to `request` if the stream holds it; the rest goes to the listener."""
@@ -225,6 +239,8 @@ class HttpExchange:
         return None
 
     def _messages(self, data: bytes) -> list[Frame]:
+        if not data:
+            return []  # it only brings an id to resume from (LEG-13)
         try:
             return read_messages(data)
         except MalformedError as error:
