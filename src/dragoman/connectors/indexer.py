@@ -22,7 +22,7 @@ from dragoman.connectors.index import FAILED, READY, SKIPPED, WAITING, Index
 from dragoman.connectors.source import Progress
 
 RESCAN = 5.0  # seconds, at least, between two walks over the same folder
-_SLOWEST = 20.0  # a walk may take one twentieth of the time
+_SLOWEST = 20.0  # times as long as the last walk took: walking may take a twentieth of the time
 _POLL = 0.5  # seconds between two looks whether another process is done
 _SCANNED, _LEFT = "scanned", "left"
 _log = logging.getLogger("dragoman.connectors")
@@ -50,6 +50,7 @@ class Indexer:
         self._walked = threading.Event()
         self._idle = threading.Event()
         self._next_walk = 0.0
+        self._pause = RESCAN  # seconds until a walk may follow the last one
 
     def start(self) -> None:
         """Begin to index.  Returns at once; safe to call twice."""
@@ -103,7 +104,9 @@ class Indexer:
         try:
             while not self._stop.is_set():
                 self._turn()
-                self._next_walk = time.monotonic() + RESCAN
+                self._converter.rest()  # a process that waits for the next change would only hold memory
+                self._urgent.rest()
+                self._next_walk = time.monotonic() + self._pause
                 self._idle.set()
                 self._wake.wait()
                 self._wake.clear()
@@ -123,7 +126,7 @@ class Indexer:
         try:
             began = time.monotonic()
             self._walk()
-            self._next_walk = (time.monotonic() - began) * _SLOWEST
+            self._pause = max(RESCAN, (time.monotonic() - began) * _SLOWEST)
             self._walked.set()
             for found in self._index.waiting():
                 if self._stop.is_set():

@@ -162,7 +162,11 @@ def _database(name: str, path: Path) -> Source:
 
 def _index(name: str, folder: Folder, cache_dir: Path | None) -> Index:
     place = Path(os.path.realpath(cache_dir or default_cache())) / "index"
-    if place.is_relative_to(folder.root) and all(map(visible, place.relative_to(folder.root).parts)):
+    if (
+        not folder.only
+        and place.is_relative_to(folder.root)
+        and all(map(visible, place.relative_to(folder.root).parts))
+    ):
         raise SourceError(
             f"the index must not lie inside the folder it is made from: {place}; give another cache directory"
         )

@@ -57,6 +57,13 @@ class Converter:
             raise Unreadable(answer.reason)
         return answer.document
 
+    def rest(self) -> None:
+        """End the worker when it has nothing to do; the next file starts a new one."""
+        with self._lock, self._state:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            _bury(worker)
+
     def close(self) -> None:
         """End the worker at once, even in the middle of a file.  Safe to call twice and from any thread."""
         with self._state:
