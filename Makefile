@@ -77,4 +77,4 @@ lock: | $(PY)
 	@if grep -n '://' requirements/*.lock; then echo "a lock names a host: see above" >&2; exit 1; fi
 
 clean:
-	rm -rf $(VENV) .conformance .compat .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .conformance .compat examples/acme/data .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
