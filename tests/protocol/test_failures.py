@@ -18,7 +18,7 @@ def test_errors_that_are_meant_for_the_peer_keep_code_words_and_data() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("secret"), LocalError("secret"), ClosedError("secret"), SystemExit("secret"), KeyError("secret")]
+    "error", [ValueError("secret"), LocalError("secret"), ClosedError("secret"), SystemExit("x"), KeyError("secret")]
 )
 def test_all_other_errors_are_not_for_the_peer(error: BaseException) -> None:
     """ERR-07, LOG-06"""

@@ -13,8 +13,6 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-import msgspec
-
 from dragoman.errors import RequestError
 from dragoman.ports.service import Answer, Handler, Middleware
 from dragoman.ports.watched import Watched
