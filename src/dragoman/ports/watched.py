@@ -1,4 +1,4 @@
-"""Await a coroutine, and be told if it does not finish at once.
+"""Await a coroutine for a while, and be told if it does not finish at once.
 
 Most calls never wait for anything. Timers, watchers and tasks are for those that
 do, so that the others cost nothing.
@@ -6,6 +6,7 @@ do, so that the others cost nothing.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
@@ -13,21 +14,54 @@ T = TypeVar("T")
 
 
 class Watched(Generic[T]):
-    """Awaiting this awaits `work`; `on_wait` is called once, when `work` first has to wait."""
+    """Awaiting this awaits `work`; `on_wait` is called once, when `work` first has to wait.
 
-    __slots__ = ("on_wait", "work")
+    After `seconds` of waiting, if they are not 0, `work` is cancelled; TimeoutError is raised once it has ended by that.
+    """
 
-    def __init__(self, work: Coroutine[Any, Any, T], on_wait: Callable[[], None]) -> None:
+    __slots__ = ("on_wait", "seconds", "work")
+
+    def __init__(self, work: Coroutine[Any, Any, T], on_wait: Callable[[], None] | None, seconds: float = 0) -> None:
         self.work = work
         self.on_wait = on_wait
+        self.seconds = seconds
 
     def __await__(self) -> Generator[Any, Any, T]:
-        work = self.work
         try:
-            awaited = work.send(None)
+            awaited = self.work.send(None)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
-        self.on_wait()
+        if self.on_wait is not None:
+            self.on_wait()
+        task = asyncio.current_task() if self.seconds > 0 else None
+        if task is None:
+            return (yield from self._rest(awaited))
+        return (yield from self._bounded(awaited, task))
+
+    def _bounded(self, awaited: Any, task: asyncio.Task[Any]) -> Generator[Any, Any, T]:
+        expired = False
+
+        def expire() -> None:
+            nonlocal expired
+            expired = True
+            task.cancel()
+
+        timer = task.get_loop().call_later(self.seconds, expire)
+        try:
+            value = yield from self._rest(awaited)
+        except asyncio.CancelledError:
+            # Ours, unless somebody else has cancelled the task as well.
+            if expired and task.uncancel() == 0:
+                raise TimeoutError from None
+            raise
+        finally:
+            timer.cancel()
+        if expired:
+            task.uncancel()  # it would not be stopped, and came to an end all the same
+        return value
+
+    def _rest(self, awaited: Any) -> Generator[Any, Any, T]:
+        work = self.work
         while True:
             try:
                 got = yield awaited

@@ -7,7 +7,9 @@ Source: specification, basic/transports/streamable-http; X-3, X-4, X-11.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -34,7 +36,6 @@ class Post(msgspec.Struct, frozen=True):
     params: Any
     fault: RequestError | None
     era: Era | None
-    handshake: bool
 
 
 def read_post(body: bytes | msgspec.Raw, headers: Headers, methods: Methods) -> Post:
@@ -45,46 +46,56 @@ def read_post(body: bytes | msgspec.Raw, headers: Headers, methods: Methods) -> 
     """
     frame = read_frame(body)
     if frame.method is UNSET:
-        return Post(frame, "response", None, None, *_spoken(headers, False))
+        return Post(frame, "response", None, None, named_era(headers))
     if frame.id is UNSET:
-        return Post(frame, "notification", None, None, *_spoken(headers, False))
+        return Post(frame, "notification", None, None, named_era(headers))
     params, fault = read_params(frame, methods)
-    return Post(frame, "request", params, fault, *_spoken(headers, is_modern(meta_of(params))))
+    # The envelope in the body wins over the headers (X-3).
+    era = None if is_modern(meta_of(params)) else named_era(headers)
+    return Post(frame, "request", params, fault, era)
 
 
-def _spoken(headers: Headers, modern_body: bool) -> tuple[Era | None, bool]:
-    """Return the era that the headers name and whether it begins with a handshake.
+def named_era(headers: Headers) -> Era | None:
+    """Return the handshake era that the headers name, None for the stateless era.
 
-    The envelope in the body wins (X-3); no version anywhere is the oldest era
-    that HTTP knows (X-11).
+    No version is the oldest era that HTTP knows (X-11). Raises RequestError for one that nobody speaks.
     """
-    if modern_body:
-        return None, False
     stated = headers.get(VERSION_HEADER)
     if stated is None:
-        return HEADERLESS, True
+        return HEADERLESS
     version = stated.decode("latin-1").strip()
     if version in STATELESS:
-        return None, False
+        return None
     era = HANDSHAKE.get(version)
     if era is None:
         raise unsupported(version)
-    return era, True
+    return era
 
 
-def wants_stream(headers: Headers) -> bool:
-    """Say whether the client takes `text/event-stream`; without Accept it takes anything (RFC 9110, 12.5.1)."""
-    accept = headers.get(b"accept")
-    return accept is None or b"text/event-stream" in accept or b"*/*" in accept or b"text/*" in accept
+# What clients say of media types is a handful of values, said with every request: each is judged once.
+_REMEMBERED = 64
+_REFUSES = re.compile(rb";\s*[qQ]=0(?:\.0*)?\s*$").search
 
 
-def wants_json(headers: Headers) -> bool:
-    """Say whether the client takes `application/json`."""
-    accept = headers.get(b"accept")
-    return accept is None or b"application/json" in accept or b"*/*" in accept or b"application/*" in accept
+class Accepted(NamedTuple):
+    """Which of the two forms of an answer a client takes."""
+
+    json: bool
+    stream: bool
 
 
-def is_json(headers: Headers) -> bool:
+@lru_cache(_REMEMBERED)
+def accepted(accept: bytes | None) -> Accepted:
+    """Return what an Accept header says; without one, a client takes anything (RFC 9110, 12.5.1)."""
+    if accept is None:
+        return Accepted(True, True)
+    ranges = {item.split(b";", 1)[0].strip().lower() for item in accept.split(b",") if not _REFUSES(item)}
+    anything = b"*/*" in ranges
+    json = anything or b"application/json" in ranges or b"application/*" in ranges
+    return Accepted(json, anything or b"text/event-stream" in ranges or b"text/*" in ranges)
+
+
+@lru_cache(_REMEMBERED)
+def is_json(content_type: bytes | None) -> bool:
     """Say whether the body is declared as JSON. Nothing else is taken: a web page can post other types unasked."""
-    kind = headers.get(b"content-type", b"")
-    return kind == b"application/json" or kind.split(b";", 1)[0].strip().lower() == b"application/json"
+    return content_type is not None and content_type.split(b";", 1)[0].strip().lower() == b"application/json"

@@ -11,12 +11,10 @@ import functools
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from dragoman.errors import RequestError
 from dragoman.ports.service import Answer, Handler, Middleware
 from dragoman.ports.watched import Watched
-from dragoman.protocol.envelope import Methods
 from dragoman.protocol.eras import Facts, reply_bytes
 from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.failures import failure_of, internal, unknown_method
@@ -42,13 +40,8 @@ class Kernel:
         self._middleware = list(middleware)
         self._bare: dict[str, Handler] = {}
         self._handlers: dict[str, Handler] = {}
-        self._methods: dict[str, Method] = {}
+        self.methods: dict[str, Method] = {}  # what can be called now
         self._endless: set[str] = set()
-
-    @property
-    def methods(self) -> Methods:
-        """What can be called now, by method name."""
-        return self._methods
 
     async def start(self) -> None:
         """Enter the server's lifespan, if it has one. Safe to call again."""
@@ -67,7 +60,7 @@ class Kernel:
 
     def handle(self, name: str, handler: Handler, method: Method | None = None) -> None:
         """Let `handler` answer `name`; a method that is not in the protocol is described by `method`."""
-        method = self._methods[name] = method or METHODS[name]
+        method = self.methods[name] = method or METHODS[name]
         if method.endless:
             self._endless.add(name)
         self._bare[name] = handler
@@ -96,13 +89,13 @@ class Kernel:
         A call that waits longer than `limits.call_seconds` is cancelled and
         answered with an error.
         """
-        endless = call.method in self._endless
-        deadline = _Deadline(call, 0 if endless else self.limits.call_seconds)
+        seconds = 0 if call.method in self._endless else self.limits.call_seconds
         try:
-            return await Watched(self._respond(call), deadline.arm)
+            return await Watched(self._respond(call), getattr(call.door, "waiting", None), seconds)
+        except TimeoutError:
+            late = RequestError(INTERNAL_ERROR, f"{call.method} took longer than {seconds:g} seconds")
+            return self._fail(call, late)
         except asyncio.CancelledError as error:
-            if deadline.hit():
-                return self._fail(call, deadline.error())
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
@@ -110,7 +103,6 @@ class Kernel:
             return self._fail(call, error)
         finally:
             call.over = True
-            deadline.disarm()
 
     async def _respond(self, call: Call) -> Answer:
         try:
@@ -153,47 +145,3 @@ def report(what: str, error: BaseException) -> str:
 
 async def _through(middleware: Middleware, handler: Handler, call: Call) -> Reply:
     return await middleware(call, handler)
-
-
-class _Deadline:
-    """The timer of one call. Not armed unless the call has to wait."""
-
-    __slots__ = ("_call", "_hit", "_seconds", "_task", "_timer")
-
-    def __init__(self, call: Call, seconds: float) -> None:
-        self._call = call
-        self._seconds = seconds
-        self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[Any] | None = None
-        self._hit = False
-
-    def arm(self) -> None:
-        task = self._task = asyncio.current_task()
-        if task is not None and self._seconds > 0:
-            self._timer = task.get_loop().call_later(self._seconds, self._expire)
-        waiting: Callable[[], None] | None = getattr(self._call.door, "waiting", None)
-        if waiting is not None:
-            waiting()
-
-    def _expire(self) -> None:
-        self._hit = True
-        self._call.over = True
-        if self._task is not None:
-            self._task.cancel()
-
-    def hit(self) -> bool:
-        """Say whether the cancellation was ours alone, and take it back if it was ours."""
-        if self._hit and self._task is not None:
-            self._hit = False
-            return self._task.uncancel() == 0
-        return False
-
-    def error(self) -> RequestError:
-        return RequestError(INTERNAL_ERROR, f"{self._call.method} took longer than {self._seconds:g} seconds")
-
-    def disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        # A handler may have swallowed it; its task has other things to do afterwards.
-        if self._hit:
-            self.hit()

@@ -8,23 +8,19 @@ Source: specification, basic/transports/streamable-http "Receiving Messages", "C
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
 from dragoman.errors import LocalError
 from dragoman.protocol.exchange import Call
 from dragoman.protocol.frames import write_notice
+from dragoman.protocol.http import Accepted
 from dragoman.protocol.sse import COMMENT, encode_event
 from dragoman.transport.asks import Asks, ask
+from dragoman.transport.http_plain import RawHeaders, Receive, Send, send_json
 from dragoman.transport.stream_log import Logs, StreamLog, open_log
 from dragoman.wire.jsonrpc import Notification
-
-Message: TypeAlias = MutableMapping[str, Any]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 
 WATCH_AFTER = 0.1  # seconds of waiting before we look whether the client is still there
 SSE_HEADERS: RawHeaders = [
@@ -36,46 +32,35 @@ SSE_HEADERS: RawHeaders = [
 
 
 class HttpDoor:
-    """One POST's way back to its client."""
+    """One POST's way back to its client.
 
-    __slots__ = (
-        "_call",
-        "_detached",
-        "_extra",
-        "_lock",
-        "_log",
-        "_quiet",
-        "_receive",
-        "_send",
-        "_streams",
-        "_task",
-        "_timer",
-        "_watcher",
-        "asks",
-        "cancelled",
-        "committed",
-        "logs",
-    )
+    `asks` and `logs` are those of its session, if there is one: where answers to questions arrive, and what was said
+    on streams that can be taken up again.
+    """
+
+    # Defaults of the class and not slots: most calls are answered without touching any of these.
+    cancelled = False
+    committed = False
+    asks: Asks | None = None
+    logs: Logs | None = None
+    _detached = False
+    _left = False
+    _log: StreamLog | None = None
+    _task: asyncio.Task[Any] | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _watcher: asyncio.Task[None] | None = None
+    _lock: asyncio.Lock | None = None
 
     def __init__(
-        self, call: Call, receive: Receive, send: Send, extra: RawHeaders, *, streams: bool, quiet: float
+        self, call: Call, receive: Receive, send: Send, extra: RawHeaders, accepts: Accepted, quiet: float
     ) -> None:
         self._call = call
         self._receive = receive
         self._send = send
         self._extra = extra
-        self._streams = streams
+        self._as_event = not accepts.json
+        self._streams = accepts.stream
         self._quiet = quiet
-        self._task: asyncio.Task[Any] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._watcher: asyncio.Task[None] | None = None
-        self._lock: asyncio.Lock | None = None
-        self.cancelled = False
-        self.committed = False
-        self._detached = False
-        self.asks: Asks | None = None
-        self._log: StreamLog | None = None
-        self.logs: Logs | None = None
 
     async def emit(self, notice: Notification) -> None:
         """Send a notice on the response stream, opening it if this is the first."""
@@ -102,7 +87,8 @@ class HttpDoor:
 
     async def _event(self, data: bytes, *, more: bool = True) -> None:
         if self.logs is None:
-            return await self._write(encode_event(data), more=more)
+            await self._write(encode_event(data), more=more)
+            return
         log = self._log or await self._begin(self.logs)
         event = log.add(data)
         if not more:
@@ -136,7 +122,7 @@ class HttpDoor:
         gone = asyncio.ensure_future(self._until_gone())
         try:
             while not (await asyncio.wait({gone}, timeout=self._quiet))[0]:
-                if self._streams:
+                if self._streams and not self._detached:
                     await self._write(COMMENT)
         finally:
             gone.cancel()
@@ -159,16 +145,16 @@ class HttpDoor:
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
             await self._send({"type": "http.response.body", "body": b""})
 
-    async def finish(self, status: int, body: bytes, *, as_event: bool = False) -> None:
-        """Send the response, as the last event if a stream is open or `as_event` asks for one."""
-        self.release()
+    async def finish(self, status: int, body: bytes) -> None:
+        """Send the response, as the last event if a stream is open or the client takes nothing else."""
+        if self._timer is not None:
+            self.release()
         if self.cancelled:
             return
-        if self.committed or as_event or self._detached:
+        if self.committed or self._as_event or self._detached:
             await self._event(body, more=False)
         else:
-            await self._send({"type": "http.response.start", "status": status, "headers": self._json_headers(body)})
-            await self._send({"type": "http.response.body", "body": body})
+            await send_json(self._send, status, body, self._extra)
 
     def release(self) -> None:
         """Stop watching."""
@@ -177,16 +163,19 @@ class HttpDoor:
         if self._watcher is not None:
             self._watcher.cancel()
 
-    def _json_headers(self, body: bytes) -> RawHeaders:
-        return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *self._extra]
-
     async def _write(self, data: bytes, *, more: bool = True) -> None:
         lock = self._lock
         if lock is None:
             lock = self._lock = asyncio.Lock()
         async with lock:
-            if not self.committed:
-                self.committed = True
-                headers = [*SSE_HEADERS, *self._extra]
-                await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-            await self._send({"type": "http.response.body", "body": data, "more_body": more})
+            if self._left:
+                return
+            try:
+                if not self.committed:
+                    headers = [*SSE_HEADERS, *self._extra]
+                    await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+                    self.committed = True
+                await self._send({"type": "http.response.body", "body": data, "more_body": more})
+            except OSError:
+                # Some servers say so when nobody is there any more (ASGI, "Disconnected Client").
+                self._left = True

@@ -13,7 +13,8 @@ from dragoman.ports.sessions import Session
 from dragoman.protocol.changes import notice_of
 from dragoman.protocol.frames import write_notice
 from dragoman.protocol.sse import COMMENT, encode_event
-from dragoman.transport.http_door import SSE_HEADERS, RawHeaders, Receive, Send
+from dragoman.transport.http_door import SSE_HEADERS
+from dragoman.transport.http_plain import RawHeaders, Receive, Send
 
 
 async def stream(events: AsyncIterator[bytes], receive: Receive, send: Send, extra: RawHeaders, quiet: float) -> None:

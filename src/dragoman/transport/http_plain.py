@@ -1,0 +1,77 @@
+"""HTTP responses that are no call's answer: refusals, receipts, and plain words.
+
+What an HTTP status says is said again in words that tell the reader what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+from msgspec import UNSET, UnsetType
+
+from dragoman.errors import MalformedError, RequestError
+from dragoman.protocol.failures import REFUSED_STATUS
+from dragoman.protocol.frames import id_of, write_failure
+from dragoman.wire.base import RequestId
+from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure
+
+Message: TypeAlias = MutableMapping[str, Any]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
+ALLOW = (b"allow", b"GET, POST, DELETE, OPTIONS")
+BODILESS = 204
+
+
+class Refused(Exception):
+    """This request is answered with an HTTP status of its own, and perhaps headers."""
+
+    def __init__(self, status: int, reason: str, headers: RawHeaders | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.headers = headers or []
+
+
+async def send_plain(send: Send, status: int, text: str, extra: RawHeaders) -> None:
+    """Answer with words for people."""
+    body = text.encode()
+    headers = list(extra)
+    if status != BODILESS:
+        headers.append((b"content-length", b"%d" % len(body)))
+    if body:
+        headers.append((b"content-type", b"text/plain; charset=utf-8"))
+    await _respond(send, status, headers, body)
+
+
+async def send_json(send: Send, status: int, body: bytes, extra: RawHeaders) -> None:
+    """Answer with JSON."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *extra]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_accepted(send: Send, extra: RawHeaders) -> None:
+    """Say that a notification or a response was received (HTTP-06)."""
+    await _respond(send, 202, [(b"content-length", b"0"), *extra], b"")
+
+
+async def send_refusal(
+    send: Send, refused: Refused, extra: RawHeaders, request_id: RequestId | UnsetType = UNSET
+) -> None:
+    """Answer with the status of `refused`, its reason being a JSON-RPC error."""
+    body = write_failure(request_id, Failure(INVALID_REQUEST, refused.reason))
+    await send_json(send, refused.status, body, [*refused.headers, *extra])
+
+
+async def send_fault(send: Send, body: bytes, error: RequestError | MalformedError, extra: RawHeaders) -> None:
+    """Answer what `body` asked with `error`, under the HTTP status that its code has."""
+    data = error.data if isinstance(error, RequestError) else None
+    failure = Failure(error.code, str(error), data)
+    await send_json(send, REFUSED_STATUS.get(error.code, 400), write_failure(id_of(body), failure), extra)
+
+
+async def _respond(send: Send, status: int, headers: RawHeaders, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
