@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import pypdfium2  # pyright: ignore[reportMissingTypeStubs]
 import pypdfium2.raw  # pyright: ignore[reportMissingTypeStubs]
@@ -22,13 +22,6 @@ _WORD = re.compile(r"\S+")
 _DIGIT = re.compile(r"[0-9]")
 _SAMPLES = 5  # long lines a page that are asked for their size: enough to know the body's
 _raw: Any = pypdfium2.raw
-
-
-class _Box(NamedTuple):
-    left: ctypes.c_double
-    right: ctypes.c_double
-    bottom: ctypes.c_double
-    top: ctypes.c_double
 
 
 def read_pdf(data: bytes) -> Draft:
@@ -91,8 +84,8 @@ class _Reader:
     def __init__(self, textpage: Any) -> None:
         self._page = textpage.raw
         self._text: str = textpage.get_text_range()
-        self._box = _Box(*(ctypes.c_double() for _ in range(4)))
-        self._refs = [ctypes.byref(number) for number in self._box]
+        self._box = _raw.FS_RECTF()
+        self._ref = ctypes.byref(self._box)
         # Letters beyond the basic plane count twice in PDFium: such a page goes without sizes and tables.
         self._exact = max(self._text, default="") <= "\uffff"
         self._same = textpage.count_chars() == len(self._text)
@@ -127,15 +120,19 @@ class _Reader:
         words = list(_WORD.finditer(raw))
         if not self._exact or not 2 <= len(words) <= 40:
             return []
-        box, refs, ask, page = self._box, self._refs, _raw.FPDFText_GetCharBox, self._page
+        box, ref, ask, page = self._box, self._ref, _raw.FPDFText_GetLooseCharBox, self._page
+        place = self._index
         cells: list[tuple[float, float, str]] = []
         for word in words:
-            if not ask(page, self._index(at + word.start()), *refs):
+            start, end = word.span()
+            if not ask(page, place(at + start), ref):
                 return []
-            left = box.left.value
-            if not ask(page, self._index(at + word.end() - 1), *refs):
-                return []
-            cells.append((left, box.right.value, word[0]))
+            left, right = box.left, box.right
+            if end - start > 1:
+                if not ask(page, place(at + end - 1), ref):
+                    return []
+                right = box.right
+            cells.append((left, right, word[0]))
         return cells
 
 
