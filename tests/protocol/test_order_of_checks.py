@@ -84,8 +84,8 @@ def no_name(draft: Draft) -> None:
 
 
 # In the order of the checks: how to fail one, the code, the HTTP status, and the requirement.
-CHECKS: list[tuple[Spoil, int | None, int, str]] = [
-    (foreign_origin, None, 403, "HTTP-02"),
+CHECKS: list[tuple[Spoil, int, int, str]] = [
+    (foreign_origin, -32600, 403, "HTTP-02"),
     (broken_json, -32700, 400, "ERR-17"),
     (no_version_header, -32020, 400, "X-11"),
     (no_capabilities, -32602, 400, "ERR-11"),
