@@ -225,6 +225,7 @@ async def test_a_low_level_server_of_2_x_runs(running, mode) -> None:
 
 def test_every_example_server_here_is_tested() -> None:
     assert sorted(file.name for file in SERVERS.glob("*.py")) == [
+        "asking.py",
         "fast_style.py",
         "lowlevel_one.py",
         "lowlevel_two.py",

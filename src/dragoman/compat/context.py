@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
+from dragoman.app.server import Server
 from dragoman.compat import inject
+from dragoman.compat.calls import answers, headers_of, params_of
 from dragoman.compat.elicitation import AcceptedUrlElicitation, CancelledElicitation, DeclinedElicitation, Form
 from dragoman.compat.models import Model
-from dragoman.compat.questions import CreateMessageResult, ElicitResult, ListRootsResult
+from dragoman.compat.questions import CreateMessageResult
 from dragoman.compat.refusal import unsupported_attribute
 from dragoman.compat.session import ServerSession
 from dragoman.protocol.exchange import Call
 from dragoman.serving.context import Context as NativeContext
-from dragoman.serving.lifecycle import CustomParams
-from dragoman.serving.shapes import is_list, is_object
+from dragoman.serving.shapes import is_list
 from dragoman.wire.base import LogLevel
 
 
@@ -80,6 +80,17 @@ class Context(inject.Context):
         self.native = native
         self.call: Call = native._call  # pyright: ignore[reportPrivateUsage]
         self._server = server
+        self._resumed: tuple[dict[str, Any] | None, str | None] | None = None
+
+    def resume(self, responses: dict[str, Any] | None, state: str | None) -> None:
+        """Let this context know the answers and the state of a function that runs again."""
+        self._resumed = responses, state
+
+    @property
+    def server(self) -> Server:
+        """The Dragoman server underneath."""
+        native: Server = self._server.native_server
+        return native
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -96,7 +107,7 @@ class Context(inject.Context):
     @property
     def session(self) -> ServerSession:
         """The client."""
-        return ServerSession(self.call, self._server)
+        return ServerSession(self.call, self._server.native_server)
 
     @property
     def request_context(self) -> RequestContext:
@@ -132,13 +143,12 @@ class Context(inject.Context):
     @property
     def input_responses(self) -> dict[str, Any] | None:
         """The answers that a client sent with a call made again; None on the first."""
-        return answers(self.call)
+        return self._resumed[0] if self._resumed is not None else answers(self.call)
 
     @property
     def request_state(self) -> str | None:
-        """The state that a client sent back with a call made again."""
-        state: Any = getattr(self.call.params, "request_state", UNSET)
-        return None if state is UNSET else state
+        """The state that a client sent back with a call made again, as it was before it was sealed."""
+        return self._resumed[1] if self._resumed is not None else None
 
     async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Tell the client how far the call is, if it asked."""
@@ -258,36 +268,6 @@ class FastContext(Context):
     async def send_notification(self, notification: Any) -> None:
         """Send any notification, made as a model of `mcp.types`."""
         await self.session.send_notification(notification)
-
-
-def params_of(call: Call) -> dict[str, Any]:
-    """Return the parameters of a call as plain data, without `_meta`."""
-    raw = call.params.raw if isinstance(call.params, CustomParams) else msgspec.json.encode(call.params)
-    plain: dict[str, Any] = msgspec.json.decode(raw)
-    plain.pop("_meta", None)
-    return plain
-
-
-def headers_of(call: Call) -> dict[str, str]:
-    """Return the HTTP headers of a call, names in lower case; none on stdio."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in call.headers.items()}
-
-
-def answers(call: Call) -> dict[str, Any] | None:
-    """Return the answers that a client sent with a call made again, as models; None on the first."""
-    given: Any = getattr(call.params, "input_responses", UNSET)
-    if given is UNSET:
-        return None
-    return {key: _answer(msgspec.json.decode(value)) for key, value in given.items()}
-
-
-def _answer(value: Any) -> Any:
-    """Return an input response as the model that it is, told by its members."""
-    if is_object(value):
-        for model, member in ((ElicitResult, "action"), (ListRootsResult, "roots"), (CreateMessageResult, "content")):
-            if member in value:
-                return model(**value)
-    return value
 
 
 def current() -> Context:

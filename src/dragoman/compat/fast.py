@@ -89,7 +89,7 @@ class FastMCP(Face):
         for server, prefix in mounted:
             _ = server.native  # what is mounted on it in turn
             self.registry.take(server.registry, prefix)
-        return self.native_server
+        return super().native
 
     def mount(self, server: Any, namespace: str | None = None, *, prefix: str | None = None, **options: Any) -> None:
         """Serve another server's tools, resources and prompts too, under a prefix."""

@@ -15,10 +15,13 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman import errors
-from dragoman.compat import questions, results, types
-from dragoman.compat.context import RequestContext, answers, params_of
+from dragoman.app.server import Server
+from dragoman.compat import results, types
+from dragoman.compat.calls import params_of
+from dragoman.compat.context import RequestContext
 from dragoman.compat.exceptions import UrlElicitationRequiredError
 from dragoman.compat.inject import CURRENT
+from dragoman.compat.inputs import answered
 from dragoman.compat.models import Model
 from dragoman.compat.session import ServerSession
 from dragoman.errors import RequestError
@@ -61,22 +64,27 @@ class ReadResourceContents:
 class ServerRequestContext(RequestContext):
     """The request that a handler answers, as 2.x hands it over and 1.x has it in `server.request_context`."""
 
-    def __init__(self, call: Call, state: Any) -> None:
-        super().__init__(call, ServerSession(call, None), state)
-        self.call = call
+    def __init__(self, call: Call, native: Server, state: Any) -> None:
+        super().__init__(call, ServerSession(call, native), state)
 
 
 def entry(server: Any, params_type: Any, handler: Callable[[Any, Any], Any]) -> Handler:
     """Return Dragoman's handler for `handler(ctx, params)`."""
 
     async def answer(call: Call) -> Reply:
-        context = ServerRequestContext(call, server.state)
+        context = ServerRequestContext(call, server.native_server, server.state)
         # Taken back at the end: a handler may ask its own server, within the same task.
         before = CURRENT.set(context)
         try:
             params = params_for(params_type, call)
-            found = handler(context, params)
-            return wire_of(call.method, await found if inspect.isawaitable(found) else found)
+
+            async def once(responses: dict[str, Any] | None, state: str | None) -> Any:
+                if "request_state" in getattr(params, "__fields__", ()):
+                    params.input_responses, params.request_state = responses, state
+                found = handler(context, params)
+                return await found if inspect.isawaitable(found) else found
+
+            return wire_of(call.method, await answered(call, server.native_server, once))
         except errors.LocalError as error:
             raise RequestError(INTERNAL_ERROR, str(error)) from error
         except errors.McpError:
@@ -115,8 +123,7 @@ async def no_resources(call: Call) -> Reply:
 def params_for(params_type: Any, call: Call) -> Any:
     """Return the parameters of a call as a model. Raises RequestError if they do not fit it."""
     plain = params_of(call)
-    if "input_responses" in getattr(params_type, "__fields__", ()):
-        plain["input_responses"] = answers(call)
+    plain.pop("inputResponses", None)
     try:
         return params_type(**plain)
     except (TypeError, ValueError) as fault:
@@ -133,8 +140,6 @@ def models_of(method: str, reply: Any) -> Any:
 
 def wire_of(method: str, result: Any) -> Reply:
     """Return what a handler gave as Dragoman's wire type. Raises ValueError if it is not the method's result."""
-    if isinstance(result, questions.InputRequiredResult):
-        return {"resultType": "input_required", **result.model_dump(exclude_none=True)}
     if isinstance(result, types.CallToolResult):
         found = results.tool_result(result)
         assert found is not None

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from dragoman.compat.inputs import answered, may_ask
 from dragoman.compat.media import Audio, File, Image
 from dragoman.compat.messages import Message
 from dragoman.compat.models import Model
@@ -131,12 +132,28 @@ def dress(parts: Parts, dressing: Dressing) -> Callable[..., Any]:
         finally:
             CURRENT.reset(before)
 
+    async def run(context: Any, arguments: Mapping[str, Any]) -> Any:
+        async with contextlib.AsyncExitStack() as stack:
+            return await call(function, await parts.solved(context, arguments, stack))
+
+    if may_ask(parts.returns):
+
+        async def rerun(*given: Any, **named: Any) -> Any:
+            with opened(given, named) as (context, arguments):
+
+                async def once(responses: dict[str, Any] | None, state: str | None) -> Any:
+                    context.resume(responses, state)
+                    return await run(context, arguments)
+
+                return finish(await answered(context.call, context.server, once))
+
+        return _show(rerun, function, shown)
+
     if _is_async(function) or parts.dependencies:
 
         async def asked(*given: Any, **named: Any) -> Any:
             with opened(given, named) as (context, arguments):
-                async with contextlib.AsyncExitStack() as stack:
-                    return finish(await call(function, await parts.solved(context, arguments, stack)))
+                return finish(await run(context, arguments))
 
         return _show(asked, function, shown)
 
@@ -222,8 +239,12 @@ def _plain_parameter(parameter: inspect.Parameter, annotation: Any) -> inspect.P
 def output_type(annotation: Any) -> Any:
     """Return the annotation under which Dragoman makes an output schema; empty when there is none to make.
 
-    `Annotated[CallToolResult, Model]` promises Model; content, media and whole results promise nothing.
+    `Annotated[CallToolResult, Model]` promises Model; content, media and whole results promise nothing. What a
+    function that may ask returns in the end is what it promises.
     """
+    if typing.get_origin(annotation) in _UNIONS and may_ask(annotation):
+        rest = tuple(option for option in typing.get_args(annotation) if not may_ask(option))
+        annotation = typing.Union[rest] if rest else inspect.Signature.empty  # noqa: UP007 - made of values
     if typing.get_origin(annotation) is typing.Annotated:
         base, *extras = typing.get_args(annotation)
         if _is_special(base):

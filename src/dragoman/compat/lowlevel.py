@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeAlias
 
-from msgspec import UNSET, structs
-
 from dragoman.app.server import Server as NativeServer
 from dragoman.compat import serving, types
 from dragoman.compat.handlers import (
@@ -32,9 +30,7 @@ from dragoman.compat.settings import Settings
 from dragoman.compat.stage import note
 from dragoman.compat.urls import Uri
 from dragoman.ports.service import Handler
-from dragoman.protocol.exchange import Call, Reply
-from dragoman.serving.lifecycle import About
-from dragoman.wire.lifecycle import ListCapability, ResourcesCapability, ServerCapabilities
+from dragoman.wire.lifecycle import ServerCapabilities
 from dragoman.wire.methods import METHODS
 
 CallNext: TypeAlias = Callable[[Any], Awaitable[Any]]
@@ -100,6 +96,7 @@ class Handlers:
     def __init__(self, native: NativeServer, face: Any) -> None:
         self.native_server = native
         self.face = face
+        self._added: dict[str, Handler] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -115,9 +112,9 @@ class Handlers:
     def request_context(self) -> ServerRequestContext:
         """The request that is being answered. Raises LookupError outside of one."""
         found = CURRENT.get()
-        return (
-            found if isinstance(found, ServerRequestContext) else ServerRequestContext(found.call, found.native.state)
-        )
+        if isinstance(found, ServerRequestContext):
+            return found
+        return ServerRequestContext(found.call, self.native_server, found.native.state)
 
     @property
     def state(self) -> Any:
@@ -135,41 +132,24 @@ class Handlers:
 
     def add(self, method: str, handler: Handler) -> None:
         """Let a handler of Dragoman's own shape answer a method, and declare what it answers."""
-        self.native_server.service.handle(method, handler, None if method in METHODS else own_method(method))
+        self._added[method] = handler
+        self.apply()
         if method.startswith("resources/"):
             for listing, empty in (("resources/list", no_resources), ("resources/templates/list", no_templates)):
                 if listing not in self.native_server.service.methods:
                     self.native_server.service.handle(listing, empty)
-        self.native_server.service.handle("server/discover", self._discover)
-        self.native_server.service.handle("initialize", self._initialize)
+        # What was put straight into the kernel is declared as well.
+        self.native_server._changed()  # pyright: ignore[reportPrivateUsage]
+        self.apply()
 
-    def _about(self) -> About:
-        # Made for each question, since a file may register something at any time.
-        return About(self.native_server.info, self.native_server.instructions, self._capabilities)
-
-    async def _discover(self, call: Call) -> Reply:
-        return await self._about().discover(call)
-
-    async def _initialize(self, call: Call) -> Reply:
-        return await self._about().initialize(call)
+    def apply(self) -> None:
+        """Put the handlers in again: what is registered since may have taken their place."""
+        for method, handler in self._added.items():
+            self.native_server.service.handle(method, handler, None if method in METHODS else own_method(method))
 
     def add_request_handler(self, method: str, params_type: Any, handler: Callable[..., Any], **options: Any) -> None:
         """Let `handler(ctx, params)` answer a method."""
         self.add(method, entry(self, params_type, handler))
-
-    def _capabilities(self) -> ServerCapabilities:
-        declared: ServerCapabilities = self.native_server._capabilities()  # pyright: ignore[reportPrivateUsage]
-        answered = set(self.native_server.service.methods)
-        resources = declared.resources
-        if {"resources/list", "resources/read"} & answered:
-            resources = ResourcesCapability(subscribe=True if "resources/subscribe" in answered else UNSET)
-        return structs.replace(
-            declared,
-            tools=ListCapability() if "tools/list" in answered else declared.tools,
-            resources=resources,
-            prompts=ListCapability() if "prompts/list" in answered else declared.prompts,
-            completions={} if "completion/complete" in answered else declared.completions,
-        )
 
     # --- decorators of 1.x ------------------------------------------------------------------------------------
 
@@ -309,7 +289,7 @@ class Server(Handlers):
 
     def get_capabilities(self, *given: Any, **options: Any) -> ServerCapabilities:
         """Return what the server declares."""
-        return self._capabilities()
+        return self.native_server._capabilities()  # pyright: ignore[reportPrivateUsage]
 
     def create_initialization_options(self, *given: Any, **options: Any) -> InitializationOptions:
         """Return what to hand to `run`."""

@@ -106,16 +106,9 @@ class Registry:
         word = "replaced" if self.last_wins else "kept"
         log.warning("%s %r is registered twice; the first is %s", kind, key, word)
         if self.last_wins:
-            listings = {"tool": "_tools", "resource": "_resources", "prompt": "_prompts"}
-            self._forget(listings[kind], key)
+            remove = {"tool": self.native.remove_tool, "resource": self.native.remove_resource}
+            remove.get(kind, self.native.remove_prompt)(key)
         return self.last_wins
-
-    def _forget(self, room: str, key: str) -> None:
-        """Remove an entry from the native server; only its tools have a public way."""
-        registered = getattr(self.native, room)
-        listings = (registered.fixed, registered.templates) if room == "_resources" else (registered.listing,)
-        for listing in listings:
-            listing.remove(key)
 
     # --- tools ------------------------------------------------------------------------------------------------
 
@@ -196,7 +189,7 @@ class Registry:
         """Remove a prompt. Raises ValueError if there is none."""
         if self.prompts.pop(name, None) is None:
             raise ValueError(f"there is no prompt {name!r}")
-        self._forget("_prompts", name)
+        self.native.remove_prompt(name)
 
     # --- completion -------------------------------------------------------------------------------------------
 

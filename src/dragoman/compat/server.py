@@ -107,6 +107,8 @@ class Face:
     @property
     def native(self) -> Server:
         """The Dragoman server underneath, with everything that is registered."""
+        if self._handlers is not None:
+            self._handlers.apply()
         return self.native_server
 
     @property

@@ -164,7 +164,9 @@ def wrapped(wrapper: Callable[..., Any], face: Any) -> Middleware:
         async def call_next(context: Any) -> Any:
             return models_of(call.method, await handler(call))
 
-        return wire_of(call.method, await wrapper(ServerRequestContext(call, face.state), call_next))
+        return wire_of(
+            call.method, await wrapper(ServerRequestContext(call, face.native_server, face.state), call_next)
+        )
 
     return middleware
 
@@ -190,7 +192,7 @@ def intercepted(extension: Any, face: Any) -> Middleware:
         async def call_next(context: Any) -> Any:
             return models_of(call.method, await handler(call))
 
-        context = ServerRequestContext(call, face.state)
+        context = ServerRequestContext(call, face.native_server, face.state)
         result = await extension.intercept_tool_call(CallToolRequestParams(**context.params), context, call_next)
         return wire_of(call.method, result)
 

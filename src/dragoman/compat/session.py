@@ -6,11 +6,13 @@ listening, so it fails with a plain error in an era, or over a transport, that h
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
+from dragoman.app.server import Server
 from dragoman.compat.models import Model, from_wire
 from dragoman.compat.questions import (
     ClientCapabilities,
@@ -33,12 +35,9 @@ from dragoman.wire.notices import (
     TOOLS_CHANGED,
     LogMessage,
     Progress,
-    ResourceUpdated,
 )
+from dragoman.wire.questions import CreateMessage, Elicit
 
-ELICIT = "elicitation/create"
-SAMPLE = "sampling/createMessage"
-ROOTS = "roots/list"
 ELICITED = "notifications/elicitation/complete"
 
 # Whose spelling on the wire differs from Python's: create_message(max_tokens=...) is maxTokens.
@@ -53,14 +52,15 @@ _SAMPLING = {
     "tools": "tools",
     "tool_choice": "toolChoice",
 }
+_CHANGED = {TOOLS_CHANGED: "tools", PROMPTS_CHANGED: "prompts", RESOURCES_CHANGED: "resources"}
 
 
 class ServerSession:
-    """The client, seen from the call that it made."""
+    """The client, seen from the call that it made. `native` is the server that it called."""
 
-    def __init__(self, call: Call, server: Any) -> None:
+    def __init__(self, call: Call, native: Server) -> None:
         self._asked = call
-        self._server = server
+        self._native = native
 
     def __class_getitem__(cls, item: Any) -> type:
         return cls
@@ -95,9 +95,17 @@ class ServerSession:
         """Say whether the client has everything that `capability` names."""
         return _covers(self.client_capabilities.model_dump(exclude_none=True), capability.model_dump(exclude_none=True))
 
-    async def ask(self, method: str, params: dict[str, Any]) -> Any:
-        """Put a question to the client and return its answer as plain data."""
-        return msgspec.json.decode(await self._asked.door.ask(method, plain(params)))
+    async def ask(self, question: Any) -> Any:
+        """Put a question to the client and return its answer as it came.
+
+        In the stateless era this ends the run; the handler runs again from its
+        beginning when the answer is there. Raises RequestError if the client
+        has not declared that it can answer.
+        """
+        asking: Any = import_module("dragoman.serving.asking")
+        states = self._native._asking_state()  # pyright: ignore[reportPrivateUsage]
+        raw = msgspec.structs.replace(question, read=msgspec.json.decode)
+        return (await asking.ask(self._asked, states, {"": raw}))[""]
 
     async def notify(self, method: str, params: Any = None) -> None:
         """Send a notice that belongs to this call."""
@@ -107,29 +115,32 @@ class ServerSession:
     async def create_message(self, messages: list[Any], max_tokens: int, **options: Any) -> CreateMessageResult:
         """Let the client's model answer `messages`; options are those of `sampling/createMessage`."""
         given = {"max_tokens": max_tokens, **options}
-        params = {_SAMPLING[key]: value for key, value in given.items() if key in _SAMPLING and value is not None}
-        shown = [_without_none(message) for message in messages]
-        return CreateMessageResult(**await self.ask(SAMPLE, {"messages": shown, **params}))
+        said = {key: value for key, value in given.items() if key in _SAMPLING and value is not None}
+        members = {_SAMPLING[key]: _without_none(value) for key, value in said.items()}
+        params = msgspec.convert({"messages": [_without_none(part) for part in messages], **members}, CreateMessage)
+        needs: dict[str, Any] = {"tools": []} if "tools" in members or "toolChoice" in members else {}
+        question = _questions().sample([], max_tokens=max_tokens, **needs)
+        return CreateMessageResult(**await self.ask(msgspec.structs.replace(question, params=params)))
 
     async def list_roots(self) -> ListRootsResult:
         """Return the folders that the client works in."""
-        return ListRootsResult(**await self.ask(ROOTS, {}))
+        return ListRootsResult(**await self.ask(_questions().roots()))
 
     async def elicit_form(self, message: str, requested_schema: Any = None, **options: Any) -> ElicitResult:
         """Let the user fill in a form; `requested_schema` is a JSON Schema of an object."""
-        schema = requested_schema if requested_schema is not None else options.get("requestedSchema", {})
-        return ElicitResult(**await self.ask(ELICIT, {"message": message, "requestedSchema": schema}))
+        schema: Any = requested_schema if requested_schema is not None else options.get("requestedSchema", {})
+        params = Elicit(mode="form", message=message, requested_schema=plain(schema))
+        return ElicitResult(**await self.ask(msgspec.structs.replace(_questions().form("", bool), params=params)))
 
     elicit = elicit_form
 
     async def elicit_url(self, message: str, url: str, elicitation_id: str, **options: Any) -> ElicitResult:
         """Send the user to a web page; what happens there is not part of the answer."""
-        params = {"mode": "url", "message": message, "url": url, "elicitationId": elicitation_id}
-        return ElicitResult(**await self.ask(ELICIT, params))
+        params = Elicit(mode="url", message=message, url=url, elicitation_id=elicitation_id)
+        return ElicitResult(**await self.ask(msgspec.structs.replace(_questions().page("", url), params=params)))
 
     async def send_ping(self) -> EmptyResult:
-        """Ask the client whether it is there."""
-        await self.ask("ping", {})
+        """Return at once: a client that waits for an answer is there."""
         return EmptyResult()
 
     async def send_log_message(self, level: Any, data: Any, logger: str | None = None, **options: Any) -> None:
@@ -161,20 +172,20 @@ class ServerSession:
             await self.send_progress_notification(token, progress, total, message)
 
     async def send_tool_list_changed(self) -> None:
-        """Say that the tools have changed."""
-        await self.notify(TOOLS_CHANGED)
+        """Say that the tools have changed, to everybody who listens."""
+        self._native.notify_tools_changed()
 
     async def send_resource_list_changed(self) -> None:
-        """Say that the resources have changed."""
-        await self.notify(RESOURCES_CHANGED)
+        """Say that the resources have changed, to everybody who listens."""
+        self._native.notify_resources_changed()
 
     async def send_prompt_list_changed(self) -> None:
-        """Say that the prompts have changed."""
-        await self.notify(PROMPTS_CHANGED)
+        """Say that the prompts have changed, to everybody who listens."""
+        self._native.notify_prompts_changed()
 
     async def send_resource_updated(self, uri: Any) -> None:
-        """Say that what a resource holds has changed."""
-        await self.notify(RESOURCE_UPDATED, ResourceUpdated(uri=str(uri)))
+        """Say that what a resource holds has changed, to everybody who subscribed to it."""
+        self._native.notify_resource_updated(str(uri))
 
     async def send_elicit_complete(self, elicitation_id: str, **options: Any) -> None:
         """Say that what a web page was for is done."""
@@ -184,9 +195,17 @@ class ServerSession:
         """Send any notification, made as a model of `mcp.types`."""
         notification = getattr(notification, "root", notification)
         params: dict[str, Any] = {} if notification.params is None else _without_none(notification.params)
-        if notification.method == MESSAGE and not self._asked.era.hears_logs(self._asked, params.get("level", "")):
-            return
-        await self._asked.door.emit(Notification(method=notification.method, params=params))
+        if notification.method == RESOURCE_UPDATED:
+            self._native.notify_resource_updated(str(params.get("uri", "")))
+        elif notification.method in _CHANGED:
+            getattr(self._native, f"notify_{_CHANGED[notification.method]}_changed")()
+        elif notification.method != MESSAGE or self._asked.era.hears_logs(self._asked, params.get("level", "")):
+            await self._asked.door.emit(Notification(method=notification.method, params=params))
+
+
+def _questions() -> Any:
+    """Loaded by the first question: servers that never ask don't pay for it."""
+    return import_module("dragoman.serving.questions")
 
 
 def _without_none(value: Any) -> Any:
