@@ -11,12 +11,14 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from dragoman.errors import ClosedError, LocalError
+from dragoman.ports.exchange import NO_FIELDS, Fields
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from dragoman.app.client import CallOptions, Client
     from dragoman.calling.results import CallResult, ReadResult
+    from dragoman.calling.terms import OnProgress
     from dragoman.wire.base import Implementation
     from dragoman.wire.lifecycle import ServerCapabilities
     from dragoman.wire.prompts import Completion, GetPromptResult, Prompt, PromptReference, ResourceReference
@@ -127,9 +129,9 @@ class SyncClient:
         """Return all templates of resource addresses."""
         return self._run(self._client.list_resource_templates())
 
-    def read(self, uri: str, *, timeout: float | None = None) -> ReadResult:
+    def read(self, uri: str, *, timeout: float | None = None, headers: Fields = NO_FIELDS) -> ReadResult:
         """Return what the resource at `uri` holds."""
-        return self._run(self._client.read(uri, timeout=timeout))
+        return self._run(self._client.read(uri, timeout=timeout, headers=headers))
 
     def list_prompts(self) -> list[Prompt]:
         """Return all prompts."""
@@ -160,10 +162,17 @@ class SyncClient:
         return self._run(self._client.discover())
 
     def request(
-        self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        headers: Fields = NO_FIELDS,
+        on_progress: OnProgress | None = None,
     ) -> dict[str, Any]:
         """Return the result of any method, as plain values."""
-        return self._run(self._client.request(method, params, timeout=timeout))
+        work = self._client.request(method, params, timeout=timeout, headers=headers, on_progress=on_progress)
+        return self._run(work)
 
 
 def _own(loop: asyncio.AbstractEventLoop) -> None:
