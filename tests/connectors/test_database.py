@@ -127,7 +127,7 @@ def test_fetch_gives_the_rows_asked_for(shop: Database) -> None:
 
 def test_search_finds_tables_by_the_words_in_their_names(shop: Database) -> None:
     found = shop.search("order lines of a customer", 5)
-    assert [hit.uri for hit in found.hits][:2] == ["db://shop/order_lines", "db://shop/customers"]
+    assert [hit().uri for hit in found.hits][:2] == ["db://shop/order_lines", "db://shop/customers"]
     assert not shop.search("weather", 5).hits
 
 

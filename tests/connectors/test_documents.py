@@ -19,14 +19,14 @@ def test_what_search_finds_fetch_reads(tmp_path: Path) -> None:
     fixtures.good_pdf(folder)
     fixtures.good_xlsx(folder)
     with documents(folder) as source:
-        hit = source.search("oil seven", 5).hits[0]
+        hit = source.search("oil seven", 5).hits[0]()
         assert hit.uri == "docs://papers/sub/pump%20guide%231.md#lines=1-"
         assert "oil number seven" in read(source, hit.uri)
-        page = source.search('"page 2 of good"', 5).hits[0]
+        page = source.search('"page 2 of good"', 5).hits[0]()
         assert page.uri == "docs://papers/good.pdf#page=2"
         assert "page 2 of good" in read(source, page.uri)
         assert "page 1 of good" not in read(source, page.uri)
-        sheet = source.search("nothing note", 5).hits[0]
+        sheet = source.search("nothing note", 5).hits[0]()
         assert sheet.uri == "docs://papers/good.xlsx#sheet=Notes"
         assert read(source, sheet.uri) == "[sheet 2]\n| nothing to note |\n| --- |\n"
 
@@ -37,13 +37,13 @@ def test_a_search_that_finds_nothing_says_what_was_searched(tmp_path: Path) -> N
         assert not found.hits
         assert "nothing found in the 2 documents of papers" in found.hint
         assert found.searched == "papers: 2 of 2 indexed"
-        assert source.search("valve", 5).hits[0].title == "valves"
+        assert source.search("valve", 5).hits[0]().title == "valves"
 
 
 def test_a_misspelt_word_finds_the_right_one_and_says_so(tmp_path: Path) -> None:
     with documents(written(tmp_path / "papers", a_md="# The calibration of gauges")) as source:
         found = source.search("calibartion", 5)
-        assert found.hits[0].title == "The calibration of gauges"
+        assert found.hits[0]().title == "The calibration of gauges"
         assert '"calibartion" is in no document' in found.hint
 
 
@@ -54,7 +54,7 @@ def test_latest_brings_the_newest_report_first(tmp_path: Path) -> None:
         (folder / f"sales-report-{quarter}.md").write_text(f"# Sales report\n\nFigures of the quarter {quarter}.\n")
     (folder / "notes-2027-01-01.md").write_text("# Notes\n\nNothing on turnover here.\n")
     with documents(folder) as source:
-        days = [hit.date for hit in source.search("latest sales report", 10).hits]
+        days = [hit().date for hit in source.search("latest sales report", 10).hits]
         assert days == ["2026-09-30", "2026-06-30", "2026-03-31", "2025-12-31"]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.connectors.test_statement import READS
 
-from dragoman.connectors.guarded import OutOfTime, guarded, trusted
+from dragoman.connectors.guarded import OutOfTime, address, guarded, trusted
 
 MORE_READS = [
     "SELECT * FROM t",
@@ -114,6 +114,22 @@ def test_a_file_name_cannot_add_options(tmp_path: Path) -> None:
     with guarded(path, 5.0) as db:
         assert db.execute("SELECT count(*) FROM t").fetchone() == (0,)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_database_in_a_folder_that_may_not_be_written_to_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "w.db"
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("CREATE TABLE t(a)")
+    db.close()
+    assert address(path).endswith("?mode=ro")
+    monkeypatch.setattr("os.access", lambda place, mode: False)
+    assert address(path).endswith("?mode=ro&immutable=1")
+    with guarded(path, 5.0) as db:
+        assert db.execute("SELECT count(*) FROM t").fetchone() == (0,)
+    assert [file.name for file in tmp_path.iterdir()] == ["w.db"]
 
 
 def test_bytes_that_are_not_text_are_shown_all_the_same(shop: Path) -> None:

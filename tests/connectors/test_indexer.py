@@ -69,7 +69,7 @@ def test_changes_are_seen_while_it_runs(tmp_path: Path, monkeypatch: pytest.Monk
         source.indexer._next_walk = 0.0
         source.indexer.look_again()
         assert source.indexer.wait_idle(30)
-        assert [hit.title for hit in source.search("sluices", 5).hits] == ["sluices"]
+        assert [hit().title for hit in source.search("sluices", 5).hits] == ["sluices"]
 
 
 def test_closing_in_the_middle_is_prompt_and_the_next_start_goes_on(tmp_path: Path) -> None:
@@ -107,3 +107,15 @@ def test_two_servers_over_one_folder_share_the_work(tmp_path: Path) -> None:
     for indexer in indexers:
         indexer.close()
         indexer._index.close()
+
+
+def test_a_disk_that_is_not_there_for_a_while_loses_nothing(tmp_path: Path) -> None:
+    folder = written(tmp_path / "papers", a_md="# pumps")
+    with documents(folder) as source:
+        folder.rename(tmp_path / "away")
+        source.indexer._next_walk = 0.0
+        source.indexer.look_again()
+        assert source.indexer.wait_idle(30)
+        assert source.progress().indexed == 1
+        (tmp_path / "away").rename(folder)
+        assert source.search("pumps", 5).hits

@@ -50,15 +50,18 @@ class Answers:
         call = f"search\n{query}\n{only}"
         start = read_cursor(call, cursor, tuple[Count])[0] if cursor else 0
         limit = max(1, min(limit, MAX_PAGE))
-        hits, words = self._catalogue.search(query, MAX_HITS, only)
-        page: list[Plain] = [msgspec.to_builtins(hit) for hit in hits[start : start + limit]]
+        found = self._catalogue.search(query, MAX_HITS, only)
+        total = len(found.hits)
+        page: list[Plain] = [msgspec.to_builtins(show()) for show in found.hits[start : start + limit]]
         page = page[: fitting(page)]
         end = start + len(page)
-        hint = words.hint
-        if not hits:
+        hint = found.hint
+        if not total:
             hint = f"{hint}; try fewer or other words, or call list".lstrip("; ")
-        body = {"items": page, "total": len(hits), "searched": words.searched}
-        return wrap(make_cursor(call, [end]) if end < len(hits) else None, body, hint=hint)
+        elif total >= MAX_HITS:
+            hint = f"{hint}; more than {total} results: add words to narrow it down".lstrip("; ")
+        body = {"items": page, "total": total, "searched": found.searched}
+        return wrap(make_cursor(call, [end]) if page and end < total else None, body, hint=hint)
 
     def fetch(self, uri: str, pages: str, lines: str, cursor: str) -> Plain:
         """Return text of one item: what was asked for, as much as fits."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dragoman.connectors.address import Address, BadAddress, parse
-from dragoman.connectors.source import Hit, Hits, Queryable, Source
+from dragoman.connectors.source import Hits, Queryable, Source
 from dragoman.errors import ToolError
 
 MAX_HITS = 200
@@ -75,8 +75,8 @@ class Catalogue:
             raise ToolError(f"there are several databases: say which in source, one of: {names}")
         return next(iter(databases.values()))  # type: ignore[return-value]
 
-    def search(self, query: str, limit: int, only: str = "") -> tuple[list[Hit], Hits]:
-        """Return the merged hits, best first, and the joined words on what was searched and what to try."""
+    def search(self, query: str, limit: int, only: str = "") -> Hits:
+        """Return the merged hits, best first, with the joined words on what was searched and what to try."""
         found = [source.search(query, limit) for source in self.sources.values() if not only or source.name == only]
         placed = [
             (-hits.weight / (place + _EVEN), at, hit)
@@ -84,12 +84,11 @@ class Catalogue:
             for place, hit in enumerate(hits.hits)
         ]
         placed.sort(key=lambda item: item[:2])
-        words = Hits(
-            hits=[],
+        return Hits(
+            hits=[hit for _, _, hit in placed[:limit]],
             searched="; ".join(hits.searched for hits in found if hits.searched),
             hint="; ".join(hits.hint for hits in found if hits.hint),
         )
-        return [hit for _, _, hit in placed[:limit]], words
 
     def overview(self) -> list[dict[str, Any]]:
         """Return one entry for each source."""

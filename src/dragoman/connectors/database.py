@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class Database:
         scored.sort(key=lambda item: item[:2])
         covered = {word for _, name, _ in scored[:1] for word in _words(name)} & words
         return Hits(
-            hits=[hit for _, _, hit in scored[:limit]],
+            hits=[partial(_same, hit) for _, _, hit in scored[:limit]],
             weight=len(covered) / len(words) if words else 0.0,
             searched=f"{self.name}: names of tables and columns",
         )
@@ -206,6 +207,10 @@ class Database:
 
     def _uri(self, table: str) -> str:
         return make(self.scheme, self.name, table)
+
+
+def _same(hit: Hit) -> Hit:
+    return hit
 
 
 def _words(name: str) -> set[str]:

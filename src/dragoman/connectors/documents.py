@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -65,10 +67,11 @@ class Documents:
         asked = understand(query)
         ranked = rank(self._index, asked, limit)
         progress = self.progress()
-        hits: dict[str, Hit] = {}  # several pieces of one page are one result
+        hits: dict[tuple[int, int, int], Callable[[], Hit]] = {}  # several pieces of one page are one result
         for match in ranked.matches:
-            hit = self._hit(match, ranked.files[match.file], asked)
-            hits.setdefault(hit.uri, hit)
+            file = ranked.files[match.file]
+            place = (match.file, match.part, 0 if file.unit in ("page", "slide") else match.line)
+            hits.setdefault(place, partial(self._hit, match, file, asked))
         return Hits(
             hits=list(hits.values()),
             searched=f"{self.name}: {progress.text()}",
@@ -198,6 +201,7 @@ class Documents:
             if file.unit == "sheet":
                 label = heading.split(" | ")[0].split(" > ")[0]
                 where, fragment = f"sheet {label}, line {match.line}", f"sheet={quote(label, safe='')}"
+                fragment += f"&lines={match.line}-" if match.line > 1 else ""
         else:
             where, fragment = f"line {match.line}", f"lines={match.line}-"
         if heading and file.unit != "sheet":

@@ -6,6 +6,7 @@ The database is untrusted as well: its schema may call no function that has a si
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Generator
@@ -36,6 +37,18 @@ class OutOfTime(Exception):
     """The statement ran longer than it may."""
 
 
+def address(path: Path) -> str:
+    """Return the URI that opens the database for reading only.
+
+    In WAL mode a reader keeps two files beside the database. Where it may not
+    make them, and no writer has, the file is declared immutable, or it could
+    not be opened at all (sqlite.org/wal.html, "Read-Only Databases").
+    """
+    uri = f"file:{quote(str(path))}?mode=ro"
+    waiting = Path(f"{path}-wal").exists()
+    return uri if waiting or os.access(path.parent, os.W_OK) else f"{uri}&immutable=1"
+
+
 @contextmanager
 def trusted(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, None]:
     """Open for statements of our own, such as PRAGMA table_info, that an authorizer would stop; read-only all the same.
@@ -57,7 +70,7 @@ def guarded(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, N
 
 @contextmanager
 def _opened(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, None]:
-    db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY, isolation_level=None)
+    db = sqlite3.connect(address(path), uri=True, timeout=BUSY, isolation_level=None)
     deadline = time.monotonic() + seconds
     try:
         for limit, value in _LIMITS.items():

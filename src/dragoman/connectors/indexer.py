@@ -146,8 +146,8 @@ class Indexer:
                 changed.append(found)
                 if reason:
                     skipped[found.path] = reason
-        if self._stop.is_set():
-            return  # half a walk: what was not met is not gone
+        if self._stop.is_set() or not os.path.isdir(self._folder.root):
+            return  # half a walk, or a disk that is not there: what was not met is not gone
         with self._index.writing():
             self._index.expect(changed, skipped)
             self._index.forget(known)

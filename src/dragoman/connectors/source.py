@@ -5,7 +5,8 @@ A new kind of data is a class with these methods and a line in `kinds`; the tool
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -43,10 +44,13 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
 
 
-class Hits(msgspec.Struct, frozen=True, kw_only=True):
-    """Search results, best first.  `weight` (0 to 1) says how much this source trusts them; `hint` is for the model."""
+class Hits(NamedTuple):
+    """Search results, best first, each a function that makes it: excerpts are cut only for those that are shown.
 
-    hits: list[Hit]
+    `weight` (0 to 1) says how much this source trusts them; `searched` and `hint` are for the model.
+    """
+
+    hits: list[Callable[[], Hit]]
     weight: float = 1.0
     searched: str = ""
     hint: str = ""
