@@ -1,15 +1,21 @@
 """Known items: a document of which some words are remembered must be found, among others that are much like it."""
 
 import random
-from pathlib import Path
 
 import pytest
-
 from tests.connectors.desk import documents
 
-NOUNS = "pump valve gauge sensor controller tank filter motor pipe seal rotor bearing panel cable relay".split()
-TASKS = "install inspect replace clean calibrate store transport paint dismantle lubricate test balance".split()
-PLACES = "Rotterdam Lyon Nagoya Porto Tromso Gdansk Cusco Perth Turin Bergen".split()
+NOUNS = [
+    "pump", "valve", "gauge", "sensor", "controller", "tank", "filter", "motor", "pipe", "seal", "rotor",
+    "bearing", "panel", "cable", "relay",
+]  # fmt: skip
+TASKS = [
+    "install", "inspect", "replace", "clean", "calibrate", "store", "transport", "paint", "dismantle",
+    "lubricate", "test", "balance",
+]  # fmt: skip
+PLACES = [
+    "Rotterdam", "Lyon", "Nagoya", "Porto", "Tromso", "Gdansk", "Cusco", "Perth", "Turin", "Bergen",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +30,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory):
         body = " ".join(chance.choices(NOUNS + TASKS, k=300))
         text = (
             f"# How to {task} the {noun}\n\n{body}\n\n## Site {place}\n\n"
-            f"The {noun} in {place} has the part number {code}. It is to be {task}ed every {number + 2} weeks.\n\n{body}\n"
+            f"The {noun} in {place} has the part number {code}. "
+            f"It is to be {task}ed every {number + 2} weeks.\n\n{body}\n"
         )
         (folder / f"instruction-{number:03}.md").write_text(text)
         items.append((f"instruction-{number:03}.md", noun, task, place, code, number + 2))
