@@ -37,10 +37,9 @@ def test_a_frame_may_come_byte_by_byte(tmp_path: Path) -> None:
 
 def test_characters_may_be_cut_in_two(tmp_path: Path) -> None:
     echo = "\n@server.tool\nasync def echo(text: str) -> str:\n    return text\n"
-    line = json.dumps(
-        {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "echo", "arguments": {"text": "né€😀"}, "_meta": META}},
-        ensure_ascii=False,
-    ).encode() + b"\n"  # fmt: skip
+    params = {"name": "echo", "arguments": {"text": "né€😀"}, "_meta": META}
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    line = json.dumps(asked, ensure_ascii=False).encode() + b"\n"
     with serving(tmp_path, echo) as peer:
         cut = line.index("😀".encode()) + 2
         peer.write(line[:cut])

@@ -6,6 +6,7 @@ Binds to loopback and answers only loopback names unless told otherwise.
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -44,6 +45,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)
+    except OverflowError:
+        listener.close()
+        raise LocalError(f"{port} is no port; ports are 0 to 65535") from None
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
@@ -72,7 +76,11 @@ def address(listener: socket.socket, path: str) -> str:
 
 
 def serve(app: Endpoint, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM. Uses uvloop and httptools where they are installed."""
+    """Serve until SIGINT or SIGTERM. Uses uvloop and httptools where they are installed.
+
+    Raises LocalError if the server's own start fails.
+    """
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -83,7 +91,15 @@ def serve(app: Endpoint, listener: socket.socket) -> None:
         ws="none",
         lifespan="on",
     )
-    _Server(config, app.service).run(sockets=[listener])
+    running = _Server(config, app.service)
+    running.run(sockets=[listener])
+    if not running.started:
+        raise LocalError("the server could not start; the log above says why")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Keep calls that are cancelled because the server stops out of the log: that is no fault."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 class _Server(uvicorn.Server):

@@ -19,7 +19,7 @@ from dragoman.protocol.exchange import Call, Headers
 from dragoman.protocol.hosts import HostPolicy, cors_headers
 from dragoman.protocol.http import accepted, is_json, read_post
 from dragoman.transport.http_body import read_body
-from dragoman.transport.http_door import HttpDoor
+from dragoman.transport.http_door import HttpDoor, stopping
 from dragoman.transport.http_handshake import HandshakePosts
 from dragoman.transport.http_plain import (
     ALLOW,
@@ -143,9 +143,8 @@ class Endpoint:
             status, body = await self._service.answer(call)
             await door.finish(status, body)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            # Cancelled because the client left: nothing is owed. Anybody else's cancellation goes on.
-            if not door.cancelled or task is None or task.uncancel() > 0:
+            if not door.left():
+                await door.finish(*stopping(call))
                 raise
         finally:
             door.release()

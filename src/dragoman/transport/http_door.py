@@ -14,13 +14,13 @@ import msgspec
 
 from dragoman.errors import LocalError
 from dragoman.protocol.exchange import Call
-from dragoman.protocol.frames import write_notice
+from dragoman.protocol.frames import write_failure, write_notice
 from dragoman.protocol.http import Accepted
 from dragoman.protocol.sse import COMMENT, encode_event
 from dragoman.transport.asks import Asks, ask
 from dragoman.transport.http_plain import RawHeaders, Receive, Send, send_json
 from dragoman.transport.stream_log import Logs, StreamLog, open_log
-from dragoman.wire.jsonrpc import Notification
+from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure, Notification
 
 WATCH_AFTER = 0.1  # seconds of waiting before we look whether the client is still there
 SSE_HEADERS: RawHeaders = [
@@ -109,6 +109,14 @@ class HttpDoor:
         if self._task is not None:
             self._task.cancel()
 
+    def left(self) -> bool:
+        """Say whether it was `cancel` that cancelled the task, and take that back if so: then nothing is owed.
+
+        Anybody else's cancellation has to go on.
+        """
+        task = asyncio.current_task()
+        return self.cancelled and task is not None and task.uncancel() == 0
+
     def waiting(self) -> None:
         """The call has to wait: from now on, notice if the client leaves or the line falls silent."""
         self._task = asyncio.current_task()
@@ -179,3 +187,8 @@ class HttpDoor:
             except OSError:
                 # Some servers say so when nobody is there any more (ASGI, "Disconnected Client").
                 self._left = True
+
+
+def stopping(call: Call) -> tuple[int, bytes]:
+    """Return the answer to a call that the server gives up, since it stops itself."""
+    return 503, write_failure(call.id, Failure(INTERNAL_ERROR, "the server is stopping; try again later"))

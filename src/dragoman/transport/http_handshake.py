@@ -22,7 +22,7 @@ from dragoman.protocol.frames import id_of, read_batch, write_failure
 from dragoman.protocol.handshake import Handshake, sessionless
 from dragoman.protocol.http import SESSION_HEADER, Post, accepted, named_era, read_post
 from dragoman.transport.asks import settle
-from dragoman.transport.http_door import HttpDoor
+from dragoman.transport.http_door import HttpDoor, stopping
 from dragoman.transport.http_plain import (
     ALLOW,
     RawHeaders,
@@ -149,8 +149,8 @@ class HandshakePosts:
             status, body = await self._service.answer(call)
             await door.finish(status, body)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not door.cancelled or task is None or task.uncancel() > 0:
+            if not door.left():
+                await door.finish(*stopping(call))
                 raise
             await door.close()
         finally:
