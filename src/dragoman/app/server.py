@@ -82,7 +82,7 @@ class Server:
         self._tools = Tools(self.limits, self._face, self._workers, kept)
         self._resources = Resources(self.limits, self._face, self._workers, kept)
         self._prompts = Prompts(self.limits, self._face, self._workers)
-        self._completions = Completions()
+        self._completions = Completions(self._prompts.listing, self._resources.templates)
         self._extensions: dict[str, dict[str, Any]] = {}
         self._experimental: dict[str, dict[str, Any]] = {}
         self._about = About(self.info, self.instructions, self._capabilities)

@@ -32,6 +32,7 @@ from dragoman.wire.prompts import (
     ListPromptsResult,
     Prompt,
     PromptReference,
+    ResourceReference,
 )
 
 # Called with what is typed so far and the arguments already chosen; returns suggestions.
@@ -101,7 +102,9 @@ def _run(prompt: Registered, arguments: tuple[Any, Any]) -> list[Any]:
 class Completions:
     """Suggestions per argument of a prompt, and per variable of a resource template."""
 
-    def __init__(self) -> None:
+    def __init__(self, prompts: Listing[Any], templates: Listing[Any]) -> None:
+        self._prompts = prompts
+        self._templates = templates
         self._completers: dict[tuple[str, str], Completer] = {}
 
     def __len__(self) -> int:
@@ -112,17 +115,27 @@ class Completions:
         self._completers[reference, argument] = completer
 
     async def complete(self, call: Call) -> CompleteResult:
-        """Answer `completion/complete`; no suggestions where nobody makes any."""
+        """Answer `completion/complete`; no suggestions where nobody makes any. Raises RequestError for an unknown ref."""
         params: Complete = call.params
         reference = params.ref.name if isinstance(params.ref, PromptReference) else params.ref.uri
         completer = self._completers.get((reference, params.argument.name))
         if completer is None:
+            self._check(params.ref, reference)
             return CompleteResult(completion=Completion(values=[]))
         chosen = params.context.arguments if params.context is not UNSET else UNSET
         values = list(await completer(params.argument.value, chosen if chosen is not UNSET else {}))
         return CompleteResult(
             completion=Completion(values=values[:MOST], total=len(values), has_more=len(values) > MOST)
         )
+
+
+    def _check(self, kind: PromptReference | ResourceReference, reference: str) -> None:
+        known = self._prompts if isinstance(kind, PromptReference) else self._templates
+        if reference in known or any(name == reference for name, _ in self._completers):
+            return
+        what = "prompt" if known is self._prompts else "resource template"
+        hint = nearest(reference, known.names())
+        raise RequestError(INVALID_PARAMS, f"unknown {what} {reference[:100]!r}{hint}")
 
 
 def _page(prompts: list[Any], cursor: Any) -> ListPromptsResult:
