@@ -5,6 +5,7 @@ Binds to loopback and answers only loopback names unless told otherwise.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
