@@ -10,7 +10,7 @@ MOST = 2000  # names looked at: a huge list must not make an error expensive
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the closest of `names`, or what there is if few, or an empty string."""
-    import difflib
+    import difflib  # noqa: PLC0415  only errors need it
 
     known = list(islice(names, MOST))
     close = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.5)

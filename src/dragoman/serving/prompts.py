@@ -115,7 +115,7 @@ class Completions:
         self._completers[reference, argument] = completer
 
     async def complete(self, call: Call) -> CompleteResult:
-        """Answer `completion/complete`; no suggestions where nobody makes any. Raises RequestError for an unknown ref."""
+        """Answer `completion/complete`: nothing where nobody suggests any. Raises RequestError for an unknown `ref`."""
         params: Complete = call.params
         reference = params.ref.name if isinstance(params.ref, PromptReference) else params.ref.uri
         completer = self._completers.get((reference, params.argument.name))
