@@ -5,17 +5,28 @@ Promise: whatever is raised is in the server's log, traceback included. Limit: t
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 from dragoman import errors
 from dragoman.compat.exceptions import FastMCPError, McpError, ResourceNotFoundError
+from dragoman.serving.parameters import place
 from dragoman.wire.jsonrpc import INTERNAL_ERROR
 
 log = logging.getLogger("dragoman.compat")
 
 Blame = Callable[[Exception], Exception | None]
+
+
+@contextlib.contextmanager
+def placed(function: Callable[..., Any]) -> Generator[None]:
+    """While entered, a RegistrationError names the place of the user's function, not of what is around it."""
+    try:
+        yield
+    except errors.RegistrationError as error:
+        raise errors.RegistrationError(error.reason, where=place(function)) from None
 
 
 def _text(face: Any, what: str, error: Exception) -> str:

@@ -205,12 +205,28 @@ def hints_of(function: Any) -> dict[str, Any]:
     with contextlib.suppress(TypeError, ValueError):
         local = dict(inspect.getclosurevars(target).nonlocals)
     try:
-        return typing.get_type_hints(target, localns=local, include_extras=True)
+        return typing.get_type_hints(target, localns={**_callers(target), **local}, include_extras=True)
     except NameError as fault:
         where = getattr(target, "__qualname__", repr(target))
         raise CompatError(f"an annotation of {where} cannot be resolved: {fault}; define the name before it") from fault
     except TypeError:
         return dict(getattr(target, "__annotations__", {}))
+
+
+def _callers(target: Any) -> dict[str, Any]:
+    """Return the local names of the functions of the same file that are being run.
+
+    With postponed annotations a class that is local to the function that
+    registers is held by nothing else.
+    """
+    home = getattr(target, "__globals__", None)
+    found: dict[str, Any] = {}
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_globals is home and frame.f_locals is not frame.f_globals:
+            found = {**frame.f_locals, **found}
+        frame = frame.f_back
+    return found
 
 
 def wants_context(annotation: Any) -> bool:

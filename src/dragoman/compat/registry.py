@@ -123,14 +123,15 @@ class Registry:
         shown = _tool_options(name, options)
         finish, returns = _finish(parts.returns, options)
         dressing = Dressing(self._begin, finish, blame.of_tool(self.face, name), returns)
-        try:
-            self.native.add_tool(dress(parts, dressing), **shown)
-        except RegistrationError:
-            # An output that has no schema is given without one, unless the author insists.
-            if returns is EMPTY or options.get("structured_output"):
-                raise
-            plain = Dressing(self._begin, results.unstructured, dressing.blame)
-            self.native.add_tool(dress(parts, plain), **shown)
+        with blame.placed(entry.function):
+            try:
+                self.native.add_tool(dress(parts, dressing), **shown)
+            except RegistrationError:
+                # An output that has no schema is given without one, unless the author insists.
+                if returns is EMPTY or options.get("structured_output"):
+                    raise
+                plain = Dressing(self._begin, results.unstructured, dressing.blame)
+                self.native.add_tool(dress(parts, plain), **shown)
         self.tools[name] = entry
         return entry.function
 
@@ -157,11 +158,9 @@ class Registry:
         notes = entry.options.get("annotations")
         if notes is not None:
             shown["annotations"] = to_wire(Model(**dict(notes)), Annotations)
-        self.native.add_resource(
-            dress(parts, dressing),
-            uri,
-            **ResourceOptions(**shown, **_shared(entry.options)),  # type: ignore[typeddict-item]
-        )
+        said = cast(ResourceOptions, {**shown, **_shared(entry.options)})
+        with blame.placed(entry.function):
+            self.native.add_resource(dress(parts, dressing), uri, **said)
         self.resources[entry.uri] = entry
         for variable in variables:
             self._can_complete(uri, variable, False)
@@ -177,10 +176,9 @@ class Registry:
         parts = Parts(entry.function)
         dressing = Dressing(self._begin, _messages, blame.of_prompt(self.face, name))
         shown = {key: entry.options[key] for key in ("title", "description") if entry.options.get(key)}
-        self.native.add_prompt(
-            dress(parts, dressing),
-            **PromptOptions(name=name, **shown, **_shared(entry.options)),  # type: ignore[typeddict-item]
-        )
+        said = cast(PromptOptions, {"name": name, **shown, **_shared(entry.options)})
+        with blame.placed(entry.function):
+            self.native.add_prompt(dress(parts, dressing), **said)
         self.prompts[name] = entry
         for parameter in parts.parameters:
             self._can_complete(name, parameter.name, True)

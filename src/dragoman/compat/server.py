@@ -137,16 +137,17 @@ class Face:
 
     # --- registering ------------------------------------------------------------------------------------------
 
-    def tool(self, name: Any = None, *given: Any, **options: Any) -> Any:
-        """Register a function as a tool; use with or without parentheses."""
+    def tool(self, function: Any = None, /, *given: Any, **options: Any) -> Any:
+        """Register a function as a tool; use with or without parentheses, with its name first or by keyword."""
         options.update(zip(self.tool_options, given, strict=False))
-        if callable(name):
-            self.add_tool(name, **options)
-            return name
-
-        def decorate(function: F) -> F:
-            self.add_tool(function, name=options.pop("name", None) or name, **options)
+        if callable(function):
+            self.add_tool(function, **options)
             return function
+        name = options.pop("name", None) or function
+
+        def decorate(decorated: F) -> F:
+            self.add_tool(decorated, name=name, **options)
+            return decorated
 
         return decorate
 
@@ -184,16 +185,17 @@ class Face:
         self.registry.add_resource(ResourceEntry(read, str(resource.uri), fields, None))
         return resource
 
-    def prompt(self, name: Any = None, *given: Any, **options: Any) -> Any:
-        """Register a function as a prompt; use with or without parentheses."""
+    def prompt(self, function: Any = None, /, *given: Any, **options: Any) -> Any:
+        """Register a function as a prompt; use with or without parentheses, with its name first or by keyword."""
         options.update(zip(("title", "description", "icons"), given, strict=False))
-        if callable(name):
-            self.registry.add_prompt(PromptEntry(name, None, options))
-            return name
-
-        def decorate(function: F) -> F:
-            self.registry.add_prompt(PromptEntry(function, options.pop("name", None) or name, options))
+        name = options.pop("name", None)
+        if callable(function):
+            self.registry.add_prompt(PromptEntry(function, name, options))
             return function
+
+        def decorate(decorated: F) -> F:
+            self.registry.add_prompt(PromptEntry(decorated, name or function, options))
+            return decorated
 
         return decorate
 
