@@ -78,13 +78,14 @@ class Sessions:
 
     def _end_idle(self) -> None:
         # The oldest come first, so this stops at the first that is young enough.
-        before = self._clock() - self._limits.session_idle_seconds
+        now = self._clock()
+        before = now - self._limits.session_idle_seconds
         while self._sessions:
             session = next(iter(self._sessions.values()))
-            if session.used > before:
+            if session.used > before or session.used == now:
                 return
             if session.calls or session.listening:
-                session.used = self._clock()
+                session.used = now
                 self._sessions.move_to_end(session.id)
             else:
                 del self._sessions[session.id]
