@@ -87,9 +87,10 @@ class Listing(Generic[T]):
     def _number(self, cursor: str) -> int:
         text = read_cursor(cursor)
         # Written as we write it, so that there are no more cursors, and pages kept for them, than entries.
-        if not text.isdecimal() or len(text) > 18 or not 0 < int(text) <= self._count or write_cursor(text) != cursor:
+        number = int(text) if text.isdecimal() and len(text) <= 18 else 0
+        if not 0 < number <= self._count or write_cursor(str(number)) != cursor:
             raise bad_cursor()
-        return int(text)
+        return number
 
 
 def write_cursor(key: str) -> str:
