@@ -11,6 +11,8 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from dragoman.connectors.crawl import Folder, Found, NotServed
@@ -24,6 +26,7 @@ from dragoman.connectors.source import Progress
 RESCAN = 5.0  # seconds, at least, between two walks over the same folder
 _SLOWEST = 20.0  # times as long as the last walk took: walking may take a twentieth of the time
 _POLL = 0.5  # seconds between two looks whether another process is done
+_BATCH, _BATCH_SECONDS = 50, 0.3  # files written into the index together, and how long the first of them may wait
 _SCANNED, _LEFT = "scanned", "left"
 _log = logging.getLogger("dragoman.connectors")
 
@@ -98,7 +101,7 @@ class Indexer:
 
     def read_now(self, found: Found) -> None:
         """Read one file before its turn, because someone waits for it."""
-        self._read(found, self._urgent)
+        self._write([self._read(found, self._urgent)])
 
     def _run(self) -> None:
         try:
@@ -128,12 +131,27 @@ class Indexer:
             self._walk()
             self._pause = max(RESCAN, (time.monotonic() - began) * _SLOWEST)
             self._walked.set()
-            for found in self._index.waiting():
-                if self._stop.is_set():
-                    return
-                self._read(found, self._converter)
+            self._read_all(self._index.waiting())
         finally:
             lease.release()
+
+    def _read_all(self, waiting: list[Found]) -> None:
+        """Read the files, and write what came of them a few at a time: a write costs more than a small file."""
+        done: list[Callable[[], None]] = []
+        written = time.monotonic()
+        for found in waiting:
+            if self._stop.is_set():
+                break
+            done.append(self._read(found, self._converter))
+            if len(done) >= _BATCH or time.monotonic() - written > _BATCH_SECONDS:
+                self._write(done)
+                done, written = [], time.monotonic()
+        self._write(done)
+
+    def _write(self, done: list[Callable[[], None]]) -> None:
+        with self._index.writing():
+            for write in done:
+                write()
 
     def _walk(self) -> None:
         known = self._index.known()
@@ -154,17 +172,20 @@ class Indexer:
             self._index.note(_LEFT, _in_words(self._folder))
             self._index.note(_SCANNED, "yes")
 
-    def _read(self, found: Found, converter: Converter) -> None:
+    def _read(self, found: Found, converter: Converter) -> Callable[[], None]:
+        """Read one file; return what is to be written into the index."""
         try:
             document = converter.convert(self._folder.locate(found.path))
         except NotServed:
-            self._index.forget([found.path])  # gone, or no longer what it was, since the walk
-            return
+            return partial(self._index.forget, [found.path])  # gone, or no longer what it was, since the walk
         except Unreadable as fault:
-            if not self._stop.is_set():
-                self._index.fail(found, fault.reason)
-            return
-        self._index.store(found, document, day_for(found.path, document))
+            return partial(self._fail, found, fault.reason)
+        return partial(self._index.store, found, document, day_for(found.path, document))
+
+    def _fail(self, found: Found, reason: str) -> None:
+        # What fails because we are closing is not the file's fault.
+        if not self._stop.is_set():
+            self._index.fail(found, reason)
 
 
 def _in_words(folder: Folder) -> str:

@@ -22,7 +22,7 @@ def converter():
 
 def worker_of(converter: Converter):
     assert converter._worker is not None
-    return converter._worker
+    return converter._worker.process
 
 
 def test_one_process_reads_many_files(converter: Converter, tmp_path: Path) -> None:

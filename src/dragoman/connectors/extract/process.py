@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from typing import IO
 
 import msgspec
@@ -23,13 +24,62 @@ _MODULE = "dragoman.connectors.extract.worker"
 _decoder = msgspec.msgpack.Decoder(Answer)
 
 
+class _Worker:
+    """One process and the thread that kills it when a file is overdue.
+
+    One thread for all files: starting a timer for each would take longer than
+    reading a small one.
+    """
+
+    def __init__(self, memory: int, seconds: float) -> None:
+        # -P: a file named like one of our modules, in the folder we were started from, must not be imported.
+        command = [sys.executable, "-P", "-B", "-m", _MODULE, str(memory)]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            # Ctrl-C in the terminal is for the server, which then closes us.
+            start_new_session=True,
+        )
+        self.late = False
+        self._seconds = seconds
+        self._due = float("inf")
+        self._over = threading.Event()
+        threading.Thread(target=self._watch, name="dragoman-reader-watch", daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def read(self, path: str) -> bytes | None:
+        """Return the answer's bytes; None when the worker died over the file."""
+        self._due = time.monotonic() + self._seconds
+        data = _exchange(self.process, os.fsencode(path))
+        self._due = float("inf")
+        return data
+
+    def end(self) -> int:
+        """Kill it and return its exit status.  Safe to call twice, and while another thread reads."""
+        self._over.set()
+        return _bury(self.process)
+
+    def _watch(self) -> None:
+        while not self._over.wait(min(1.0, self._seconds / 4)):
+            if time.monotonic() > self._due:
+                self.late = True
+                self.process.kill()
+                return
+
+
 class Converter:
     """Reads files in a process of their own, started with the first file and kept for the next ones."""
 
     def __init__(self, *, seconds: float = TIME_LIMIT, memory: int = MEMORY_LIMIT) -> None:
         self._seconds = seconds
         self._memory = memory
-        self._worker: subprocess.Popen[bytes] | None = None
+        self._worker: _Worker | None = None
         self._lock = threading.Lock()
         self._state = threading.Lock()
         self._closed = False
@@ -42,16 +92,9 @@ class Converter:
         """
         with self._lock:
             worker = self._running()
-            late = threading.Event()
-            timer = threading.Timer(self._seconds, _kill, (worker, late))
-            timer.daemon = True
-            timer.start()
-            try:
-                data = _exchange(worker, os.fsencode(path))
-            finally:
-                timer.cancel()
+            data = worker.read(path)
             if data is None:
-                raise Unreadable(self._obituary(worker, late.is_set()))
+                raise Unreadable(self._obituary(worker))
         answer = _decoder.decode(data)
         if answer.document is None:
             raise Unreadable(answer.reason)
@@ -62,7 +105,7 @@ class Converter:
         with self._lock, self._state:
             worker, self._worker = self._worker, None
         if worker is not None:
-            _bury(worker)
+            worker.end()
 
     def close(self) -> None:
         """End the worker at once, even in the middle of a file.  Safe to call twice and from any thread."""
@@ -70,45 +113,30 @@ class Converter:
             self._closed = True
             worker, self._worker = self._worker, None
         if worker is not None:
-            _bury(worker)
+            worker.end()
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> _Worker:
         with self._state:
             if self._closed:
                 raise Unreadable("the server is closing")
-            if self._worker is None or self._worker.poll() is not None:
-                self._worker = self._start()
+            if self._worker is None or not self._worker.alive:
+                self._worker = _Worker(self._memory, self._seconds)
             return self._worker
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        # -P: a file named like one of our modules, in the folder we were started from, must not be imported.
-        command = [sys.executable, "-P", "-B", "-m", _MODULE, str(self._memory)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            # Ctrl-C in the terminal is for the server, which then closes us.
-            start_new_session=True,
-        )
-
-    def _obituary(self, worker: subprocess.Popen[bytes], late: bool) -> str:
+    def _obituary(self, worker: _Worker) -> str:
         with self._state:
             closing = self._closed
             if self._worker is worker:
                 self._worker = None
-        status = _bury(worker)
+        status = worker.end()
         if closing:
             return "the server is closing"
-        if late:
+        if worker.late:
             return f"took longer than {self._seconds:g} seconds to read"
         return f"crashed its reader (exit status {status}); the file may be damaged"
 
 
 def _exchange(worker: subprocess.Popen[bytes], path: bytes) -> bytes | None:
-    """Return the answer's bytes; None when the worker died over the file."""
     assert worker.stdin is not None and worker.stdout is not None
     try:
         worker.stdin.write(LENGTH.pack(len(path)) + path)
@@ -123,11 +151,6 @@ def _exchange(worker: subprocess.Popen[bytes], path: bytes) -> bytes | None:
 def _exactly(stream: IO[bytes], size: int) -> bytes | None:
     data = stream.read(size)
     return data if len(data) == size else None
-
-
-def _kill(worker: subprocess.Popen[bytes], late: threading.Event) -> None:
-    late.set()
-    worker.kill()
 
 
 def _bury(worker: subprocess.Popen[bytes]) -> int:
