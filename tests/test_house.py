@@ -34,7 +34,7 @@ IMPURE = {
 IMPURE_CALLS = {"now", "utcnow", "today", "urandom", "open", "print", "input", "getLogger"}
 EXTRAS = {
     "pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic",
-    "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema",
+    "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography",
 }  # fmt: skip
 # One module per library, loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
 HOMES_OF_EXTRAS = "connectors/extract/"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dragoman.app.options import HttpOptions
     from dragoman.app.server import Server
     from dragoman.ports.state import States
+    from dragoman.ports.store import Store
     from dragoman.transport.asgi import Endpoint
 
 
@@ -22,9 +23,9 @@ def endpoint(server: Server, options: HttpOptions) -> Endpoint:
     return cast("Endpoint", import_module("dragoman.app.http").endpoint(server, options))
 
 
-def states(audience: str, secrets: Sequence[bytes | str]) -> States:
+def states(audience: str, secrets: Sequence[bytes | str], store: str | Store) -> States:
     """Return where calls that ask keep their state (see `app.keeping`)."""
-    return cast("States", import_module("dragoman.app.keeping").states(audience, secrets))
+    return cast("States", import_module("dragoman.app.keeping").states(audience, secrets, store))
 
 
 def run(server: Server, transport: str, host: str, port: int, options: HttpOptions) -> None:

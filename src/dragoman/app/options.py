@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, TypedDict
 
 from dragoman.ports.service import Middleware
+from dragoman.ports.store import Store
 from dragoman.protocol.limits import Limits
 from dragoman.wire.base import Annotations, Icon, Meta
 
@@ -23,7 +24,10 @@ class ServerOptions(TypedDict, total=False):
     server; what it yields is `ctx.state`. `ttl_ms` and `cache_scope` are the
     caching hints of lists. `secrets` seal what clients carry between the runs
     of a call that asks: newest first, at least 16 bytes each, the same on all
-    replicas; random for each process by default.
+    replicas; without them the store's own, which whoever comes first makes.
+    `store` is where that is kept which outlives a request: "memory:" (this
+    process, the default), "sqlite:///PATH" (this machine; a path from the root
+    has a fourth slash), or a `ports.store.Store`.
     """
 
     title: str
@@ -36,13 +40,16 @@ class ServerOptions(TypedDict, total=False):
     ttl_ms: int
     cache_scope: str
     secrets: Sequence[bytes | str]
+    store: str | Store
 
 
 class ToolOptions(TypedDict, total=False):
     """Options of `server.tool`.
 
     `read_only`, `destructive`, `idempotent` and `open_world` are hints for the
-    client. `timeout` is in seconds. `output_schema` replaces the schema of the
+    client. `timeout` is in seconds. `single_use` lets every answer of the
+    user be used once: a request that is sent again with the same answer is
+    refused, and not answered again. `output_schema` replaces the schema of the
     return annotation; False means none.
     """
 
@@ -54,6 +61,7 @@ class ToolOptions(TypedDict, total=False):
     idempotent: bool
     open_world: bool
     timeout: float
+    single_use: bool
     icons: Sequence[Icon]
     meta: Meta
     output_schema: dict[str, Any] | bool

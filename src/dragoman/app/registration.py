@@ -61,7 +61,7 @@ def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Regis
     timeout = options.get("timeout")
     if timeout is not None and not timeout > 0:
         raise RegistrationError(f"timeout is in seconds and more than 0, not {timeout!r}", where=plan.where)
-    return tools.Registered(definition, plan, function, timeout)
+    return tools.Registered(definition, plan, function, timeout, single_use=options.get("single_use", False))
 
 
 def _declared(options: ToolOptions) -> Any:

@@ -77,6 +77,7 @@ class Server:
         self._states: States | None = None
         self._face = ServerFace(name, self._asking_state)
         self._secrets = tuple(options.get("secrets", ()))
+        self._store = options.get("store", "memory:")
         self._workers = Workers(self.limits.threads)
         kept = Kept(self.limits)
         self._tools = Tools(self.limits, self._face, self._workers, kept)
@@ -98,16 +99,28 @@ class Server:
             ("subscriptions/listen", self._listening.listen),
         ):
             self.service.handle(name, handler)
+        self.service.on_stop = self._rest
         enter = options.get("lifespan")
         if enter is not None:
             self._follow(Lifespan(lambda: enter(self)))
+        if "secrets" in options or "store" in options:
+            # What is wrong with them is said now, not at the first question.
+            self._asking_state()
         self._changed()
 
     def _follow(self, lifespan: Lifespan) -> None:
         async def start() -> None:
             self._face.state = await lifespan.start()
 
-        self.service.on_start, self.service.on_stop = start, lifespan.stop
+        async def stop() -> None:
+            await lifespan.stop()
+            await self._rest()
+
+        self.service.on_start, self.service.on_stop = start, stop
+
+    async def _rest(self) -> None:
+        if self._states is not None:
+            await self._states.close()
 
     # --- registering ------------------------------------------------------------------------------------------
 
@@ -318,7 +331,7 @@ class Server:
 
     def _asking_state(self) -> States:
         if self._states is None:
-            self._states = lazily.states(self.name, self._secrets)
+            self._states = lazily.states(self.name, self._secrets, self._store)
         return self._states
 
     # --- serving ----------------------------------------------------------------------------------------------

@@ -26,3 +26,7 @@ class Store(Protocol):
     async def delete(self, key: str) -> None:
         """Remove the value, if there is one."""
         ...
+
+    async def close(self) -> None:
+        """Release files and threads. What is kept stays; the next call opens it again."""
+        ...

@@ -26,6 +26,7 @@ from dragoman.protocol.lowering import (
     lower,
     trim,
 )
+from dragoman.protocol.posing import pose
 from dragoman.wire.base import LOG_LEVELS, Implementation
 from dragoman.wire.jsonrpc import (
     INVALID_PARAMS,
@@ -71,6 +72,7 @@ class Era(msgspec.Struct, frozen=True):
     statuses: Mapping[int, int]
     hears_logs: Callable[[Call, str], bool]
     undeclared: Callable[[str, dict[str, Any]], RequestError]  # a question that the client did not say it can answer
+    pose: Callable[[Any], Any]  # the parameters of a question, without what this revision lacks
     handshake: bool  # begins with `initialize`, and has sessions on HTTP
     batches: bool = False
     primes: bool = False  # a stream begins with an empty event that has an id (LEG-13)
@@ -121,6 +123,10 @@ def _undeclared_legacy(method: str, needed: dict[str, Any]) -> RequestError:
 
 def _names(needed: dict[str, Any]) -> str:
     return ".".join([part for key, inner in needed.items() for part in (key, *inner)])
+
+
+def _pose_with(floor: Floor) -> Callable[[Any], Any]:
+    return lambda params: pose(params, floor)
 
 
 def _same(value: Any) -> Any:
@@ -198,6 +204,7 @@ def _legacy(version: str, floor: Floor, *, batches: bool = False, primes: bool =
         statuses={},
         hears_logs=_logs_by_session,
         undeclared=_undeclared_legacy,
+        pose=_pose_with(floor),
         handshake=True,
         batches=batches,
         primes=primes,
@@ -213,6 +220,7 @@ MODERN = Era(
     statuses=STATUS,
     hears_logs=_logs_if_asked,
     undeclared=_undeclared_modern,
+    pose=_pose_with(FLOOR_2026_07),
     handshake=False,
     close_cancels=True,
     replays=True,

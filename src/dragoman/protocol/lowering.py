@@ -28,6 +28,7 @@ from dragoman.wire.content import (
 from dragoman.wire.lifecycle import ServerCapabilities
 from dragoman.wire.notices import Progress
 from dragoman.wire.prompts import Prompt, PromptArgument
+from dragoman.wire.questions import Elicit, SamplingMessage
 from dragoman.wire.resources import Resource, ResourceTemplate
 from dragoman.wire.tools import CallToolResult, ListToolsResult, Tool, ToolAnnotations
 
@@ -39,12 +40,15 @@ class Floor(msgspec.Struct, frozen=True):
 
     `content_whole` says that it has every kind of content with every field, so
     that the result of a call, the commonest of all, need not be searched.
+    `plain_questions` says that forms have one mode and no choice of several,
+    and messages to a model one block each (see `posing`).
     """
 
     names: frozenset[str] = frozenset()
     absent: Fields = {}
     blocks: frozenset[type] = frozenset()
     content_whole: bool = False
+    plain_questions: bool = False
 
 
 _HINTS = frozenset({"result_type", "ttl_ms", "cache_scope"})
@@ -57,13 +61,16 @@ _UNTITLED: Fields = {
     PromptArgument: ("title",),
     CallToolResult: ("structured_content",),
     ServerCapabilities: ("tasks", "extensions"),
+    SamplingMessage: ("meta",),
     **dict.fromkeys(
         (AnyContents, TextContents, BlobContents, TextContent, ImageContent, AudioContent, EmbeddedResource), ("meta",)
     ),
 }
 
 # Tasks left the core for an extension.
-FLOOR_2026_07 = Floor(absent={Tool: ("execution",), ServerCapabilities: ("tasks",)}, content_whole=True)
+FLOOR_2026_07 = Floor(
+    absent={Tool: ("execution",), ServerCapabilities: ("tasks",), Elicit: ("elicitation_id",)}, content_whole=True
+)
 # Extensions came later, but those that are negotiated in `initialize` expect an answer there.
 FLOOR_2025_11 = Floor(names=_HINTS, content_whole=True)
 FLOOR_2025_06 = Floor(
@@ -72,12 +79,15 @@ FLOOR_2025_06 = Floor(
         Implementation: ("website_url", "description"),
         Tool: ("execution",),
         ServerCapabilities: ("tasks", "extensions"),
+        SamplingMessage: ("meta",),
     },
+    plain_questions=True,
 )
 FLOOR_2025_03 = Floor(
     names=_HINTS | {"icons", "last_modified"},
     absent=_UNTITLED,
     blocks=frozenset({ResourceLink}),
+    plain_questions=True,
 )
 FLOOR_2024_11 = Floor(
     names=_HINTS | {"icons", "last_modified"},
@@ -88,6 +98,7 @@ FLOOR_2024_11 = Floor(
         Progress: ("message",),
     },
     blocks=frozenset({ResourceLink, AudioContent}),
+    plain_questions=True,
 )
 
 

@@ -49,12 +49,13 @@ def seal(ring: Ring, payload: bytes, binding: bytes, expires: int) -> str:
     """Return a handle that holds `payload`, readable by anyone, for `binding`, until `expires` (seconds)."""
     secret = ring.secrets[0]
     body = key_id(secret) + expires.to_bytes(CLOCK, "big") + payload
-    return base64.urlsafe_b64encode(body + _tag(secret, body, binding)).decode().rstrip("=")
+    return text_of(body + _tag(secret, body, binding))
 
 
 def unseal(ring: Ring, text: str, binding: bytes, now: float) -> bytes:
     """Return the payload of a handle. Raises RequestError, always the same, if it is not good here and now."""
-    body, tag = _split(text)
+    data = data_of(text, KEY_ID + CLOCK + TAG)
+    body, tag = data[:-TAG], data[-TAG:]
     for secret in ring.secrets:
         if hmac.compare_digest(body[:KEY_ID], key_id(secret)) and hmac.compare_digest(tag, _tag(secret, body, binding)):
             if int.from_bytes(body[KEY_ID : KEY_ID + CLOCK], "big") < now:
@@ -63,12 +64,33 @@ def unseal(ring: Ring, text: str, binding: bytes, now: float) -> bytes:
     raise not_ours()
 
 
+class Signed(msgspec.Struct, frozen=True):
+    """Seals handles that anybody can read and nobody can change, with nothing but the standard library."""
+
+    ring: Ring
+    private: bool = False
+
+    def seal(self, payload: bytes, binding: bytes, expires: int) -> str:
+        """Return a handle that holds `payload`, good for `binding` until `expires` (seconds)."""
+        return seal(self.ring, payload, binding, expires)
+
+    def unseal(self, text: str, binding: bytes, now: float) -> bytes:
+        """Return the payload of a handle. Raises RequestError, always the same, if it is not good here and now."""
+        return unseal(self.ring, text, binding, now)
+
+
 def not_ours() -> RequestError:
     """Return the one error for handles that are forged, foreign, out of place or too old: it tells nothing apart."""
     return RequestError(INVALID_PARAMS, "requestState is not valid for this request; start again without it")
 
 
-def _split(text: str) -> tuple[bytes, bytes]:
+def text_of(data: bytes) -> str:
+    """Return `data` as the text of a handle."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def data_of(text: str, least: int) -> bytes:
+    """Return what a handle's text stands for, `least` bytes or more. Raises RequestError if it is no such text."""
     if len(text) > MAX_TEXT:
         raise not_ours()
     try:
@@ -76,9 +98,9 @@ def _split(text: str) -> tuple[bytes, bytes]:
     except (binascii.Error, ValueError):
         raise not_ours() from None
     # base64 has spare bits at its end: two texts must not open the same handle.
-    if len(data) < KEY_ID + CLOCK + TAG or base64.urlsafe_b64encode(data).decode().rstrip("=") != text:
+    if len(data) < least or text_of(data) != text:
         raise not_ours()
-    return data[:-TAG], data[-TAG:]
+    return data
 
 
 def _tag(secret: bytes, body: bytes, binding: bytes) -> bytes:

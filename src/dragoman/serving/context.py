@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from concurrent.futures import wait
 from importlib import import_module
 from typing import Any
 
@@ -209,8 +210,10 @@ class Context:
         that `run` is annotated to return. Raises LocalError if an earlier run of
         the step was cut off, so that nobody knows whether it took effect.
         """
-        made, kind = _asking().step_of(run, self._loop)
-        return self._run(_asking().step(self._call, self._server.states(), name, made, kind))
+        states = self._server.states()
+        if self._loop is None:
+            return _asking().step(self._call, states, name, run)
+        return _asking().step_here(self._call, states, name, run, self._wait)
 
     def _one(self, key: str, question: Any) -> Any:
         async def ask() -> Any:
@@ -221,18 +224,20 @@ class Context:
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         if self._loop is None:
             return work
+        found = self._wait(work)
+        return _Done() if found is None else found
+
+    def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Return what the event loop makes of `work`, waiting in this thread."""
+        if self._loop is None:
+            raise LocalError("a function on the event loop awaits; only plain functions wait")
         done = asyncio.run_coroutine_threadsafe(work, self._loop)
-        while True:
-            try:
-                found = done.result(LOOK)
-            except TimeoutError:
-                if done.done():
-                    raise
-                if self.cancelled:
-                    # Nobody waits for this call any more, so nobody will answer its question either.
-                    done.cancel()
-            else:
-                return _Done() if found is None else found
+        while not done.done():
+            wait((done,), LOOK)
+            if self.cancelled:
+                # Nobody waits for this call any more, so nobody will answer its question either.
+                done.cancel()
+        return done.result()
 
 
 def _questions() -> Any:
@@ -242,6 +247,12 @@ def _questions() -> Any:
 
 def _asking() -> Any:
     return import_module("dragoman.serving.asking")
+
+
+async def redeem(call: Call, server: ServerFace) -> None:
+    """Use up the answers that a call brings. Raises RequestError if they were used before, or are not for this call."""
+    if call.era.replays:
+        await import_module("dragoman.serving.replay").redeem(call, server.states())
 
 
 class ServerFace:

@@ -21,7 +21,7 @@ from dragoman.protocol.failures import failure_of, internal, unknown_method
 from dragoman.protocol.frames import write_failure, write_result
 from dragoman.protocol.limits import Limits
 from dragoman.serving.bus import LocalBus
-from dragoman.serving.suspended import Suspended
+from dragoman.serving.suspended import Suspended, stopped_by
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure
 from dragoman.wire.methods import METHODS, Method
 
@@ -111,6 +111,10 @@ class Kernel:
             return 200, write_result(call.id, reply_bytes(call.era, reply, self.facts))
         except Suspended as stop:
             return await self._suspend(call, stop)
+        except BaseExceptionGroup as group:
+            # A task group wraps what its tasks raise, a suspension too.
+            cause = stopped_by(group)
+            return await self._suspend(call, cause) if isinstance(cause, Suspended) else self._fail(call, cause)
         except (Exception, SystemExit) as error:
             # A handler that calls sys.exit must not end the server for everybody else.
             return self._fail(call, error)

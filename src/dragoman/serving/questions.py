@@ -13,8 +13,8 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.errors import DeclinedError, LocalError
-from dragoman.serving.asking import Question
 from dragoman.serving.forms import Form, form_of
+from dragoman.serving.question import Question
 from dragoman.wire.content import TextContent
 from dragoman.wire.lifecycle import ClientCapabilities
 from dragoman.wire.questions import (

@@ -1,43 +1,78 @@
-"""The state of calls that ask: kept here under a random name, and the sealed name is what travels.
+"""The state of calls that ask: sealed in the handle that travels if nobody can read it there, else kept here.
 
-So nothing readable leaves the server. Replicas need one store and one key ring.
+Kept means: in a store, under a random name, and the sealed name is what travels. So
+nothing readable leaves the server. Replicas need one store, or one ring and privacy.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections.abc import Callable
 
+from dragoman.ports.state import Sealer
 from dragoman.ports.store import Store
-from dragoman.protocol.sealed import Ring, not_ours, seal, unseal
+from dragoman.protocol.sealed import not_ours
 
 TTL = 900.0  # seconds in which the client may answer
 STEP_TTL = 24 * 3600.0  # seconds for which a step is not run twice
+RING_TTL = 10 * 365 * 24 * 3600.0  # seconds for which a secret of the store's own is kept
+TRAVELS = 32 * 1024  # bytes of state that still travel; more stays in the store
+SECRET = 32  # bytes of a secret that we make
+_HERE, _THERE = b"\0", b"\1"
 
 
 class StoredStates:
-    """States in a store. `clock` gives wall time in seconds, since replicas must agree on it."""
+    """States in handles and in a store.
 
-    def __init__(self, store: Store, ring: Ring, audience: str, clock: Callable[[], float] = time.time) -> None:
+    `sealer` makes the sealer of a ring; without `ring` the store's own secret
+    is used, which whoever comes first makes. `clock` gives wall time in
+    seconds, since replicas must agree on it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ring: tuple[bytes | str, ...],
+        sealer: Callable[[tuple[bytes | str, ...]], Sealer],
+        audience: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
-        self._ring = ring
+        self._make = sealer
+        self._sealer: Sealer | None = sealer(ring) if ring else None
         self._audience = audience.encode()
         self._clock = clock
 
     async def save(self, payload: bytes, binding: bytes) -> str:
         """Return a handle for `payload`, good only for `binding` and for 15 minutes."""
-        name = secrets.token_bytes(16)
-        await self._store.put(f"state:{name.hex()}", payload, TTL)
-        return seal(self._ring, name, self._bound(binding), int(self._clock() + TTL))
+        sealer = await self._sealing()
+        if sealer.private and len(payload) <= TRAVELS:
+            sealed = _THERE + payload
+        else:
+            name = secrets.token_bytes(16)
+            await self._store.put(f"state:{name.hex()}", payload, TTL)
+            sealed = _HERE + name
+        return sealer.seal(sealed, self._bound(binding), int(self._clock() + TTL))
 
     async def load(self, text: str, binding: bytes) -> bytes:
         """Return the payload of a handle. Raises RequestError, always the same, if it is not good."""
-        name = unseal(self._ring, text, self._bound(binding), self._clock())
-        payload = await self._store.get(f"state:{name.hex()}")
+        sealer = await self._sealing()
+        sealed = sealer.unseal(text, self._bound(binding), self._clock())
+        if sealed[:1] == _THERE:
+            return sealed[1:]
+        payload = await self._store.get(f"state:{sealed[1:].hex()}")
         if payload is None:
             raise not_ours()
         return payload
+
+    async def redeem(self, text: str) -> None:
+        """Use a handle up. Raises the error of a handle that is not good if it was used up before (MRTR-08)."""
+        name = hashlib.sha256(text.encode()).hexdigest()
+        # Marks must outlive the handles; the clocks of replicas differ a little.
+        if await self._store.add(f"used:{name}", b"", 2 * TTL) is not None:
+            raise not_ours()
 
     async def claim(self, name: str) -> bytes | None:
         """Claim `name`; None if it is ours now, else what was recorded, empty if nothing was yet."""
@@ -51,9 +86,19 @@ class StoredStates:
         """Give a claim back: what was claimed did not happen."""
         await self._store.delete(f"step:{name}")
 
+    async def close(self) -> None:
+        """Release what the store holds. What is kept stays."""
+        await self._store.close()
+
     def fresh(self) -> str:
         """Return a text that was never used before."""
         return secrets.token_hex(16)
 
     def _bound(self, binding: bytes) -> bytes:
-        return self._audience + b"\0" + binding
+        return len(self._audience).to_bytes(4, "big") + self._audience + binding
+
+    async def _sealing(self) -> Sealer:
+        if self._sealer is None:
+            made = secrets.token_bytes(SECRET)
+            self._sealer = self._make((await self._store.add("ring", made, RING_TTL) or made,))
+        return self._sealer

@@ -22,3 +22,16 @@ class Suspended(BaseException):
     def __init__(self, asking: Required) -> None:
         super().__init__("this call waits for answers")
         self.asking = asking
+
+
+def stopped_by(error: BaseException) -> BaseException:
+    """Return what a run stopped by: of a group, the suspension if it holds nothing else, else the rest."""
+    if isinstance(error, BaseExceptionGroup):
+        rest = error.split(Suspended)[1]
+        if rest is None:
+            return _first(error)
+    return error
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

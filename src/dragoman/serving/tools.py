@@ -18,7 +18,7 @@ from dragoman.errors import RegistrationError, RequestError, ToolError
 from dragoman.protocol.exchange import Call, Headers, Prepared
 from dragoman.protocol.headers import HeaderRule, SchemaFault, check_params, header_rules
 from dragoman.protocol.limits import Limits
-from dragoman.serving.context import Context, ServerFace
+from dragoman.serving.context import Context, ServerFace, redeem
 from dragoman.serving.faults import ArgumentFaults
 from dragoman.serving.kept import Kept
 from dragoman.serving.kernel import report
@@ -39,13 +39,22 @@ CUT = 2000  # characters of a text result that are still shown when the rest is 
 class Registered:
     """A tool and all that was decided about it at registration."""
 
-    __slots__ = ("definition", "function", "plan", "rules", "timeout", "where")
+    __slots__ = ("definition", "function", "plan", "rules", "single_use", "timeout", "where")
 
-    def __init__(self, definition: Tool, plan: Plan, function: Callable[..., Any], timeout: float | None) -> None:
+    def __init__(
+        self,
+        definition: Tool,
+        plan: Plan,
+        function: Callable[..., Any],
+        timeout: float | None,
+        *,
+        single_use: bool = False,
+    ) -> None:
         self.definition = definition
         self.plan = plan
         self.function = function
         self.timeout = timeout
+        self.single_use = single_use
         self.where = plan.where
         self.rules: tuple[HeaderRule, ...] = rules_of(definition, plan.where)
 
@@ -93,6 +102,8 @@ class Tools:
             _check(tool.rules, raw, call.headers)
         try:
             plan = tool.plan
+            if tool.single_use:
+                await redeem(call, self._face)
             arguments = plan.decode(EMPTY if memoryview(raw) == NULL else raw)
             if plan.context_parameter is not None:
                 arguments = plan.place(arguments, self._context(call, plan))

@@ -55,6 +55,9 @@ class MemoryStore:
         """Remove the value, if there is one."""
         self._drop(key)
 
+    async def close(self) -> None:
+        """Do nothing: there is nothing to release, and what is kept stays."""
+
     def _drop(self, key: str) -> None:
         found = self._values.pop(key, None)
         if found is not None:

@@ -1,0 +1,40 @@
+"""One question to the client, whatever it asks for. `questions` makes them; `replay` and `direct` put them.
+
+Promise: two questions have one digest just when they ask the same in the same words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from dragoman.wire.lifecycle import ClientCapabilities
+
+TOGETHER = "two questions at the same time: put them in one `ctx.ask_all({...})`"
+LABEL = 120  # characters of a question that errors quote
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What goes out, what the client must have declared, and how to read the answer.
+
+    `missing` returns the capabilities that the client lacks, None if none.
+    `read` raises ValueError for an answer that does not fit.
+    """
+
+    method: str
+    params: Any
+    missing: Callable[[ClientCapabilities], dict[str, Any] | None]
+    read: Callable[[msgspec.Raw], Any]
+
+    def digest(self) -> str:
+        """Return what tells this question from others."""
+        return hashlib.sha256(_encode([self.method, self.params])).hexdigest()[:32]
+
+    def label(self) -> str:
+        """Return the question as errors name it."""
+        said = getattr(self.params, "message", "") or _encode(self.params).decode()
+        return f"{self.method} {said if len(said) <= LABEL else said[:LABEL] + '…'!r}"
