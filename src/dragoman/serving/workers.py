@@ -69,30 +69,34 @@ class Workers:
                         self._threads -= 1
                         return
                 continue
-            _run(*job)
+            self._do(*job)
             # A thread that waits for its next job must not hold on to what the last one was given.
             del job
-            with self._lock:
-                self._pending -= 1
 
-
-def _run(
-    loop: asyncio.AbstractEventLoop,
-    future: asyncio.Future[Any],
-    context: contextvars.Context,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-) -> None:
-    if future.cancelled():
-        return
-    try:
-        result, error = context.run(function, *args), None
-    except BaseException as raised:
-        result, error = None, raised
-    try:
-        loop.call_soon_threadsafe(_settle, future, result, error)
-    except RuntimeError:
-        pass  # the loop has ended, and with it whoever waited
+    def _do(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        future: asyncio.Future[Any],
+        context: contextvars.Context,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+    ) -> None:
+        result: Any = None
+        error: BaseException | None = None
+        if not future.cancelled():
+            try:
+                result = context.run(function, *args)
+            except BaseException as raised:
+                error = raised
+        # Free from now on, and counted so before anybody hears of the result and comes with the next job.
+        with self._lock:
+            self._pending -= 1
+        try:
+            loop.call_soon_threadsafe(_settle, future, result, error)
+        except RuntimeError:
+            pass  # the loop has ended, and with it whoever waited
+        finally:
+            error = None  # its traceback holds this frame
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
