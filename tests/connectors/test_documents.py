@@ -45,6 +45,7 @@ def test_a_misspelt_word_finds_the_right_one_and_says_so(tmp_path: Path) -> None
         found = source.search("calibartion", 5)
         assert found.hits[0]().title == "The calibration of gauges"
         assert '"calibartion" is in no document' in found.hint
+        assert "calibration of gauges" in found.hits[0]().text
 
 
 def test_latest_brings_the_newest_report_first(tmp_path: Path) -> None:
@@ -164,3 +165,21 @@ def test_one_file_alone_is_served_alone(tmp_path: Path) -> None:
         assert [entry.key for entry in source.items("", "", 10).entries] == ["a.md"]
         with pytest.raises(ToolError, match="there is no document"):
             read(source, "docs://papers/b.md")
+
+
+def test_a_sheet_of_an_awkward_name_is_addressed(tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "A | B > C & #1"
+    for number in range(400):
+        sheet.append([f"row {number}", "filler words to make it long " * 3])
+    sheet.append(["marmalade", 1])
+    book.save(folder / "a.xlsx")
+    with documents(folder) as source:
+        hit = source.search("marmalade", 5).hits[0]()
+        assert hit.uri.startswith("docs://papers/a.xlsx#sheet=A%20%7C%20B%20%3E%20C%20%26%20%231&lines=")
+        assert "| marmalade | 1 |" in read(source, hit.uri)

@@ -101,5 +101,7 @@ def _fragment(text: str) -> tuple[Span, Span, str]:
         elif unit == "sheet":
             sheet = _decoded(value)
         else:
-            raise BadAddress(f"#{pair[:40]} means nothing here; use #page=3, #sheet=NAME or #lines=10-40")
+            raise BadAddress(
+                f"#{pair[:40]} means nothing here; use #page=3, #sheet=NAME or #lines=10-40, and %23 for a # in a name"
+            )
     return pages, lines, sheet

@@ -71,7 +71,7 @@ class Documents:
         for match in ranked.matches:
             file = ranked.files[match.file]
             place = (match.file, match.part, 0 if file.unit in ("page", "slide") else match.line)
-            hits.setdefault(place, partial(self._hit, match, file, asked))
+            hits.setdefault(place, partial(self._hit, match, file, ranked.query))
         return Hits(
             hits=list(hits.values()),
             searched=f"{self.name}: {progress.text()}",
@@ -122,10 +122,6 @@ class Documents:
             uri=self._uri(file.path), title=_title(file), text=taken.text, range=shown, total=_extent(file),
             following=taken.following,
         )  # fmt: skip
-
-    def paths(self, prefix: str, limit: int) -> list[str]:
-        """Return paths that start with `prefix`, for completion."""
-        return [file.path for file in self._index.files(prefix, "", limit)]
 
     def _settle(self) -> None:
         """See that the index is looked after; wait a moment, but only right after the start."""
@@ -186,9 +182,8 @@ class Documents:
         if parts[0] > max(file.parts, 1):
             raise ToolError(f"{self._uri(file.path)} has {_extent(file)}; there is no {file.unit} {parts[0]}")
         lines = address.lines
-        if lines != (0, 0) and file.unit and file.parts > 1 and parts[0] != parts[1]:
-            raise ToolError(f"lines count within one {file.unit}: name one as well, such as pages=1")
-        if lines != (0, 0) and file.unit and parts == (0, 0) and file.parts > 1:
+        several = file.parts > 1 and (parts == (0, 0) or parts[0] != parts[1])
+        if lines != (0, 0) and file.unit and several:
             raise ToolError(f"lines count within one {file.unit}: name one as well, such as pages=1")
         if not file.unit and lines[0] > max(file.lines, 1):
             raise ToolError(f"{self._uri(file.path)} has {_extent(file)}; there is no line {lines[0]:,}")
@@ -199,7 +194,7 @@ class Documents:
         if file.unit:
             where, fragment = f"{file.unit} {match.part}", f"{file.unit}={match.part}"
             if file.unit == "sheet":
-                label = heading.split(" | ")[0].split(" > ")[0]
+                label = "".join(self._index.detail(file.id).labels[match.part - 1 : match.part])
                 where, fragment = f"sheet {label}, line {match.line}", f"sheet={quote(label, safe='')}"
                 fragment += f"&lines={match.line}-" if match.line > 1 else ""
         else:

@@ -23,8 +23,9 @@ _LIKE = 0.75  # how like a word must be to stand in for one that is nowhere
 
 
 class Ranked(NamedTuple):
-    """What matched, best first, the files it is in, and the words taken for others, as {asked: taken}."""
+    """What was searched for in the end; what matched, best first; the files it is in; words replaced, {asked: taken}."""
 
+    query: Query
     matches: list[Match]
     files: dict[int, File]
     replaced: dict[str, str]
@@ -36,7 +37,7 @@ def rank(index: Index, query: Query, limit: int) -> Ranked:
     limit = min(limit, MAX_HITS)
     query, replaced = _spelled(index, query)
     if not query.terms and not query.phrases:
-        return Ranked([], {}, replaced, False)
+        return Ranked(query, [], {}, replaced, False)
     matches = index.match(query.strict(), MAX_HITS)
     strict = len(matches)
     if strict < _ENOUGH and (loose := _rare(index, query).loose()) != query.strict():
@@ -47,7 +48,7 @@ def rank(index: Index, query: Query, limit: int) -> Ranked:
     matches = [match for match in matches if match.file in files]
     if query.recent:
         matches = _newest_first(matches[:strict] or matches, files) + (matches[strict:] if strict else [])
-    return Ranked(_spread(_openings_first(matches, files, query))[:limit], files, replaced, strict > 0)
+    return Ranked(query, _spread(_openings_first(matches, files, query))[:limit], files, replaced, strict > 0)
 
 
 def _openings_first(matches: list[Match], files: dict[int, File], query: Query) -> list[Match]:

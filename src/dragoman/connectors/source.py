@@ -28,6 +28,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     def text(self) -> str:
         """Return it in words: "312 of 2,000 indexed, 3 could not be read; indexing goes on"."""
+        if not self.total and not self.complete:
+            return "nothing indexed yet; indexing goes on"
         words = f"{self.indexed:,} of {self.total:,} indexed"
         if self.failed:
             words += f", {self.failed:,} could not be read"
