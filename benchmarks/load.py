@@ -66,7 +66,7 @@ def _wrk(port: int, seconds: float) -> int:
     script = environments.FOLDER / "call.lua"
     script.write_text(_lua())
     done = subprocess.run(
-        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", script, f"http://127.0.0.1:{port}/mcp"],
+        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", script, f"http://127.0.0.1:{port}/mcp"],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:

@@ -52,7 +52,7 @@ def cpu(pid: int) -> float:
 
 def cost(port: int, pid: int, seconds: float) -> float:
     """Return CPU microseconds per call."""
-    load.run(port, 0.5)
+    load.run(port, 1)
     before = cpu(pid)
     calls = load.run(port, seconds)
     return (cpu(pid) - before) * 1e6 / calls
