@@ -4,6 +4,7 @@ docs/design/house.md says why. Each rule is a function from one module to its fa
 """
 
 import ast
+import functools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,7 @@ def parse(path: str, text: str) -> Module:
     return Module(path, text, ast.parse(text))
 
 
+@functools.cache
 def package() -> list[Module]:
     return [parse(file.relative_to(SRC).as_posix(), file.read_text("utf-8")) for file in sorted(SRC.rglob("*.py"))]
 
