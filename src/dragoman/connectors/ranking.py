@@ -23,7 +23,7 @@ _LIKE = 0.75  # how like a word must be to stand in for one that is nowhere
 
 
 class Ranked(NamedTuple):
-    """What was searched for in the end; what matched, best first; the files it is in; words replaced, {asked: taken}."""
+    """What was searched for in the end; what matched, best first; the files it is in; words replaced by others."""
 
     query: Query
     matches: list[Match]
