@@ -14,12 +14,12 @@ import msgspec
 from msgspec import UNSET, field, structs
 
 from dragoman.errors import RequestError
-from dragoman.protocol.eras import STATELESS, Era
-from dragoman.protocol.exchange import Call, Caller, Headers, meta_of
+from dragoman.protocol.eras import STATELESS
+from dragoman.protocol.exchange import NO_HEADERS, Call, Caller, Headers, meta_of
 from dragoman.protocol.failures import unknown_method
 from dragoman.protocol.headers import check_standard
 from dragoman.protocol.nulls import without_nulls
-from dragoman.wire.base import EMPTY, LOG_LEVELS, Implementation, Opt, Wire
+from dragoman.wire.base import EMPTY, LOG_LEVELS, Opt, Wire
 from dragoman.wire.jsonrpc import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -88,53 +88,34 @@ def admit(frame: Frame, params: Any, fault: RequestError | None, methods: Method
     """
     meta = meta_of(params)
     version = meta.protocol_version
-    if headers is not None:
-        stated = _stated_version(headers)
-    elif version is UNSET:
-        raise _missing_meta(meta, fault)
-    else:
-        stated = version
+    stated = None if headers is None else headers.get(VERSION_HEADER)
+    if headers is not None and stated is None:
+        raise RequestError(HEADER_MISMATCH, "the MCP-Protocol-Version header is missing")
     if version is UNSET or meta.client_capabilities is UNSET:
         raise _missing_meta(meta, fault)
-    if stated != version:
-        raise RequestError(HEADER_MISMATCH, f"MCP-Protocol-Version is {stated!r} but the body says {version!r}")
+    said = version if stated is None else stated.decode("latin-1").strip()
+    if said != version:
+        raise RequestError(HEADER_MISMATCH, f"MCP-Protocol-Version is {said[:100]!r}, the body says {version[:100]!r}")
     era = STATELESS.get(version)
     if era is None:
         raise unsupported(version)
     name = str(frame.method)
     method = methods.get(name)
     if headers is not None:
-        _check_headers(headers, name, method, params)
-    if method is None or not _serves(era, method):
+        # Parameters at fault have no name to compare; that they are is told below.
+        named = getattr(params, method.named_by, None) if method is not None and method.named_by else None
+        complaint = check_standard(headers, name, named)
+        if complaint is not None:
+            raise RequestError(HEADER_MISMATCH, complaint)
+    if method is None or not (method.custom or name in era.methods):
         raise unknown_method(name)
     if fault is not None:
         raise fault
     if meta.log_level is not UNSET and meta.log_level not in LOG_LEVELS:
         raise RequestError(INVALID_PARAMS, f"unknown log level {meta.log_level!r}; one of {', '.join(LOG_LEVELS)}")
-    call = Call(name, params, frame.id, era, _caller(meta), meta)  # type: ignore[arg-type]
-    if headers is not None:
-        call.headers = headers
-    return call
-
-
-def _serves(era: Era, method: Method) -> bool:
-    return method.name in era.methods or method.custom
-
-
-def _caller(meta: RequestMeta) -> Caller:
     client = meta.client_info
-    return Caller(
-        meta.protocol_version,  # type: ignore[arg-type]
-        meta.client_capabilities,  # type: ignore[arg-type]
-        client if isinstance(client, Implementation) else None,
-    )
-
-
-def _stated_version(headers: Headers) -> str:
-    stated = headers.get(VERSION_HEADER)
-    if stated is None:
-        raise RequestError(HEADER_MISMATCH, "the MCP-Protocol-Version header is missing")
-    return stated.decode("latin-1").strip()
+    caller = Caller(version, meta.client_capabilities, None if client is UNSET else client)
+    return Call(name, params, frame.id, era, caller, meta, NO_HEADERS if headers is None else headers)  # type: ignore[arg-type]
 
 
 def _missing_meta(meta: RequestMeta, fault: RequestError | None) -> RequestError:
@@ -155,16 +136,6 @@ def unsupported(version: str) -> RequestError:
         f"unsupported protocol version {version[:100]!r}",
         {"supported": list(STATELESS), "requested": version[:100]},
     )
-
-
-def _check_headers(headers: Headers, name: str, method: Method | None, params: Any) -> None:
-    named: str | None = None
-    if method is not None and method.named_by:
-        value = getattr(params, method.named_by, None)
-        named = value if isinstance(value, str) else None
-    complaint = check_standard(headers, name, named)
-    if complaint is not None:
-        raise RequestError(HEADER_MISMATCH, complaint)
 
 
 def is_modern(meta: RequestMeta) -> bool:

@@ -24,6 +24,7 @@ from dragoman.protocol.lowering import (
     FLOOR_2026_07,
     Floor,
     lower,
+    lower_call,
     trim,
 )
 from dragoman.protocol.posing import pose
@@ -36,7 +37,7 @@ from dragoman.wire.jsonrpc import (
     Failure,
 )
 from dragoman.wire.lifecycle import SERVER_INFO, Cacheable, DiscoverResult, Result
-from dragoman.wire.tools import ListToolsResult
+from dragoman.wire.tools import CallToolResult, ListToolsResult
 
 _encode = msgspec.json.Encoder().encode
 
@@ -144,9 +145,9 @@ def _logs_if_asked(call: Call, level: str) -> bool:
 
 def _seal_with(floor: Floor) -> Seal:
     def seal(result: Any, facts: Facts) -> Any:
-        if isinstance(result, Cacheable | Result):
-            return lower(result, floor)
-        return result
+        if isinstance(result, CallToolResult):
+            return lower_call(result, floor)
+        return lower(result, floor) if isinstance(result, Result) else result
 
     return seal
 

@@ -7,6 +7,7 @@ A Call carries what is asked, who asks, and a Door to the peer with three uses:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from dragoman.protocol.eras import Era
 
 Headers: TypeAlias = Mapping[bytes, bytes]
-NO_HEADERS: Headers = {}
+NO_HEADERS: Headers = MappingProxyType({})
 NO_META = RequestMeta()
 
 
@@ -50,27 +51,6 @@ class Door(Protocol):
         ...
 
 
-class Call:
-    """One request on its way to a handler."""
-
-    __slots__ = ("asking", "caller", "door", "era", "headers", "id", "log_level", "meta", "method", "over", "params")
-
-    def __init__(
-        self, method: str, params: Any, request_id: RequestId, era: Era, caller: Caller, meta: RequestMeta
-    ) -> None:
-        self.method = method
-        self.params = params
-        self.id = request_id
-        self.era = era
-        self.caller = caller
-        self.meta = meta
-        self.headers: Headers = NO_HEADERS
-        self.log_level: str | None = None
-        self.asking: Any = None  # the questions of this call, once it asks
-        self.over = False  # answered or given up, though a thread may still be at work on it
-        self.door: Door = CLOSED_DOOR
-
-
 class _ClosedDoor:
     """The door of a call that nobody listens to: notices are dropped, questions refused."""
 
@@ -84,6 +64,22 @@ class _ClosedDoor:
 
 
 CLOSED_DOOR: Door = _ClosedDoor()
+
+
+class Call(msgspec.Struct, eq=False):
+    """One request on its way to a handler."""
+
+    method: str
+    params: Any
+    id: RequestId
+    era: Era
+    caller: Caller
+    meta: RequestMeta
+    headers: Headers = NO_HEADERS
+    log_level: str | None = None
+    asking: Any = None  # the questions of this call, once it asks
+    over: bool = False  # answered or given up, though a thread may still be at work on it
+    door: Door = CLOSED_DOOR
 
 
 class Prepared:

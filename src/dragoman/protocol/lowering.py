@@ -33,6 +33,7 @@ from dragoman.wire.resources import Resource, ResourceTemplate
 from dragoman.wire.tools import CallToolResult, ListToolsResult, Tool, ToolAnnotations
 
 Fields = Mapping[type, tuple[str, ...]]
+OBJECT = memoryview(b"{")
 
 
 class Floor(msgspec.Struct, frozen=True):
@@ -131,15 +132,18 @@ def _trim_inner(item: Any, floor: Floor) -> Any:
 def lower(result: Any, floor: Floor) -> Any:
     """Return a result as the revision of `floor` knows it: without `resultType`, hints and younger fields."""
     if isinstance(result, CallToolResult):
-        return _call_result(result, floor)
+        return lower_call(result, floor)
     if isinstance(result, ListToolsResult):
         result = structs.replace(result, tools=[_tool(tool, floor) for tool in result.tools])
     return trim(result, floor)
 
 
-def _call_result(result: CallToolResult, floor: Floor) -> CallToolResult:
+def lower_call(result: CallToolResult, floor: Floor) -> CallToolResult:
+    """Return what `lower` does for the result of a call, the commonest of all."""
     structured = result.structured_content
-    if structured is not UNSET and not _is_object(structured):
+    # Nearly always this settles it: what our own encoder wrote begins with what it is.
+    plain = structured is UNSET or (isinstance(structured, msgspec.Raw) and memoryview(structured)[:1] == OBJECT)
+    if not plain and not _is_object(structured):
         result = structs.replace(result, structured_content={"result": structured})
     if floor.content_whole and result.result_type is UNSET:
         return result
@@ -149,9 +153,7 @@ def _call_result(result: CallToolResult, floor: Floor) -> CallToolResult:
 
 def _is_object(value: Any) -> bool:
     if isinstance(value, msgspec.Raw):
-        view = memoryview(value)
-        # Our own encoder writes no blanks; another server's may.
-        return bytes(view[:64]).lstrip()[:1] == b"{" or bytes(view).lstrip()[:1] == b"{"
+        return bytes(value).lstrip()[:1] == b"{"
     return isinstance(value, Mapping | msgspec.Struct) or dataclasses.is_dataclass(value)
 
 
@@ -168,7 +170,7 @@ def _tool(tool: Tool, floor: Floor) -> Tool:
 
 
 def _object_schema(schema: dict[str, Any]) -> Any:
-    """Return `schema` for values that arrive wrapped, see _call_result: definition and result stay in step.
+    """Return `schema` for values that arrive wrapped, see lower_call: definition and result stay in step.
 
     UNSET if it allows objects as well as others: some of its values are wrapped
     then and some are not, so nothing can be promised.
