@@ -42,11 +42,11 @@ def _plain_field(name: str, field: dict[str, Any]) -> dict[str, Any]:
     if field.get("type") == "array":
         text = f"this call asks for several choices ({name!r}), which its protocol version cannot"
         raise RequestError(INVALID_REQUEST, text)
-    options = field.get("oneOf")
-    if not isinstance(options, list):
+    options: list[dict[str, Any]] = field.get("oneOf", [])
+    if not options:
         return field
     rest = {key: value for key, value in field.items() if key != "oneOf"}
-    values: list[Any] = [option["const"] for option in options]
+    values = [option["const"] for option in options]
     return {**rest, "enum": values, "enumNames": [option.get("title", option["const"]) for option in options]}
 
 

@@ -1,26 +1,28 @@
-"""Forms from types: the flat schema that a client shows, and the way from its answer back to the type.
+"""Forms from types: the schema that a client shows, and the way from its answer back to the type.
 
-A form holds texts, numbers, yes/no, one choice, several choices; a scalar type becomes
-a form with the one field `value`.
-Source: specification, client/elicitation "Requested Schema"; requirement ELIC-05.
+A scalar type becomes a form with the one field `value`, no type at all a form without
+fields, which asks for no more than a yes. What no form can hold is refused by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from dragoman.errors import LocalError
 from dragoman.serving import pydantic_bridge as bridge
-from dragoman.serving.codec import adapt, convert
+from dragoman.serving.codec import adapt, convert, parts
+from dragoman.serving.fields import Titles, checked, flat
 from dragoman.serving.schemas import Schema, Schemas, resolve
-from dragoman.serving.shapes import is_object
+from dragoman.serving.shapes import is_class, is_object
 
 VALUE = "value"
-_PLAIN = {"string", "number", "integer", "boolean"}
-_DROPPED = {"$schema", "$defs", "additionalProperties", "title"}
+KEPT = 256  # forms of types that are remembered: a call that asks reads its forms in every run
+Read = Callable[[Any], Any]
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -35,114 +37,81 @@ def form_of(wanted: Any) -> Form:
 
     Raises LocalError if a form cannot hold it, naming the field.
     """
+    if wanted is None:
+        return Form({"type": "object", "properties": {}}, lambda content: True)
     if is_object(wanted):
-        return Form(_flat(wanted, {}), lambda content: _checked(content, wanted))
-    if bridge.uses_pydantic(wanted):
-        return _by_pydantic(wanted)
-    kind = adapt(wanted)
-    schemas = Schemas()
+        shown, _ = flat(wanted, wanted.get("$defs", {}), {})
+        return Form(shown, lambda content: checked(content, shown))
     try:
-        schema = resolve(schemas.of([kind])[0], schemas.defs)
+        hash(wanted)
+    except TypeError:  # an annotation that holds a dictionary
+        return _of_type(wanted)
+    return _remembered(wanted)
+
+
+def _of_type(wanted: Any) -> Form:
+    try:
+        schema, defs, read = _by_pydantic(wanted) if bridge.uses_pydantic(wanted) else _by_msgspec(wanted)
     except TypeError as error:
         raise LocalError(f"no form can ask for {wanted!r}: {error}") from None
+    titles = titles_in(wanted)
     if schema.get("type") == "object":
-        return Form(_flat(schema, schemas.defs), lambda content: _converted(content, kind))
+        if "properties" not in schema and schema.get("additionalProperties") is not False:
+            raise LocalError(f"no form can ask for {wanted!r}: a form has named fields, as a dataclass has")
+        shown, blank = flat(schema, defs, titles)
+        return Form(shown, lambda content: read({**dict.fromkeys(blank), **content}))
     alone = {"type": "object", "properties": {VALUE: schema}, "required": [VALUE]}
-    return Form(_flat(alone, schemas.defs), lambda content: _converted(content.get(VALUE), kind))
+    shown, _ = flat(alone, defs, titles)
+    return Form(shown, lambda content: read(content.get(VALUE)))
 
 
-def _by_pydantic(wanted: Any) -> Form:
+_remembered = lru_cache(KEPT)(_of_type)
+
+
+def _by_msgspec(wanted: Any) -> tuple[Schema, dict[str, Schema], Read]:
+    kind = adapt(wanted)
+    schemas = Schemas()
+    schema = schemas.of([kind])[0]
+
+    def read(content: Any) -> Any:
+        try:
+            return convert(content, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
+
+    return _whole(schema, schemas.defs), schemas.defs, read
+
+
+def _by_pydantic(wanted: Any) -> tuple[Schema, dict[str, Schema], Read]:
     adapter = bridge.adapter_of(wanted)
     schema = bridge.schema_of(adapter, output=False)
+    defs = schema.pop("$defs", {})
 
-    def read(content: Mapping[str, Any]) -> Any:
+    def read(content: Any) -> Any:
         try:
-            return adapter.validate_python(dict(content))
+            return adapter.validate_python(content)
         except Exception as error:
             if not bridge.is_validation_error(error):
                 raise
             raise ValueError("; ".join(str(fault) for fault in bridge.faults_of(error, "$"))) from None
 
-    defs = schema.pop("$defs", {})
-    return Form(_flat(resolve(schema, defs), defs), read)
+    return _whole(schema, defs), defs, read
 
 
-def _converted(value: Any, kind: Any) -> Any:
-    try:
-        return convert(value, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
+def _whole(schema: Schema, defs: dict[str, Schema]) -> Schema:
+    """Return an object's schema in the place of a reference to it; other references keep what stands beside them."""
+    found = resolve(schema, defs)
+    return found if found.get("type") == "object" else schema
 
 
-def _flat(schema: Schema, defs: dict[str, Schema]) -> Schema:
-    properties = {name: _field(name, member, defs) for name, member in schema.get("properties", {}).items()}
-    flat: Schema = {"type": "object", "properties": properties}
-    required = [name for name in schema.get("required", []) if name in properties]
-    if required:
-        flat["required"] = required
-    return flat
-
-
-def _field(name: str, schema: Schema, defs: dict[str, Schema]) -> Schema:
-    """Return one field of a form; references are written out, and "or null" is dropped: optional fields may be left."""
-    schema = {**resolve(schema, defs), **{key: value for key, value in schema.items() if key != "$ref"}}
-    options = schema.get("anyOf")
-    if isinstance(options, list):
-        kept = [option for option in options if resolve(option, defs).get("type") != "null"]
-        if len(kept) == 1:
-            rest = {key: value for key, value in schema.items() if key != "anyOf"}
-            if rest.get("default", 0) is None:
-                del rest["default"]
-            return _field(name, {**kept[0], **rest}, defs)
-    kind = schema.get("type")
-    if isinstance(kind, list) and len(set(kind) - {"null"}) == 1:
-        schema["type"] = kind = next(item for item in kind if item != "null")
-    if kind == "array":
-        schema["items"] = _choices(name, resolve(schema.get("items", {}), defs))
-    elif kind not in _PLAIN:
-        raise LocalError(f"no form can ask for {name!r}: it is {kind or 'of several types'}, and a form is flat")
-    elif "enum" in schema and kind != "string":
-        raise LocalError(f"no form can ask for {name!r}: choices are texts, not {kind}s")
-    return {key: value for key, value in schema.items() if key not in _DROPPED or (key == "title" and value)}
-
-
-def _choices(name: str, items: Schema) -> Schema:
-    if "enum" in items or "anyOf" in items:
-        return {key: value for key, value in items.items() if key in ("type", "enum", "anyOf")}
-    raise LocalError(f"no form can ask for {name!r}: a list in a form is a choice of several, as in list[Literal[...]]")
-
-
-def _checked(content: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
-    """Return an answer to a hand-written form. Raises ValueError if it is not what the form asked for (ELIC-19)."""
-    properties: Schema = schema.get("properties", {})
-    missing = [name for name in schema.get("required", []) if name not in content]
-    if missing:
-        raise ValueError(f"{', '.join(missing)} missing")
-    for name, value in content.items():
-        if name in properties and not _fits(value, properties[name]):
-            raise ValueError(f"{name} does not fit {msgspec.json.encode(properties[name]).decode()[:200]}")
-    return dict(content)
-
-
-_CLASSES: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "array": (list,),
-}
-
-
-def _fits(value: Any, schema: Schema) -> bool:
-    kind = schema.get("type", "string")
-    if not isinstance(value, _CLASSES.get(kind, (object,))) or (isinstance(value, bool) and kind != "boolean"):
-        return False
-    if isinstance(value, list):
-        return all(item in _allowed(schema.get("items", {})) for item in value)
-    allowed = _allowed(schema)
-    return not allowed or value in allowed
-
-
-def _allowed(schema: Schema) -> list[Any]:
-    titled = schema.get("oneOf") or schema.get("anyOf") or []
-    return list(schema.get("enum", [])) or [item.get("const") for item in titled]
+def titles_in(wanted: Any) -> Titles:
+    """Return the titles of those enums in a type whose members have one: a text as `title`."""
+    found: dict[frozenset[str], Mapping[str, str]] = {}
+    for part in parts(wanted):
+        if is_class(part) and issubclass(part, Enum) and len(part):
+            # Every `str` has a method of this name, so an enum of texts has to say it with a property.
+            shown = {member.value: getattr(member, "title", None) for member in part}
+            titled = {value: title for value, title in shown.items() if isinstance(title, str)}
+            if len(titled) == len(shown) and all(isinstance(value, str) for value in shown):
+                found[frozenset(titled)] = titled
+    return found

@@ -5,14 +5,16 @@ Each knows what the client must have declared, sub-modes included (MRTR-05, ELIC
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import UNSET
 
 from dragoman.errors import DeclinedError, LocalError
+from dragoman.protocol.uri import check_uri
+from dragoman.serving.conversation import check_conversation, uses_tools
 from dragoman.serving.forms import Form, form_of
 from dragoman.serving.question import Question
 from dragoman.wire.content import TextContent
@@ -31,6 +33,7 @@ from dragoman.wire.questions import (
 )
 
 MAX_TOKENS = 1024
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _answered = msgspec.json.Decoder(ElicitResult).decode
 _sampled = msgspec.json.Decoder(CreateMessageResult).decode
 _listed = msgspec.json.Decoder(ListRootsResult).decode
@@ -45,19 +48,32 @@ def form(message: str, wanted: Any) -> Question:
 
 def page(message: str, url: str) -> Question:
     """Return the question that asks the user to visit a page; the answer is True. Raises LocalError for a bad URL."""
-    if not url.startswith(("https://", "http://")):
-        raise LocalError(f"a page to visit is https:// (or http://), not {url[:100]!r}")
-    # The id is for the revision that has one; it must be the same in every run.
-    digest = hashlib.sha256(f"{message}\0{url}".encode()).hexdigest()
-    params = Elicit(mode="url", message=message, url=url, elicitation_id=f"page-{digest[:32]}")
+    _check_page(url)
+    params = Elicit(mode="url", message=message, url=url)
     return Question(ELICIT, params, _needs_url, lambda raw: _visited(raw, message))
 
 
+def titles(shown: Mapping[str, str]) -> msgspec.Meta:
+    """Return what gives the choices of a field titles: `Annotated[Literal["s", "l"], titles({"s": "Small", ...})]`.
+
+    An Enum can have a property `title` instead.
+    """
+    return msgspec.Meta(extra_json_schema={"oneOf": [{"const": key, "title": text} for key, text in shown.items()]})
+
+
 def sample(messages: Any, *, max_tokens: int = MAX_TOKENS, **options: Any) -> Question:
-    """Return the question that asks the client's model; `options` are the other fields of `CreateMessage`."""
-    params = CreateMessage(messages=_conversation(messages), max_tokens=max_tokens, **options)
-    tools = params.tools is not UNSET or params.tool_choice is not UNSET
-    return Question(SAMPLE, params, _needs_tools if tools else _needs_sampling, _decoded(_sampled))
+    """Return the question that asks the client's model; `options` are the other fields of `CreateMessage`.
+
+    Raises LocalError for options that there are not, and for a conversation that
+    does not answer the tools that its model used (SAMP-06).
+    """
+    try:
+        made = CreateMessage(messages=_conversation(messages), max_tokens=max_tokens, **options)
+        params = msgspec.json.decode(msgspec.json.encode(made), type=CreateMessage)
+    except (TypeError, ValueError) as error:
+        raise LocalError(f"a model cannot be asked that: {error}") from None
+    check_conversation(params.messages)
+    return Question(SAMPLE, params, lambda has: _needs_sampling(has, params), _decoded(_sampled))
 
 
 def roots() -> Question:
@@ -71,6 +87,28 @@ def _conversation(messages: Any) -> list[SamplingMessage]:
         SamplingMessage(role="user", content=TextContent(text=item)) if isinstance(item, str) else item
         for item in items
     ]
+
+
+def _check_page(url: str) -> None:
+    """Raise LocalError for a page that must not be asked for, see client/elicitation "Safe URL Handling" (ELIC-14)."""
+    complaint = check_uri(url)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError as error:
+        complaint, parts, host = str(error), urlsplit(""), ""
+    if complaint is not None or not host or parts.scheme not in ("https", "http"):
+        raise LocalError(
+            f"a page to visit is an https:// URL, not {url[:100]!r}" + (f": {complaint}" if complaint else "")
+        )
+    if parts.username is not None or parts.password is not None:
+        raise LocalError(
+            f"the page to visit at {host} has a user or a password in its URL: whoever sees it could use it"
+        )
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise LocalError(
+            f"the page to visit at {host} is not safe from others: use https:// (http:// is for this machine)"
+        )
 
 
 def _answer(raw: msgspec.Raw, message: str) -> ElicitResult:
@@ -113,13 +151,16 @@ def _needs_url(has: ClientCapabilities) -> dict[str, Any] | None:
     return None if declared is not UNSET and declared.url is not UNSET else {"elicitation": {"url": {}}}
 
 
-def _needs_sampling(has: ClientCapabilities) -> dict[str, Any] | None:
-    return None if has.sampling is not UNSET else {"sampling": {}}
-
-
-def _needs_tools(has: ClientCapabilities) -> dict[str, Any] | None:
+def _needs_sampling(has: ClientCapabilities, params: CreateMessage) -> dict[str, Any] | None:
+    """Say what is lacking for these parameters: tools and others' context are sub-modes (SAMP-02, SAMP-03)."""
     declared = has.sampling
-    return None if declared is not UNSET and declared.tools is not UNSET else {"sampling": {"tools": {}}}
+    tools = params.tools is not UNSET or params.tool_choice is not UNSET or uses_tools(params.messages)
+    context = params.include_context not in (UNSET, "none")
+    if tools and (declared is UNSET or declared.tools is UNSET):
+        return {"sampling": {"tools": {}}}
+    if context and (declared is UNSET or declared.context is UNSET):
+        return {"sampling": {"context": {}}}
+    return None if declared is not UNSET else {"sampling": {}}
 
 
 def _needs_roots(has: ClientCapabilities) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 
@@ -25,13 +26,15 @@ class Suspended(BaseException):
 
 
 def stopped_by(error: BaseException) -> BaseException:
-    """Return what a run stopped by: of a group, the suspension if it holds nothing else, else the rest."""
-    if isinstance(error, BaseExceptionGroup):
-        rest = error.split(Suspended)[1]
-        if rest is None:
-            return _first(error)
-    return error
+    """Return what a run stopped by: of a group, the suspension if it holds nothing else."""
+    raised = list(_leaves(error))
+    return raised[0] if all(isinstance(one, Suspended) for one in raised) else error
 
 
-def _first(error: BaseException) -> BaseException:
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    inner: tuple[BaseException, ...] | None = getattr(error, "exceptions", None)
+    if inner is None or not isinstance(error, BaseExceptionGroup):
+        yield error
+    else:
+        for one in inner:
+            yield from _leaves(one)
