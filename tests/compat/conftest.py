@@ -11,9 +11,8 @@ import pytest
 
 from dragoman import Client, Server
 from dragoman.app.target import Options
-from dragoman.compat.finder import uninstall
+from dragoman.compat.finder import PACKAGES, uninstall
 from dragoman.compat.loader import load
-from dragoman.compat.names import PACKAGES
 
 HERE = Path(__file__).parent
 SERVERS = HERE / "servers"

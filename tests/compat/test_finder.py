@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from dragoman.compat.finder import hint, install, uninstall
-from dragoman.compat.names import INSTEAD, MODULES, PACKAGES
+from dragoman.compat.finder import PACKAGES, hint, install, uninstall
+from dragoman.compat.names import INSTEAD, MODULES
 from dragoman.compat.refusal import CompatError, UnsupportedNameError
 
 
@@ -53,7 +53,7 @@ def test_a_star_import_brings_the_supported_names(installed) -> None:
             r"fastmcp\.Nothing is not supported by dragoman; docs/compat",
         ),
         ("import mcp.server.nothing", r"mcp\.server\.nothing is not supported by dragoman"),
-        ("import mcp.client.sse", r"mcp\.client\.sse is not supported by dragoman; dragoman\.Client"),
+        ("import mcp.client.auth", r"mcp\.client\.auth is not supported by dragoman; dragoman\.Client"),
         ("from fastmcp.server.transforms import X", "register the tools as they shall be seen"),
         ("import mcp; mcp.nothing", r"mcp\.nothing is not supported"),
     ],

@@ -47,10 +47,23 @@ class StdioServerParameters(_Refused):
 
 
 def stdio_client(*given: Any, **named: Any) -> Any:
-    """Stands for `mcp.stdio_client`; always raises UnsupportedNameError."""
-    raise unsupported_name("mcp.stdio_client", _INSTEAD)
+    """Stands for `mcp.client.stdio.stdio_client`; always raises UnsupportedNameError."""
+    raise unsupported_name("mcp.client.stdio.stdio_client", _INSTEAD)
+
+
+def sse_client(*given: Any, **named: Any) -> Any:
+    """Stands for `mcp.client.sse.sse_client`; always raises UnsupportedNameError."""
+    raise unsupported_name("mcp.client.sse.sse_client", _INSTEAD)
+
+
+def streamable_http_client(*given: Any, **named: Any) -> Any:
+    """Stands for the function of `mcp.client.streamable_http`; always raises UnsupportedNameError."""
+    raise unsupported_name("mcp.client.streamable_http.streamable_http_client", _INSTEAD)
+
+
+streamablehttp_client = streamable_http_client
 
 
 def create_connected_server_and_client_session(*given: Any, **named: Any) -> Any:
-    """Stands for the helper of `mcp.shared.memory`; always raises UnsupportedNameError."""
+    """Stands for the function of `mcp.shared.memory`; always raises UnsupportedNameError."""
     raise unsupported_name("mcp.shared.memory.create_connected_server_and_client_session", _INSTEAD)

@@ -14,10 +14,12 @@ from dragoman.app.server import Server
 from dragoman.compat import inject
 from dragoman.compat.calls import answers, headers_of, params_of
 from dragoman.compat.elicitation import AcceptedUrlElicitation, CancelledElicitation, DeclinedElicitation, Form
+from dragoman.compat.ground import call_of
 from dragoman.compat.models import Model
 from dragoman.compat.questions import CreateMessageResult
 from dragoman.compat.refusal import unsupported_attribute
 from dragoman.compat.session import ServerSession
+from dragoman.compat.subscriptions import PromptsListChanged, ResourcesListChanged, ResourceUpdated, ToolsListChanged
 from dragoman.protocol.exchange import Call
 from dragoman.serving.context import Context as NativeContext
 from dragoman.serving.shapes import is_list
@@ -78,7 +80,7 @@ class Context(inject.Context):
 
     def __init__(self, native: NativeContext, server: Any) -> None:
         self.native = native
-        self.call: Call = native._call  # pyright: ignore[reportPrivateUsage]
+        self.call: Call = call_of(native)
         self._server = server
         self._resumed: tuple[dict[str, Any] | None, str | None] | None = None
 
@@ -200,20 +202,20 @@ class Context(inject.Context):
     close_standalone_sse_stream = close_sse_stream
 
     async def notify_tools_changed(self) -> None:
-        """Say that the tools have changed."""
-        await self.session.send_tool_list_changed()
+        """Say that the tools have changed, to everybody who listens."""
+        await self._server.publish(ToolsListChanged())
 
     async def notify_prompts_changed(self) -> None:
-        """Say that the prompts have changed."""
-        await self.session.send_prompt_list_changed()
+        """Say that the prompts have changed, to everybody who listens."""
+        await self._server.publish(PromptsListChanged())
 
     async def notify_resources_changed(self) -> None:
-        """Say that the resources have changed."""
-        await self.session.send_resource_list_changed()
+        """Say that the resources have changed, to everybody who listens."""
+        await self._server.publish(ResourcesListChanged())
 
     async def notify_resource_updated(self, uri: Any) -> None:
-        """Say that what a resource holds has changed."""
-        await self.session.send_resource_updated(uri)
+        """Say that what a resource holds has changed, to everybody who subscribed to it."""
+        await self._server.publish(ResourceUpdated(uri=str(uri)))
 
 
 class FastContext(Context):

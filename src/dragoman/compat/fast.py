@@ -13,12 +13,12 @@ from dragoman.app.server import Server
 from dragoman.compat import context as contexts
 from dragoman.compat.authorization import get_access_token
 from dragoman.compat.context import Context, FastContext
-from dragoman.compat.models import Model
 from dragoman.compat.providers import FileSystemProvider
 from dragoman.compat.refusal import unsupported_argument, unsupported_attribute
 from dragoman.compat.registry import PromptEntry, ResourceEntry, ToolEntry
 from dragoman.compat.resolve import CurrentContext, CurrentHeaders, CurrentServer, Depends, Progress
 from dragoman.compat.server import Face
+from dragoman.compat.tools import Tool
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -110,13 +110,6 @@ class FastMCP(Face):
         self.mount(server, prefix, **options)
         _ = self.native
 
-    def add_tool(self, fn: Any, name: str | None = None, **options: Any) -> Any:
-        """Register a function, or a `Tool` made of one."""
-        if isinstance(fn, Tool):
-            name = name or fn.name
-            fn, options = fn.fn, {**(fn.options or {}), **options}
-        return super().add_tool(fn, name, **options)
-
     def custom_route(self, path: str, methods: Any = None, name: str | None = None, **options: Any) -> Any:
         """Register a function that answers another path over HTTP."""
         return super().custom_route(path, methods or ["GET"], name, **options)
@@ -164,19 +157,6 @@ def create_proxy(target: Any, name: str | None = None, **options: Any) -> FastMC
     proxy = FastMCP(name or target.name, **options)
     proxy.mount(target)
     return proxy
-
-
-class Tool(Model):
-    """A tool made of a function, to be handed to `add_tool`."""
-
-    fn: Any
-    name: str | None = None
-    options: Any = None
-
-    @classmethod
-    def from_function(cls, fn: Callable[..., Any], name: str | None = None, **options: Any) -> Tool:
-        """Return the tool that `fn` makes, under `name` or the function's own."""
-        return cls(fn=fn, name=name, options=options)
 
 
 def tool(name: Any = None, **options: Any) -> Any:

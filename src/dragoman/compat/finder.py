@@ -15,8 +15,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from dragoman.compat.names import INSTEAD, MODULES, PACKAGES
 from dragoman.compat.refusal import unsupported_name
+
+PACKAGES = frozenset({"mcp", "mcp_types", "fastmcp"})
 
 
 class _Finder(MetaPathFinder, Loader):
@@ -25,7 +26,7 @@ class _Finder(MetaPathFinder, Loader):
     ) -> ModuleSpec | None:
         if fullname.partition(".")[0] not in PACKAGES:
             return None
-        if fullname not in MODULES:
+        if fullname not in _table().MODULES:
             raise unsupported_name(fullname, hint(fullname))
         return ModuleSpec(fullname, self, is_package=True)
 
@@ -34,11 +35,16 @@ class _Finder(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         name = module.__name__
-        module.__dict__["__all__"] = [known for known in MODULES[name] if not known.startswith("_")]
+        module.__dict__["__all__"] = [known for known in _table().MODULES[name] if not known.startswith("_")]
         module.__dict__["__getattr__"] = partial(_find, module)
 
 
 _finder = _Finder()
+
+
+def _table() -> Any:
+    """Loaded by the first name that is asked for: servers of Dragoman's own don't pay for it."""
+    return importlib.import_module("dragoman.compat.names")
 
 
 def install() -> None:
@@ -58,9 +64,10 @@ def uninstall() -> None:
 
 def hint(name: str) -> str:
     """Return what to use instead of `name`, from the longest prefix that has an answer; "" if none has."""
+    instead: dict[str, str] = _table().INSTEAD
     while name:
-        if name in INSTEAD:
-            return INSTEAD[name]
+        if name in instead:
+            return instead[name]
         name = name.rpartition(".")[0]
     return ""
 
@@ -70,9 +77,9 @@ def _find(module: ModuleType, attribute: str) -> Any:
     full = f"{module.__name__}.{attribute}"
     if attribute.startswith("__"):
         raise AttributeError(f"module {module.__name__!r} has no attribute {attribute!r}")
-    source = MODULES[module.__name__].get(attribute)
+    source = _table().MODULES[module.__name__].get(attribute)
     if source is None:
-        if full in MODULES:
+        if full in _table().MODULES:
             return importlib.import_module(full)
         raise unsupported_name(full, hint(full))
     home, _, name = source.partition(":")

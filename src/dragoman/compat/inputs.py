@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from dragoman.app.server import Server
 from dragoman.compat.calls import answers
+from dragoman.compat.ground import states_of
 from dragoman.compat.models import Model
 from dragoman.compat.questions import InputRequiredResult
 from dragoman.compat.session import ServerSession
@@ -79,7 +80,7 @@ def _request(request: Any) -> InputRequest:
 
 async def _sealed(state: str, call: Call, native: Server) -> str:
     asking: Any = import_module("dragoman.serving.asking")
-    states: Any = native._asking_state()  # pyright: ignore[reportPrivateUsage]
+    states = states_of(native)
     text: str = await states.save(state.encode(), asking.binding_of(call))
     return text
 
@@ -89,7 +90,7 @@ async def _unsealed(call: Call, native: Server) -> str | None:
     if not isinstance(sent, str):
         return None
     asking: Any = import_module("dragoman.serving.asking")
-    states: Any = native._asking_state()  # pyright: ignore[reportPrivateUsage]
+    states = states_of(native)
     payload: bytes = await states.load(sent, asking.binding_of(call))
     return payload.decode()
 

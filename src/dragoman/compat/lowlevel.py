@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from dragoman.app.server import Server as NativeServer
 from dragoman.compat import serving, types
+from dragoman.compat.ground import capabilities_of, declare
 from dragoman.compat.handlers import (
     METHOD_TYPES,
     ReadResourceContents,
@@ -28,6 +29,7 @@ from dragoman.compat.models import Model
 from dragoman.compat.refusal import unsupported_argument, unsupported_attribute
 from dragoman.compat.settings import Settings
 from dragoman.compat.stage import note
+from dragoman.compat.subscriptions import ListenHandler, follow
 from dragoman.compat.urls import Uri
 from dragoman.ports.service import Handler
 from dragoman.wire.lifecycle import ServerCapabilities
@@ -139,7 +141,7 @@ class Handlers:
                 if listing not in self.native_server.service.methods:
                     self.native_server.service.handle(listing, empty)
         # What was put straight into the kernel is declared as well.
-        self.native_server._changed()  # pyright: ignore[reportPrivateUsage]
+        declare(self.native_server)
         self.apply()
 
     def apply(self) -> None:
@@ -261,6 +263,8 @@ class Server(Handlers):
         for option, method in _ON.items():
             if options.get(option) is not None:
                 self.add_request_handler(method, METHOD_TYPES[method][0], options[option])
+        if isinstance(listening := options.get("on_subscriptions_listen"), ListenHandler):
+            follow(listening.bus, self.native_server)
         note(self)
 
     @property
@@ -289,7 +293,7 @@ class Server(Handlers):
 
     def get_capabilities(self, *given: Any, **options: Any) -> ServerCapabilities:
         """Return what the server declares."""
-        return self.native_server._capabilities()  # pyright: ignore[reportPrivateUsage]
+        return capabilities_of(self.native_server)
 
     def create_initialization_options(self, *given: Any, **options: Any) -> InitializationOptions:
         """Return what to hand to `run`."""

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dragoman.compat import questions, types
 
-PACKAGES = frozenset({"mcp", "mcp_types", "fastmcp"})
-
 
 def _names(home: str, names: str) -> dict[str, str]:
     """Return a row for names that this room calls the same: `home` is the module that has them."""
@@ -109,7 +107,16 @@ MODULES: dict[str, dict[str, str]] = {
     "mcp.server.fastmcp.prompts": {**_MESSAGES},
     "mcp.server.fastmcp.prompts.base": _MESSAGES,
     "mcp.server.fastmcp.resources": _RESOURCES,
-    "mcp.server.fastmcp.tools": {},
+    "mcp.server.fastmcp.tools": {"Tool": "tools:Tool"},
+    "mcp.server.fastmcp.tools.base": {"Tool": "tools:Tool"},
+    "mcp.server.mcpserver.tools": {"Tool": "tools:Tool"},
+    "mcp.server.subscriptions": _names(
+        "subscriptions",
+        "InMemorySubscriptionBus ListenHandler PromptsListChanged ResourceUpdated ResourcesListChanged ServerEvent "
+        "SubscriptionBus ToolsListChanged",
+    ),
+    "mcp.client.sse": {"sse_client": "clients:sse_client"},
+    "mcp.client.streamable_http": _names("clients", "streamable_http_client streamablehttp_client"),
     "mcp.server.fastmcp.utilities": {},
     "mcp.server.fastmcp.utilities.types": _MEDIA,
     "mcp.server.fastmcp.utilities.logging": _names("logs", "get_logger configure_logging"),
@@ -167,6 +174,7 @@ MODULES: dict[str, dict[str, str]] = {
         "FastMCP": "fast:FastMCP",
         "Context": "context:FastContext",
         "Client": "clients:Client",
+        "Image": "media:Image",
     },
     "fastmcp.client": {"Client": "clients:Client"},
     "fastmcp.server": {
@@ -196,8 +204,8 @@ MODULES: dict[str, dict[str, str]] = {
         **_names("resources", "ResourceContent ResourceResult TextResource FileResource Resource"),
         "resource": "fast:resource",
     },
-    "fastmcp.tools": {"ToolResult": "results:ToolResult", "tool": "fast:tool", "Tool": "fast:Tool"},
-    "fastmcp.tools.tool": {"ToolResult": "results:ToolResult", "Tool": "fast:Tool"},
+    "fastmcp.tools": {"ToolResult": "results:ToolResult", "tool": "fast:tool", "Tool": "tools:Tool"},
+    "fastmcp.tools.tool": {"ToolResult": "results:ToolResult", "Tool": "tools:Tool"},
     "fastmcp.utilities": {},
     "fastmcp.utilities.types": _names("media", "Image Audio File"),
     "fastmcp.utilities.logging": _names("logs", "get_logger configure_logging"),

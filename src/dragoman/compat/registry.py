@@ -117,6 +117,8 @@ class Registry:
         options = entry.options
         refuse(options, f"{self.face.title}.tool")
         name = entry.name or _own_name(entry.function)
+        if options.get("enabled") is False:
+            return entry.function
         if not self._free("tool", name, self.tools):
             return entry.function
         parts = Parts(entry.function, hidden=tuple(options.get("exclude_args") or ()))
@@ -146,7 +148,7 @@ class Registry:
     def add_resource(self, entry: ResourceEntry) -> None:
         """Register a resource or a template. Raises RegistrationError."""
         refuse(entry.options, f"{self.face.title}.resource")
-        if not self._free("resource", entry.uri, self.resources):
+        if entry.options.get("enabled") is False or not self._free("resource", entry.uri, self.resources):
             return
         uri = _WILD.sub(r"{+\1}", entry.uri)
         variables = Template.parse(uri).variables
@@ -171,7 +173,7 @@ class Registry:
         """Register a prompt. Raises RegistrationError."""
         refuse(entry.options, f"{self.face.title}.prompt")
         name = entry.name or _own_name(entry.function)
-        if not self._free("prompt", name, self.prompts):
+        if entry.options.get("enabled") is False or not self._free("prompt", name, self.prompts):
             return
         parts = Parts(entry.function)
         dressing = Dressing(self._begin, _messages, blame.of_prompt(self.face, name))

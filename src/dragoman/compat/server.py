@@ -22,6 +22,8 @@ from dragoman.compat.registry import PromptEntry, Registry, ResourceEntry, ToolE
 from dragoman.compat.security import DEFAULT_RESOURCE_SECURITY
 from dragoman.compat.settings import Settings
 from dragoman.compat.stage import note
+from dragoman.compat.subscriptions import SubscriptionBus, follow, tell
+from dragoman.compat.tools import Tool
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,6 +78,9 @@ class Face:
             self.native_server.middleware(serving.refuse_http)
         for wrapper in options.get("middleware") or ():
             self.native_server.middleware(serving.wrapped(wrapper, self))
+        self._bus: SubscriptionBus | None = options.get("subscriptions") or None
+        if self._bus is not None:
+            follow(self._bus, self.native_server)
         self._begin(options)
         note(self)
 
@@ -152,7 +157,10 @@ class Face:
         return decorate
 
     def add_tool(self, fn: Any, name: str | None = None, **options: Any) -> Any:
-        """Register a function as a tool."""
+        """Register a function, or a `Tool` made of one, as a tool."""
+        if isinstance(fn, Tool):
+            name = name or fn.name
+            fn, options = fn.fn, {**(fn.options or {}), **options}
         for option in options:
             if option not in self.tool_options:
                 raise unsupported_argument(f"{self.title}.tool", option)
@@ -227,6 +235,13 @@ class Face:
             return function
 
         return decorate
+
+    async def publish(self, event: Any) -> None:
+        """Tell of a change: over the file's own bus if it has one, so that other processes hear of it as well."""
+        if self._bus is not None:
+            await self._bus.publish(event)
+        else:
+            tell(self.native_server, event)
 
     # --- asking the server itself -----------------------------------------------------------------------------
 

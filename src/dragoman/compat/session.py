@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.app.server import Server
+from dragoman.compat.ground import states_of
 from dragoman.compat.models import Model, from_wire
 from dragoman.compat.questions import (
     ClientCapabilities,
@@ -103,9 +104,8 @@ class ServerSession:
         has not declared that it can answer.
         """
         asking: Any = import_module("dragoman.serving.asking")
-        states = self._native._asking_state()  # pyright: ignore[reportPrivateUsage]
         raw = msgspec.structs.replace(question, read=msgspec.json.decode)
-        return (await asking.ask(self._asked, states, {"": raw}))[""]
+        return (await asking.ask(self._asked, states_of(self._native), {"": raw}))[""]
 
     async def notify(self, method: str, params: Any = None) -> None:
         """Send a notice that belongs to this call."""
