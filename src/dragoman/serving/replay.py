@@ -73,6 +73,7 @@ class Replay:
         self._call = call
         self._states = states
         self._sent: Mapping[str, msgspec.Raw] = _sent(call.params)
+        self._fresh = call.params.request_state is UNSET
         self._past: Past | None = None
         self._missing: dict[str, Question] = {}
         self._asked: set[str] = set()
@@ -165,7 +166,10 @@ class Replay:
         answered = past.answers.get(key)
         before = answered or past.pending.get(key)
         if before is None:
-            return None  # never asked: nobody can have answered it (MRTR-11)
+            if not self._fresh or key not in self._sent:
+                return None  # never asked: nobody can have answered it (MRTR-11)
+            # Without a state there is nothing to hold an answer against: the client knew what would be asked.
+            before = Asked(question.digest(), question.label())
         if before.digest != question.digest():
             raise LocalError(
                 f"this run asks {question.label()} where the last asked {before.label}: a function that asks is run "
