@@ -57,7 +57,11 @@ _CHANGED = {TOOLS_CHANGED: "tools", PROMPTS_CHANGED: "prompts", RESOURCES_CHANGE
 
 
 class ServerSession:
-    """The client, seen from the call that it made. `native` is the server that it called."""
+    """The client, seen from the call that it made. `native` is the server that it called.
+
+    What a method is given beyond its named parameters says which request it
+    belongs to; here that is always the call itself.
+    """
 
     def __init__(self, call: Call, native: Server) -> None:
         self._asked = call
@@ -126,7 +130,9 @@ class ServerSession:
         """Return the folders that the client works in."""
         return ListRootsResult(**await self.ask(_questions().roots()))
 
-    async def elicit_form(self, message: str, requested_schema: Any = None, **options: Any) -> ElicitResult:
+    async def elicit_form(
+        self, message: str, requested_schema: Any = None, *given: Any, **options: Any
+    ) -> ElicitResult:
         """Let the user fill in a form; `requested_schema` is a JSON Schema of an object."""
         schema: Any = requested_schema if requested_schema is not None else options.get("requestedSchema", {})
         params = Elicit(mode="form", message=message, requested_schema=plain(schema))
@@ -134,7 +140,9 @@ class ServerSession:
 
     elicit = elicit_form
 
-    async def elicit_url(self, message: str, url: str, elicitation_id: str, **options: Any) -> ElicitResult:
+    async def elicit_url(
+        self, message: str, url: str, elicitation_id: str, *given: Any, **options: Any
+    ) -> ElicitResult:
         """Send the user to a web page; what happens there is not part of the answer."""
         params = Elicit(mode="url", message=message, url=url, elicitation_id=elicitation_id)
         return ElicitResult(**await self.ask(msgspec.structs.replace(_questions().page("", url), params=params)))
@@ -143,7 +151,9 @@ class ServerSession:
         """Return at once: a client that waits for an answer is there."""
         return EmptyResult()
 
-    async def send_log_message(self, level: Any, data: Any, logger: str | None = None, **options: Any) -> None:
+    async def send_log_message(
+        self, level: Any, data: Any, logger: str | None = None, *given: Any, **options: Any
+    ) -> None:
         """Send a line of log, if the client wants this level."""
         if self._asked.era.hears_logs(self._asked, level):
             await self.notify(MESSAGE, LogMessage(level=level, data=plain(data), logger=logger or UNSET))
@@ -154,6 +164,7 @@ class ServerSession:
         progress: float,
         total: float | None = None,
         message: str | None = None,
+        *given: Any,
         **options: Any,
     ) -> None:
         """Tell how far a request of the client's is."""
@@ -187,11 +198,11 @@ class ServerSession:
         """Say that what a resource holds has changed, to everybody who subscribed to it."""
         self._native.notify_resource_updated(str(uri))
 
-    async def send_elicit_complete(self, elicitation_id: str, **options: Any) -> None:
+    async def send_elicit_complete(self, elicitation_id: str, *given: Any, **options: Any) -> None:
         """Say that what a web page was for is done."""
         await self._asked.door.emit(Notification(method=ELICITED, params={"elicitationId": elicitation_id}))
 
-    async def send_notification(self, notification: Any, related_request_id: Any = None, **options: Any) -> None:
+    async def send_notification(self, notification: Any, *given: Any, **options: Any) -> None:
         """Send any notification, made as a model of `mcp.types`."""
         notification = getattr(notification, "root", notification)
         params: dict[str, Any] = {} if notification.params is None else _without_none(notification.params)
