@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from dragoman.app.options import HttpOptions
+from dragoman.app.options import HttpOptions, check_options
 from dragoman.app.saying import say
 from dragoman.errors import LocalError
 from dragoman.ports.service import Service
@@ -33,6 +33,7 @@ BACKLOG = 2048
 
 def endpoint(server: Server, options: HttpOptions, host: str = "127.0.0.1") -> Endpoint:
     """Return the ASGI application of `server`, for a bind to `host`."""
+    check_options("the HTTP endpoint", options, HttpOptions)
     sessions = Sessions(server.limits) if options.get("sessions", True) else None
     policy = HostPolicy.for_bind(host, options.get("allowed_hosts", ()), options.get("allowed_origins", ()))
     return Endpoint(server.service, sessions, policy, options.get("path", "/mcp"))

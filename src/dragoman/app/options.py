@@ -6,13 +6,15 @@ know them, without functions of fifteen parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypedDict
 
+from dragoman.errors import RegistrationError
 from dragoman.ports.service import Middleware
 from dragoman.ports.store import Store
 from dragoman.protocol.limits import Limits
+from dragoman.serving.nearest import nearest
 from dragoman.wire.base import Annotations, Icon, Meta
 
 
@@ -104,3 +106,11 @@ class HttpOptions(TypedDict, total=False):
     allowed_hosts: Sequence[str]
     allowed_origins: Sequence[str]
     sessions: bool
+
+
+def check_options(what: str, given: Iterable[str], known: type, where: str = "") -> None:
+    """Raise RegistrationError if `given` names none of the options `known`: silence would hide the slip."""
+    names = known.__annotations__
+    for name in given:
+        if name not in names:
+            raise RegistrationError(f"{what} takes no option {name!r}{nearest(name, names)}", where=where)

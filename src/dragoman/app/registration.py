@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from dragoman.app.options import PromptOptions, ResourceOptions, ToolOptions
+from dragoman.app.options import PromptOptions, ResourceOptions, ToolOptions, check_options
 from dragoman.errors import LocalError, RegistrationError
 from dragoman.protocol.uri import Template, check_uri
 from dragoman.serving import prompts, resources, tools
@@ -46,6 +46,7 @@ def _checked_name(kind: str, name: str, where: str) -> str:
 
 def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Registered:
     """Return the tool that `function` is. Raises RegistrationError."""
+    check_options("a tool", options, ToolOptions, place(function))
     plan = read_signature(function, context_type=Context, output_schema=_declared(options))
     hints: dict[str, Any] = {_HINTS[key]: options[key] for key in _HINTS if key in options}  # type: ignore[literal-required]
     definition = Tool(
@@ -76,6 +77,7 @@ def _listed(items: Any) -> Any:
 def make_resource(function: Callable[..., Any], uri: str, options: ResourceOptions) -> resources.Registered:
     """Return the resource, or the template if `uri` has variables, that `function` serves. Raises RegistrationError."""
     where = place(function)
+    check_options("a resource", options, ResourceOptions, where)
     try:
         template = Template.parse(uri)
     except LocalError as error:
@@ -100,6 +102,7 @@ def make_resource(function: Callable[..., Any], uri: str, options: ResourceOptio
 
 def make_prompt(function: Callable[..., Any], options: PromptOptions) -> prompts.Registered:
     """Return the prompt that `function` is. Raises RegistrationError."""
+    check_options("a prompt", options, PromptOptions, place(function))
     plan = read_prompt_signature(function, context_type=Context)
     definition = Prompt(
         name=_checked_name("prompt", options.get("name") or plan.name, plan.where),

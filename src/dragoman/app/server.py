@@ -14,7 +14,14 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.app import lazily
-from dragoman.app.options import HttpOptions, PromptOptions, ResourceOptions, ServerOptions, ToolOptions
+from dragoman.app.options import (
+    HttpOptions,
+    PromptOptions,
+    ResourceOptions,
+    ServerOptions,
+    ToolOptions,
+    check_options,
+)
 from dragoman.app.registration import make_prompt, make_resource, make_tool, read_method
 from dragoman.errors import RegistrationError
 from dragoman.ports.service import Middleware
@@ -61,6 +68,7 @@ class Server:
     def __init__(self, name: str, version: str = "0.1.0", **options: Unpack[ServerOptions]) -> None:
         if not name:
             raise RegistrationError("a server needs a name")
+        check_options("a server", options, ServerOptions)
         self.name = name
         self.version = version
         self.limits = options.get("limits") or Limits()

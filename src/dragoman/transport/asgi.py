@@ -51,7 +51,7 @@ class Endpoint:
     def __init__(self, service: Service, sessions: Sessions | None, policy: HostPolicy, path: str = "/mcp") -> None:
         self._service = service
         self._policy = policy
-        self._path = path.rstrip("/")
+        self._path = f"/{path.strip('/')}".rstrip("/")
         self._handshake = HandshakePosts(service, sessions)
         self._started: asyncio.AbstractEventLoop | None = None  # where; each loop has a start of its own
 
@@ -164,9 +164,9 @@ class Endpoint:
                 try:
                     await self._service.start()
                 except Exception as error:
-                    log.exception("the server could not start")
-                    await send({"type": "lifespan.startup.failed", "message": str(error)})
-                    return
+                    await send({"type": "lifespan.startup.failed", "message": f"the server could not start: {error}"})
+                    # Hosts that only pass messages on would wait for the end otherwise.
+                    raise
                 self._started = asyncio.get_running_loop()
                 await send({"type": "lifespan.startup.complete"})
             else:
