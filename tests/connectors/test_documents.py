@@ -5,7 +5,9 @@ from tests.connectors import fixtures
 from tests.connectors.desk import documents, written
 
 from dragoman.connectors.address import parse
+from dragoman.connectors.crawl import Folder
 from dragoman.connectors.documents import Documents
+from dragoman.connectors.index import Index
 from dragoman.errors import ToolError
 
 
@@ -183,3 +185,20 @@ def test_a_sheet_of_an_awkward_name_is_addressed(tmp_path: Path) -> None:
         hit = source.search("marmalade", 5).hits[0]()
         assert hit.uri.startswith("docs://papers/a.xlsx#sheet=A%20%7C%20B%20%3E%20C%20%26%20%231&lines=")
         assert "| marmalade | 1 |" in read(source, hit.uri)
+
+
+def test_a_search_while_indexing_goes_on_says_that_more_will_come(tmp_path: Path) -> None:
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    for number in range(300):
+        (folder / f"{number}.md").write_text(f"# pump {number}\n" + "words and more words\n" * 200)
+    source = Documents("papers", Folder(folder), Index(tmp_path / "cache" / "index" / "papers.db"))
+    source._patient_until = 0.0
+    found = source.search("pump", 5)
+    assert "indexing goes on" in found.searched
+    assert "not all is indexed yet" in found.hint
+    assert source.indexer.wait_idle(60)
+    found = source.search("pump", 5)
+    assert found.searched == "papers: 300 of 300 indexed"
+    assert "not all is indexed" not in found.hint
+    source.close()

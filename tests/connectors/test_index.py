@@ -122,7 +122,7 @@ def test_a_write_that_fails_leaves_all_as_it_was(index: Index) -> None:
 names = st.lists(st.text(st.sampled_from("ab/é"), min_size=1, max_size=6), unique=True, max_size=12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(names, st.text(st.sampled_from("ab/"), max_size=2), st.integers(1, 4))
 def test_pages_of_files_are_all_files_below_the_prefix(tmp_path_factory, paths, prefix: str, limit: int) -> None:
     index = Index(tmp_path_factory.mktemp("index") / "a.db")

@@ -33,7 +33,7 @@ def passages(index: Index, file, wanted: Wanted, room: int) -> list[str]:
         position = taken.following
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(text, st.integers(1, 500))
 def test_passages_of_a_text_joined_are_the_text(tmp_path_factory, body: str, room: int) -> None:
     index, file = stored(tmp_path_factory.mktemp("index"), [body], "")
@@ -43,7 +43,7 @@ def test_passages_of_a_text_joined_are_the_text(tmp_path_factory, body: str, roo
     index.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(text, st.integers(1, 12), st.integers(0, 12), st.integers(20, 500))
 def test_lines_asked_for_are_the_lines_given(tmp_path_factory, body: str, first: int, more: int, room: int) -> None:
     index, file = stored(tmp_path_factory.mktemp("index"), [body], "")
@@ -52,7 +52,7 @@ def test_lines_asked_for_are_the_lines_given(tmp_path_factory, body: str, first:
     index.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(text, min_size=1, max_size=4), st.integers(30, 500), st.data())
 def test_pages_asked_for_are_the_pages_given(tmp_path_factory, parts: list[str], room: int, data) -> None:
     index, file = stored(tmp_path_factory.mktemp("index"), parts, "page")

@@ -75,7 +75,7 @@ class Documents:
         return Hits(
             hits=list(hits.values()),
             searched=f"{self.name}: {progress.text()}",
-            hint=_hint(ranked, asked, progress.indexed, self.name),
+            hint=_hint(ranked, asked, progress, self.name),
         )
 
     def items(self, prefix: str, after: str, limit: int) -> Listing:
@@ -249,15 +249,17 @@ def _extent(file: File) -> str:
     return f"{file.lines:,} line{'s' if file.lines != 1 else ''}" if file.lines else ""
 
 
-def _hint(ranked: Ranked, query: Query, count: int, name: str) -> str:
-    taken = [
-        f'"{word}" is in no document; "{like}" was taken instead' for word, like in ranked.replaced.items() if like
+def _hint(ranked: Ranked, query: Query, progress: Progress, name: str) -> str:
+    """Say what was not as asked: words that are nowhere, nothing found, or more to come."""
+    said = [
+        f'"{word}" is in no document' + (f'; "{like}" was taken instead' if like else "")
+        for word, like in ranked.replaced.items()
     ]
-    gone = [f'"{word}" is in no document' for word, like in ranked.replaced.items() if not like]
-    if ranked.matches:
-        if not ranked.all_words and len(query.terms) > 1:
-            gone.append("no passage holds all the words")
-        return "; ".join(taken + gone)
-    return "; ".join(
-        [*gone, f"nothing found in the {count:,} documents of {name} for {' '.join(query.terms + query.phrases)!r}"]
-    )
+    if not ranked.matches:
+        asked = " ".join(query.terms + query.phrases)
+        said.append(f"nothing found in the {progress.indexed:,} documents of {name} for {asked!r}")
+    elif not ranked.all_words and len(query.terms) > 1:
+        said.append("no passage holds all the words")
+    if not progress.complete:
+        said.append("not all is indexed yet: search again in a moment")
+    return "; ".join(said)

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-VERSION = 1  # of the tables below and of what the readers write: raise it and every index is made again
+VERSION = 2  # of the tables below and of what the readers write: raise it and every index is made again
 BUSY = 10.0  # seconds to wait for another process that writes
 _POOL = 8
 

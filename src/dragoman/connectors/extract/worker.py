@@ -67,6 +67,7 @@ def confine(memory: int) -> None:
     """Take from this process what reading a file never needs.  `memory` is in bytes."""
     if sys.platform == "win32":  # the parent's time limit is what is left
         return
+    os.nice(5)  # the server's answers come first
     wanted = {"RLIMIT_AS": memory, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0, "RLIMIT_NPROC": 0}
     for name, limit in wanted.items():
         try:
