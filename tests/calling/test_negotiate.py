@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.transport.raw_http import DISCOVERED, INITIALIZED, Answer, Got, legacy, modern, serving
+from tests.transport.raw_peer import DISCOVERED, INITIALIZED, Answer, Got, legacy, modern, serving
 
 from dragoman import (
     AuthorizationError,

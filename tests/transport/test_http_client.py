@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.transport.raw_http import Got, Quiet, serving
+from tests.transport.raw_peer import Got, Quiet, serving
 
 from dragoman.errors import ClosedError, MalformedError, TransportError, UnreachableError
 from dragoman.ports.exchange import Incoming, Outgoing

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.transport.raw_http import Got, serving
+from tests.transport.raw_peer import Got, serving
 from tests.transport.test_http_client import ask
 
 from dragoman.errors import LocalError, UnreachableError

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.transport.raw_http import Quiet
+from tests.transport.raw_peer import Quiet
 
 from dragoman.errors import ClosedError, LocalError, MalformedError, UnreachableError
 from dragoman.ports.exchange import Outgoing
