@@ -94,9 +94,11 @@ def serve(app: Endpoint, listener: socket.socket) -> None:
         lifespan="on",
     )
     running = _Server(config, app.service)
-    running.run(sockets=[listener])
-    if not running.started:
-        raise LocalError("the server could not start; the log above says why")
+    try:
+        running.run(sockets=[listener])
+    except SystemExit:
+        # uvicorn's own way to say that the lifespan failed; its log has the cause.
+        raise LocalError("the server could not start; the log above says why") from None
 
 
 def _is_news(record: logging.LogRecord) -> bool:
