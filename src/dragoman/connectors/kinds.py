@@ -174,7 +174,9 @@ def _index(name: str, folder: Folder, cache_dir: Path | None) -> Index:
     try:
         return Index(place / f"{name}-{key}.db")
     except (OSError, sqlite3.Error) as fault:
-        raise SourceError(f"the index cannot be kept in {place}: {fault}; give another cache directory") from fault
+        raise SourceError(
+            f"the index cannot be kept in {place}: {fault}; set XDG_CACHE_HOME to a folder that can be written to"
+        ) from fault
 
 
 def _endings() -> str:

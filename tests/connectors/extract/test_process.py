@@ -116,3 +116,11 @@ def test_the_worker_can_neither_write_files_nor_start_processes(tmp_path: Path) 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["0 0", "no file"]
+
+
+def test_a_reader_that_cannot_start_is_not_the_files_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dragoman.connectors.extract.process._MODULE", "dragoman.connectors.extract.not_there")
+    broken = Converter()
+    with pytest.raises(Unreadable, match="does not start"):
+        broken.convert(str(fixtures.good_pdf(tmp_path)))
+    broken.close()

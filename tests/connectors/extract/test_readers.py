@@ -4,6 +4,7 @@ import io
 import zipfile
 from pathlib import Path
 
+import pytest
 from fpdf import FPDF
 from openpyxl import Workbook
 from tests.connectors import fixtures
@@ -172,3 +173,10 @@ def test_presentations_show_slides_in_order(tmp_path: Path) -> None:
     document = convert("a.pptx", path.read_bytes())
     assert document.unit == "slide"
     assert [piece.text for piece in document.pieces] == ["# First\n\nhello\n", f"# Last\n\n{fixtures.MARKER}\n"]
+
+
+def test_a_table_beyond_the_limit_is_cut_at_a_row_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dragoman.connectors.extract.tabular.MAX_CHARS", 20)
+    document = convert("a.csv", b"name,price\nlamp,1\nchair,2\ntable,3\n")
+    assert text_of(document) == "| name | price |\n| --- | --- |\n| lamp | 1 |\n"
+    assert document.notes == ["only the first 20 characters are indexed"]

@@ -44,6 +44,7 @@ class _Worker:
             start_new_session=True,
         )
         self.late = False
+        self.answered = False
         self._seconds = seconds
         self._due = float("inf")
         self._over = threading.Event()
@@ -58,6 +59,7 @@ class _Worker:
         self._due = time.monotonic() + self._seconds
         data = _exchange(self.process, os.fsencode(path))
         self._due = float("inf")
+        self.answered = self.answered or data is not None
         return data
 
     def end(self) -> int:
@@ -133,6 +135,8 @@ class Converter:
             return "the server is closing"
         if worker.late:
             return f"took longer than {self._seconds:g} seconds to read"
+        if not worker.answered and status > 0:
+            return f"the process that reads files does not start (exit status {status}): is the package whole?"
         return f"crashed its reader (exit status {status}); the file may be damaged"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 
-from dragoman.connectors.extract.document import Draft, Part, Unreadable
+from dragoman.connectors.extract.document import MAX_CHARS, Draft, Part, Unreadable
 from dragoman.connectors.extract.tables import columns, markdown_table, trim
 from dragoman.connectors.extract.text import decode
 
@@ -31,6 +31,10 @@ def delimiter(text: str) -> str:
 def read_csv(data: bytes) -> Draft:
     """Read comma- or otherwise separated values; the first row is the header."""
     text = decode(data)
+    notes: list[str] = []
+    if len(text) > MAX_CHARS:
+        text = text[: text.rfind("\n", 0, MAX_CHARS) + 1 or MAX_CHARS]
+        notes.append(f"only the first {MAX_CHARS:,} characters are indexed")
     csv.field_size_limit(_MAX_FIELD)
     try:
         rows = trim(list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text))))
@@ -39,5 +43,6 @@ def read_csv(data: bytes) -> Draft:
     return Draft(
         parts=[Part(text=markdown_table(rows), columns=columns(rows))],
         markdown=False,
+        notes=notes,
         meta={"rows": str(max(len(rows) - 1, 0)), "columns": str(len(rows[0]) if rows else 0)},
     )
