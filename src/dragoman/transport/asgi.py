@@ -164,6 +164,7 @@ class Endpoint:
                 try:
                     await self._service.start()
                 except Exception as error:
+                    log.exception("the server could not start")
                     await send({"type": "lifespan.startup.failed", "message": f"the server could not start: {error}"})
                     # Hosts that only pass messages on would wait for the end otherwise.
                     raise
