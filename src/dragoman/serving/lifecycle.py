@@ -5,7 +5,6 @@ Source: specification, server/discover; 2025-11-25 basic/lifecycle.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,8 +15,9 @@ from dragoman.errors import RequestError
 from dragoman.ports.service import Handler
 from dragoman.protocol.eras import STATELESS
 from dragoman.protocol.exchange import Call, Prepared, Reply
-from dragoman.serving.context import Context, ServerFace
+from dragoman.serving.context import ServerFace
 from dragoman.serving.faults import ArgumentFaults
+from dragoman.serving.running import Runner
 from dragoman.serving.signature import Plan
 from dragoman.serving.workers import Workers
 from dragoman.wire.base import Implementation
@@ -79,19 +79,14 @@ def custom(plan: Plan, function: Callable[..., Any], workers: Workers, face: Ser
     Its result is a JSON object; any other value is wrapped as {"result": ...}.
     """
 
+    runner = Runner(face, workers)
+
     async def handler(call: Call) -> Reply:
         try:
             arguments = plan.decode(_without_meta(call.params))
         except ArgumentFaults as faults:
             raise RequestError(INVALID_PARAMS, str(faults)) from None
-        if plan.context_parameter is not None:
-            loop = None if plan.is_async else asyncio.get_running_loop()
-            arguments = plan.place(arguments, Context(call, face, loop))
-        if plan.is_async:
-            value = await function(*arguments[0], **arguments[1])
-        else:
-            value = await workers.run(lambda: function(*arguments[0], **arguments[1]))
-        found = msgspec.to_builtins(value)
+        found = await runner.run(plan, function, arguments, call, msgspec.to_builtins)
         return found if isinstance(found, Mapping) else {"result": found}
 
     return handler

@@ -10,11 +10,11 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from dragoman.errors import RequestError
+from dragoman.errors import RegistrationError, RequestError
 from dragoman.protocol.exchange import Prepared
 from dragoman.wire.base import Wire
 from dragoman.wire.jsonrpc import INVALID_PARAMS
@@ -91,6 +91,26 @@ class Listing(Generic[T]):
         if not 0 < number <= self._count or write_cursor(str(number)) != cursor:
             raise bad_cursor()
         return number
+
+
+class Placed(Protocol):
+    """An entry that knows where its function is written."""
+
+    @property
+    def where(self) -> str:
+        """File and line."""
+        ...
+
+
+P = TypeVar("P", bound=Placed)
+
+
+def register(listing: Listing[P], key: str, entry: P, what: str) -> None:
+    """Add an entry under a key of its own. Raises RegistrationError, with both places, if the key is taken."""
+    taken = listing.get(key)
+    if taken is not None:
+        raise RegistrationError(f"there is a {what} {key!r} already, from {taken.where}", where=entry.where)
+    listing.add(key, entry)
 
 
 def write_cursor(key: str) -> str:

@@ -5,20 +5,20 @@ Source: specification, server/prompts, server/utilities/completion.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from msgspec import UNSET
 
-from dragoman.errors import RegistrationError, RequestError
+from dragoman.errors import RequestError
 from dragoman.protocol.exchange import Call, Prepared
 from dragoman.protocol.limits import Limits
-from dragoman.serving.context import Context, ServerFace
+from dragoman.serving.context import ServerFace
 from dragoman.serving.endpoints import PromptPlan
 from dragoman.serving.faults import ArgumentFaults
-from dragoman.serving.listing import Listing
+from dragoman.serving.listing import Listing, register
 from dragoman.serving.nearest import nearest
+from dragoman.serving.running import Runner
 from dragoman.serving.workers import Workers
 from dragoman.wire.base import EMPTY, NULL
 from dragoman.wire.jsonrpc import INVALID_PARAMS
@@ -56,17 +56,12 @@ class Prompts:
     """All prompts of one server, and the handlers of their methods."""
 
     def __init__(self, limits: Limits, face: ServerFace, workers: Workers) -> None:
-        self._face = face
-        self._workers = workers
+        self._runner = Runner(face, workers)
         self.listing: Listing[Registered] = Listing(limits.listed, lambda prompt: prompt.definition, _page)
 
     def add(self, prompt: Registered) -> None:
         """Register a prompt. Raises RegistrationError if the name is taken."""
-        name = prompt.definition.name
-        taken = self.listing.get(name)
-        if taken is not None:
-            raise RegistrationError(f"there is a prompt {name!r} already, from {taken.where}", where=prompt.where)
-        self.listing.add(name, prompt)
+        register(self.listing, prompt.definition.name, prompt, "prompt")
 
     async def list(self, call: Call) -> Prepared:
         """Answer `prompts/list`."""
@@ -85,18 +80,8 @@ class Prompts:
             arguments = plan.decode(EMPTY if memoryview(params.arguments) == NULL else params.arguments)
         except ArgumentFaults as faults:
             raise RequestError(INVALID_PARAMS, str(faults)) from None
-        if plan.context_parameter is not None:
-            loop = None if plan.is_async else asyncio.get_running_loop()
-            arguments = plan.place(arguments, Context(call, self._face, loop))
-        if plan.is_async:
-            messages = plan.messages(await prompt.function(*arguments[0], **arguments[1]))
-        else:
-            messages = await self._workers.run(_run, prompt, arguments)
+        messages = await self._runner.run(plan, prompt.function, arguments, call, plan.messages)
         return GetPromptResult(messages=messages, description=prompt.definition.description)
-
-
-def _run(prompt: Registered, arguments: tuple[Any, Any]) -> list[Any]:
-    return prompt.plan.messages(prompt.function(*arguments[0], **arguments[1]))
 
 
 class Completions:

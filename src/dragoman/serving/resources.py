@@ -6,7 +6,6 @@ Source: specification, server/resources.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -16,12 +15,12 @@ from dragoman.errors import RegistrationError, RequestError
 from dragoman.protocol.exchange import Call, Prepared, Reply
 from dragoman.protocol.limits import Limits
 from dragoman.protocol.uri import Template
-from dragoman.serving.context import Context, ServerFace
+from dragoman.serving.context import ServerFace
 from dragoman.serving.endpoints import NotServed, ResourcePlan
 from dragoman.serving.kept import SCHEME, Kept
-from dragoman.serving.listing import Listing, bad_cursor, read_cursor, write_cursor
+from dragoman.serving.listing import Listing, bad_cursor, read_cursor, register, write_cursor
+from dragoman.serving.running import Runner
 from dragoman.serving.workers import Workers
-from dragoman.wire.content import AnyContents
 from dragoman.wire.jsonrpc import INVALID_PARAMS
 from dragoman.wire.resources import (
     ListResources,
@@ -57,8 +56,7 @@ class Resources:
     """All resources of one server, and the handlers of their methods."""
 
     def __init__(self, limits: Limits, face: ServerFace, workers: Workers, kept: Kept) -> None:
-        self._face = face
-        self._workers = workers
+        self._runner = Runner(face, workers)
         self._kept = kept
         self._lister: Lister | None = None
         self.fixed: Listing[Registered] = Listing(limits.listed, lambda item: item.definition, _resources)
@@ -72,10 +70,7 @@ class Resources:
         else:
             listing, key = self.templates, definition.uri_template
             resource.template = Template.parse(key)
-        taken = listing.get(key)
-        if taken is not None:
-            raise RegistrationError(f"there is a resource {key!r} already, from {taken.where}", where=resource.where)
-        listing.add(key, resource)
+        register(listing, key, resource, "resource")
 
     @property
     def listed(self) -> bool:
@@ -135,24 +130,15 @@ class Resources:
         plan = item.plan
         try:
             arguments = plan.decode(values)
-            if plan.context_parameter is not None:
-                loop = None if plan.is_async else asyncio.get_running_loop()
-                arguments = plan.place(arguments, Context(call, self._face, loop))
             kind = item.definition.mime_type
-            if plan.is_async:
-                value = await item.function(*arguments[0], **arguments[1])
-                contents = plan.contents(value, uri, kind)
-            else:
-                contents = await self._workers.run(_run, item, arguments, uri, kind)
+            contents = await self._runner.run(
+                plan, item.function, arguments, call, lambda value: plan.contents(value, uri, kind)
+            )
         except NotServed as error:
             raise not_found(uri, str(error)) from None
         if not contents:
             raise not_found(uri)
         return ReadResourceResult(contents=contents)
-
-
-def _run(item: Registered, arguments: tuple[Any, Any], uri: str, kind: Any) -> list[AnyContents]:
-    return item.plan.contents(item.function(*arguments[0], **arguments[1]), uri, kind)
 
 
 def not_found(uri: str, reason: str = "") -> RequestError:

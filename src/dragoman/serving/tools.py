@@ -22,7 +22,7 @@ from dragoman.serving.context import Context, ServerFace, redeem
 from dragoman.serving.faults import ArgumentFaults
 from dragoman.serving.kept import Kept
 from dragoman.serving.kernel import report
-from dragoman.serving.listing import Listing
+from dragoman.serving.listing import Listing, register
 from dragoman.serving.nearest import nearest
 from dragoman.serving.signature import Plan
 from dragoman.serving.workers import Workers
@@ -79,11 +79,7 @@ class Tools:
 
     def add(self, tool: Registered) -> None:
         """Register a tool. Raises RegistrationError if the name is taken."""
-        name = tool.definition.name
-        taken = self.listing.get(name)
-        if taken is not None:
-            raise RegistrationError(f"there is a tool {name!r} already, from {taken.where}", where=tool.where)
-        self.listing.add(name, tool)
+        register(self.listing, tool.definition.name, tool, "tool")
 
     async def list(self, call: Call) -> Prepared:
         """Answer `tools/list`."""
