@@ -85,12 +85,7 @@ def kind_of(file: Path, tree: ast.Module) -> str:
         return "empty"
     if file.name == "__main__.py" and (file.parent / "server.py").exists():
         return "launcher"  # of the server.py beside it, which counts
-    built = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    built |= {
-        node.func.value.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Subscript) and isinstance(node.func.value, ast.Name)
-    }
+    built = {called(node) for node in ast.walk(tree)}
     factories = {node.func.value.id for node in ast.walk(tree) if is_factory(node)}
     taken = server_names(tree)
     if not taken & (built | factories):
@@ -101,33 +96,19 @@ def kind_of(file: Path, tree: ast.Module) -> str:
 
 
 def served(tree: ast.Module, classes: set[str]) -> bool:
-    """Say whether the file is there to be served: it has a server at module level, or runs one."""
-    module_level = any(
-        isinstance(node, ast.Assign) and getattr(getattr(node.value, "func", None), "id", "") in classes
-        for node in tree.body
-    )
-    called = {
-        node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-    }
-    runs = {
-        name for name in called if name.startswith(("run_s", "run_app", "serve", "streamable_http_app", "http_app"))
-    }
-    ran = any(
-        isinstance(node, ast.Attribute)
-        and node.attr == "run"
-        and getattr(node.value, "id", "") not in ("asyncio", "anyio", "subprocess")
-        for node in ast.walk(tree)
-    )
-    made = any(
-        isinstance(node, ast.FunctionDef)
-        and node.returns is not None
-        and "ast" not in ast.unparse(node.returns)
-        and any(c in ast.unparse(node.returns) for c in classes)
-        for node in ast.walk(tree)
-    )
-    return module_level or bool(runs) or ran or made
+    """Say whether the file is there to be served: it has a server at module level, makes one, or runs one."""
+    if any(isinstance(node, ast.Assign) and called(node.value) in classes for node in tree.body):
+        return True
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.returns is not None:
+            if classes & {part.id for part in ast.walk(node.returns) if isinstance(part, ast.Name)}:
+                return True
+        elif isinstance(node, ast.Attribute) and node.attr == "run":
+            if getattr(node.value, "id", "") not in ("asyncio", "anyio", "subprocess"):
+                return True
+        elif called(node).startswith(("run_s", "run_app", "serve", "streamable_http_app", "http_app")):
+            return True
+    return False
 
 
 def starts(tree: ast.Module, classes: set[str]) -> bool:
@@ -139,9 +120,17 @@ def starts(tree: ast.Module, classes: set[str]) -> bool:
             required = len(node.args.args) + len(node.args.posonlyargs) - len(node.args.defaults)
             if required <= 0 or node.decorator_list:
                 return True
-        elif any(getattr(part, "id", "") in classes for part in ast.walk(node) if not isinstance(node, ast.ImportFrom)):
+        elif isinstance(node, ast.Assign) and called(node.value) in classes:
             return True
     return False
+
+
+def called(node: ast.AST) -> str:
+    """Return the name of what a call calls: `f` of `f()`, `a.f()` and `f[int]()`; "" for what is no call."""
+    if not isinstance(node, ast.Call):
+        return ""
+    target = node.func.value if isinstance(node.func, ast.Subscript) else node.func
+    return target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
 
 
 def is_factory(node: ast.AST) -> bool:
