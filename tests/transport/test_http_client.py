@@ -127,7 +127,7 @@ async def test_a_stream_that_stays_open_after_the_answer_holds_up_nobody() -> No
     async with serving(answer) as url:
         exchange = HttpExchange(url, HttpSettings())
         await exchange.open(Quiet())
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(0.9):
             await exchange.send(ASK)
         async with asyncio.timeout(5):
             await closed.wait()
