@@ -20,6 +20,9 @@ _META = {"Author": "author", "Subject": "subject", "CreationDate": "created", "M
 _DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?")
 _WORD = re.compile(r"\S+")
 _DIGIT = re.compile(r"[0-9]")
+_PROSE = (
+    0.52  # of the letters' size: the middle width of a letter in nine of ten lines of prose, and in no row of a table
+)
 _SAMPLES = 5  # long lines a page that are asked for their size: enough to know the body's
 _raw: Any = pypdfium2.raw
 
@@ -102,7 +105,7 @@ class _Reader:
                 samples += not short
                 size = self._size(at + raw.index(shown[0])) if short or samples < _SAMPLES else 0.0
                 beside = any(rows[max(number - 1, 0) : number]) or any(rows[number + 1 : number + 2])
-                found.append(Line(shown, size, self._cells(raw, at) if rows[number] and beside else ()))
+                found.append(Line(shown, size, self._cells(raw, at, size) if rows[number] and beside else ()))
             at += len(raw) + 1
         return found
 
@@ -115,10 +118,10 @@ class _Reader:
         index = self._index(position)
         return float(_raw.FPDFText_GetFontSize(self._page, index)) if index >= 0 else 0.0
 
-    def _cells(self, raw: str, at: int) -> list[tuple[float, float, str]]:
-        """Return `(left, right, text)` of each word; none where PDFium does not know."""
+    def _cells(self, raw: str, at: int, size: float) -> list[tuple[float, float, str]]:
+        """Return `(left, right, text)` of each word; none for prose, and where PDFium does not know."""
         words = list(_WORD.finditer(raw))
-        if not self._exact or not 2 <= len(words) <= 40:
+        if not self._exact or not 2 <= len(words) <= 40 or not self._stretched(words, at, size):
             return []
         box, ref, ask, page = self._box, self._ref, _raw.FPDFText_GetLooseCharBox, self._page
         place = self._index
@@ -134,6 +137,16 @@ class _Reader:
                 right = box.right
             cells.append((left, right, word[0]))
         return cells
+
+    def _stretched(self, words: list[re.Match[str]], at: int, size: float) -> bool:
+        """Tell whether the line is wider than its letters need: two numbers that spare those of every word."""
+        first, end = words[0].start(), words[-1].end()
+        if not _raw.FPDFText_GetLooseCharBox(self._page, self._index(at + first), self._ref):
+            return False
+        left = self._box.left
+        if not _raw.FPDFText_GetLooseCharBox(self._page, self._index(at + end - 1), self._ref):
+            return False
+        return not size or self._box.right - left > _PROSE * size * (end - first)
 
 
 def _tabular(raw: str) -> bool:
