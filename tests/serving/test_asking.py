@@ -5,10 +5,10 @@ import logging
 from typing import Any
 
 import pytest
-from tests.protocol.fixtures import LEGACY, MODERN, PREFIX, Line, written
+from tests.protocol.fixtures import LEGACY, MODERN
 from tests.serving.person import CAPABLE, Person, accept, by_message
 
-from dragoman import Context, DeclinedError, LocalError, RequestError, Server, ask
+from dragoman import Context, DeclinedError, RequestError, Server, ask
 
 eras = pytest.mark.parametrize("version", [MODERN, LEGACY[0]])
 NAME = accept(value="Ada")

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, is_typeddict
 
 import msgspec
 
 from dragoman.errors import LocalError
 from dragoman.serving import pydantic_bridge as bridge
-from dragoman.serving.codec import adapt, convert, parts
+from dragoman.serving.codec import adapt, convert, parts, plain
 from dragoman.serving.fields import Titles, checked, flat
 from dragoman.serving.schemas import Schema, Schemas, resolve
 from dragoman.serving.shapes import is_class, is_object
@@ -79,7 +79,15 @@ def _by_msgspec(wanted: Any) -> tuple[Schema, dict[str, Schema], Read]:
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
 
-    return _whole(schema, schemas.defs), schemas.defs, read
+    return _in_order(_whole(schema, schemas.defs), plain(kind)), schemas.defs, read
+
+
+def _in_order(schema: Schema, kind: Any) -> Schema:
+    """Return an object's schema with its fields as they were written: those of a TypedDict come sorted."""
+    fields: Schema = schema.get("properties", {})
+    if not is_typeddict(kind):
+        return schema
+    return {**schema, "properties": {name: fields[name] for name in kind.__annotations__ if name in fields}}
 
 
 def _by_pydantic(wanted: Any) -> tuple[Schema, dict[str, Schema], Read]:
