@@ -8,7 +8,7 @@ Source: specification, basic/versioning; the changelogs of each revision.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET, structs
@@ -108,7 +108,8 @@ def _seal_modern(result: Any, facts: Facts) -> Any:
         meta: Any = facts.meta if result.meta is UNSET else {SERVER_INFO: facts.info, **result.meta}
         return structs.replace(result, result_type=kind, meta=meta, **hints)
     if isinstance(result, Mapping):
-        return {"resultType": "complete", **result, "_meta": {SERVER_INFO: facts.info, **result.get("_meta", {})}}
+        members = cast("Mapping[str, Any]", result)
+        return {"resultType": "complete", **members, "_meta": {SERVER_INFO: facts.info, **members.get("_meta", {})}}
     return result
 
 

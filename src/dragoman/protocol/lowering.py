@@ -105,9 +105,10 @@ FLOOR_2024_11 = Floor(
 
 def trim(value: Any, floor: Floor) -> Any:
     """Return `value`, a wire struct, without what `floor` lacks at any depth; itself if it lacks nothing of it."""
-    if type(value) in floor.blocks:
+    kind: type[Any] = type(value)
+    if kind in floor.blocks:
         return TextContent(text=_in_words(value))
-    absent = floor.absent.get(type(value), ())
+    absent = floor.absent.get(kind, ())
     changes: dict[str, Any] = {}
     for name in value.__struct_fields__:
         item = getattr(value, name)

@@ -5,8 +5,8 @@ Source: specification, server/discover; 2025-11-25 basic/lifecycle.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET
@@ -86,8 +86,8 @@ def custom(plan: Plan, function: Callable[..., Any], workers: Workers, face: Ser
             arguments = plan.decode(_without_meta(call.params))
         except ArgumentFaults as faults:
             raise RequestError(INVALID_PARAMS, str(faults)) from None
-        found = await runner.run(plan, function, arguments, call, msgspec.to_builtins)
-        return found if isinstance(found, Mapping) else {"result": found}
+        found: Any = await runner.run(plan, function, arguments, call, msgspec.to_builtins)
+        return cast("dict[str, Any]", found) if isinstance(found, dict) else {"result": found}
 
     return handler
 

@@ -24,6 +24,7 @@ from dragoman.serving.kept import Kept
 from dragoman.serving.kernel import report
 from dragoman.serving.listing import Listing, register
 from dragoman.serving.nearest import nearest
+from dragoman.serving.shapes import is_object
 from dragoman.serving.signature import Plan
 from dragoman.serving.workers import Workers
 from dragoman.wire.base import EMPTY, NULL
@@ -125,8 +126,9 @@ class Tools:
 
     async def _timed(self, tool: Registered, arguments: tuple[Any, Any]) -> CallToolResult:
         seconds = tool.timeout
+        deadline = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as deadline:
+            async with deadline:
                 if tool.plan.is_async:
                     return tool.plan.encode(await tool.function(*arguments[0], **arguments[1]))
                 result: CallToolResult = await self._workers.run(_run, tool, arguments)
@@ -234,7 +236,7 @@ def _whole(result: CallToolResult) -> tuple[str, str]:
 def _is_text(schema: Any) -> bool:
     """Say whether `{"result": text}` fits an output schema, whatever the text."""
     properties = schema.get("properties")
-    if not isinstance(properties, dict) or list(properties) != ["result"]:  # pyright: ignore[reportUnknownArgumentType]
+    if not is_object(properties) or list(properties) != ["result"]:
         return False
     inner: Any = properties["result"]
-    return isinstance(inner, dict) and inner.get("type") == "string" and not _NARROWING & inner.keys()  # pyright: ignore[reportUnknownMemberType]
+    return is_object(inner) and inner.get("type") == "string" and not _NARROWING & inner.keys()
