@@ -17,7 +17,7 @@ from dragoman import Server
 
 # Extras, HTTP and the client's side: nothing a stdio server needs.
 UNWANTED = {
-    "uvicorn", "pyreqwest", "httptools", "uvloop", "h11", "click", "http.client", "http.server", "urllib.request",
+    "uvicorn", "httptools", "uvloop", "h11", "click", "http.client", "http.server", "urllib.request",
     "sqlite3", "pydantic", "lxml", "pypdfium2", "python_calamine", "selectolax", "sqlglot", "difflib",
     "dragoman.calling", "dragoman.connectors", "dragoman.compat", "dragoman.cli", "dragoman.auth",
     "dragoman.transport.asgi", "dragoman.transport.http_client", "dragoman.transport.process", "dragoman.app.client",
@@ -54,7 +54,7 @@ def test_a_server_loads_no_extra_no_http_and_no_client() -> None:
 
 def test_a_client_loads_no_server_and_no_http() -> None:
     loaded = loaded_by("from dragoman import Client; client = Client(['python', 'server.py'])")
-    assert [name for name in loaded if name.startswith(("dragoman.serving", "uvicorn", "pyreqwest", "pydantic"))] == []
+    assert [name for name in loaded if name.startswith(("dragoman.serving", "uvicorn", "pydantic"))] == []
 
 
 def test_the_connectors_import_without_any_extra() -> None:
