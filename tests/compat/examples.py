@@ -85,7 +85,7 @@ def kind_of(file: Path, tree: ast.Module) -> str:
         return "empty"
     if file.name == "__main__.py" and (file.parent / "server.py").exists():
         return "launcher"  # of the server.py beside it, which counts
-    built = {called(node) for node in ast.walk(tree)}
+    built = {called(node) for node in ast.walk(tree) if not isinstance(getattr(node, "func", None), ast.Attribute)}
     factories = {node.func.value.id for node in ast.walk(tree) if is_factory(node)}
     taken = server_names(tree)
     if not taken & (built | factories):

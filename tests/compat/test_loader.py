@@ -60,6 +60,8 @@ def test_the_main_part_does_not_run_when_there_is_a_server(loaded, capfd) -> Non
 
 def test_a_run_that_is_not_guarded_ends_the_loading(loaded) -> None:
     assert loaded(ONE + "mcp.run()\nraise RuntimeError('not reached')\n").name == "one"
+    native = "from dragoman import Server\nServer('native').run('http', port=1)\n"
+    assert loaded(native, file="native.py").name == "native"
 
 
 def test_a_server_that_only_the_program_makes_is_found(loaded) -> None:

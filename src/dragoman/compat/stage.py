@@ -33,12 +33,14 @@ _stage = _Stage()
 
 @contextlib.contextmanager
 def loading() -> Generator[None]:
-    """While entered, `capture` raises Captured."""
-    before, _stage.loading = _stage.loading, True
+    """While entered, `capture` raises Captured, and so does the `run` of Dragoman's own servers."""
+    running: Any = importlib.import_module("dragoman.app.running")
+    before, _stage.loading = (_stage.loading, running.takeover), True
+    running.takeover = _take
     try:
         yield
     finally:
-        _stage.loading = before
+        _stage.loading, running.takeover = before
 
 
 @contextlib.contextmanager
@@ -55,6 +57,10 @@ def note(server: Any) -> None:
     """Called by everything that is a server, when it is made."""
     if _stage.made is not None:
         _stage.made.append(server)
+
+
+def _take(server: Any, *how: Any) -> None:
+    capture(server)
 
 
 def capture(server: Any) -> None:
