@@ -105,7 +105,7 @@ FLOOR_2024_11 = Floor(
 
 def trim(value: Any, floor: Floor) -> Any:
     """Return `value`, a wire struct, without what `floor` lacks at any depth; itself if it lacks nothing of it."""
-    kind: type[Any] = type(value)
+    kind: type[Any] = value.__class__
     if kind in floor.blocks:
         return TextContent(text=_in_words(value))
     absent = floor.absent.get(kind, ())
