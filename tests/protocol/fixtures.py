@@ -1,5 +1,6 @@
 """Requests as literal JSON, and the two ways to put them to a server without a socket."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -112,7 +113,9 @@ async def post(app: Any, body: bytes, headers: dict[str, str], method: str = "PO
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return inbox.pop() if inbox else {"type": "http.disconnect"}
+        if not inbox:
+            await asyncio.Event().wait()  # a client that stays
+        return inbox.pop()
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
