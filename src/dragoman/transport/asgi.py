@@ -129,7 +129,7 @@ class Endpoint:
                 return await self._handshake.post(post, headers, receive, send, extra)
             if post.kind == "request":
                 call = admit(post.frame, post.params, post.fault, service.methods, headers)
-                call.door = door = HttpDoor(call, receive, send, extra, accepts, service.limits.quiet_seconds)
+                call.door = door = HttpDoor(call.era, receive, send, extra, accepts, service.limits.quiet_seconds)
                 return await self._answer(call, door)
         except (RequestError, MalformedError) as error:
             return await send_fault(send, body, error, extra)

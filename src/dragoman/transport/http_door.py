@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from dragoman.errors import LocalError
+from dragoman.protocol.eras import Era
 from dragoman.protocol.exchange import Call
 from dragoman.protocol.frames import write_failure, write_notice
 from dragoman.protocol.http import Accepted
@@ -52,9 +53,10 @@ class HttpDoor:
     _lock: asyncio.Lock | None = None
 
     def __init__(
-        self, call: Call, receive: Receive, send: Send, extra: RawHeaders, accepts: Accepted, quiet: float
+        self, era: Era, receive: Receive, send: Send, extra: RawHeaders, accepts: Accepted, quiet: float
     ) -> None:
-        self._call = call
+        # The era and not the call, which holds this door: a circle of two would be left to the garbage collector.
+        self._era = era
         self._receive = receive
         self._send = send
         self._extra = extra
@@ -99,7 +101,7 @@ class HttpDoor:
     async def _begin(self, logs: Logs) -> StreamLog:
         """Return the log of this stream, having given the client an event id before anything can be lost (LEG-13)."""
         log = self._log = open_log(logs)
-        if self._call.era.primes and not self._detached:
+        if self._era.primes and not self._detached:
             await self._write(log.add(b""))
         return log
 
@@ -136,7 +138,7 @@ class HttpDoor:
             gone.cancel()
         self._streams = False
         self._detached = True
-        if self._call.era.close_cancels:
+        if self._era.close_cancels:
             self.cancel()
 
     async def _until_gone(self) -> None:

@@ -136,7 +136,7 @@ class HandshakePosts:
         self, call: Call, session: Session | None, headers: Headers, receive: Receive, send: Send, extra: RawHeaders
     ) -> None:
         accepts = accepted(headers.get(b"accept"))
-        door = call.door = HttpDoor(call, receive, send, extra, accepts, self._service.limits.quiet_seconds)
+        door = call.door = HttpDoor(call.era, receive, send, extra, accepts, self._service.limits.quiet_seconds)
         if session is not None:
             door.asks, door.logs = session.asks, session.streams
         calls: dict[RequestId, Any] = {} if session is None else session.calls
