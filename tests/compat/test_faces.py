@@ -83,6 +83,19 @@ async def test_the_first_tool_of_a_name_stays_and_with_fastmcp_the_last_wins() -
             assert (await client.prompt("same")).messages[0].content.text == str(kept)
 
 
+async def test_fastmcp_may_say_what_happens_to_a_name_that_is_taken() -> None:
+    for rule, kept in (("ignore", 1), ("replace", 2), ("warn", 2)):
+        mcp = fast.FastMCP("x", on_duplicate=rule)
+        for number in (1, 2):
+            mcp.add_tool(lambda number=number: number, name="same")
+        async with Client(mcp.native) as client:
+            assert json.loads((await client.call_tool("same")).text) == kept
+    strict = fast.FastMCP("x", on_duplicate="error")
+    strict.add_tool(lambda: 1, name="same")
+    with pytest.raises(RegistrationError, match="a tool 'same' already"):
+        strict.add_tool(lambda: 2, name="same")
+
+
 async def test_settings_are_kept_and_can_be_changed() -> None:
     mcp = server.FastMCP("x", host="0.0.0.0", port=9001, stateless_http=True, json_response=True, dependencies=["a"])
     mcp.settings.port += 1

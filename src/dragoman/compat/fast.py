@@ -34,7 +34,7 @@ class FastMCP(Face):
 
     context_type: ClassVar[type[Context]] = FastContext
     verb: ClassVar[str] = "Error calling"
-    last_wins: ClassVar[bool] = True
+    taken: str = "replace"
     tool_options: ClassVar[tuple[str, ...]] = (
         *Face.tool_options,
         "version",
@@ -77,6 +77,7 @@ class FastMCP(Face):
             raise unsupported_argument("FastMCP", "middleware", "dragoman.Server has middleware of its own")
         self._mounted: list[tuple[FastMCP, str]] = []
         providers = options.pop("providers", None) or ()
+        self.taken = {"error": "error", "ignore": "keep"}.get(options.get("on_duplicate") or "", "replace")
         super().__init__(name, instructions, **options)
         self.masks = bool(options.get("mask_error_details"))
         for provider in providers:

@@ -112,56 +112,50 @@ def dress(parts: Parts, dressing: Dressing) -> Callable[..., Any]:
         sorted([*parts.parameters, asking], key=lambda parameter: parameter.kind),
         return_annotation=dressing.returns,
     )
-    function = parts.function
-    begin, finish, blame, _, check = dressing
-
-    @contextlib.contextmanager
-    def opened(given: tuple[Any, ...], named: dict[str, Any]) -> Generator[tuple[Any, dict[str, Any]]]:
-        bound = shown.bind(*given, **named)
-        bound.apply_defaults()
-        context = begin(bound.arguments.pop(_CALL))
-        # Taken back at the end: a tool may read a resource of its own server, within the same task.
-        before = CURRENT.set(context)
-        try:
-            check(bound.arguments)
-            yield context, bound.arguments
-        except Exception as error:
-            if (shown_error := blame(error)) is None:
-                raise
-            raise shown_error from error
-        finally:
-            CURRENT.reset(before)
+    function, finish = parts.function, dressing.finish
 
     async def run(context: Any, arguments: Mapping[str, Any]) -> Any:
         async with contextlib.AsyncExitStack() as stack:
             return await call(function, await parts.solved(context, arguments, stack))
 
-    if may_ask(parts.returns):
+    async def rerun(*given: Any, **named: Any) -> Any:
+        with _opened(dressing, shown.bind(*given, **named)) as (context, arguments):
 
-        async def rerun(*given: Any, **named: Any) -> Any:
-            with opened(given, named) as (context, arguments):
+            async def once(responses: dict[str, Any] | None, state: str | None) -> Any:
+                context.resume(responses, state)
+                return await run(context, arguments)
 
-                async def once(responses: dict[str, Any] | None, state: str | None) -> Any:
-                    context.resume(responses, state)
-                    return await run(context, arguments)
+            return finish(await answered(context.call, context.server, once))
 
-                return finish(await answered(context.call, context.server, once))
-
-        return _show(rerun, function, shown)
-
-    if _is_async(function) or parts.dependencies:
-
-        async def asked(*given: Any, **named: Any) -> Any:
-            with opened(given, named) as (context, arguments):
-                return finish(await run(context, arguments))
-
-        return _show(asked, function, shown)
+    async def awaited(*given: Any, **named: Any) -> Any:
+        with _opened(dressing, shown.bind(*given, **named)) as (context, arguments):
+            return finish(await run(context, arguments))
 
     def called(*given: Any, **named: Any) -> Any:
-        with opened(given, named) as (context, arguments):
+        with _opened(dressing, shown.bind(*given, **named)) as (context, arguments):
             return finish(function(**parts.arguments(context, arguments)))
 
-    return _show(called, function, shown)
+    if may_ask(parts.returns):
+        return _show(rerun, function, shown)
+    return _show(awaited if _is_async(function) or parts.dependencies else called, function, shown)
+
+
+@contextlib.contextmanager
+def _opened(dressing: Dressing, bound: inspect.BoundArguments) -> Generator[tuple[Any, dict[str, Any]]]:
+    """Begin a call: its context, and the arguments that were sent. What it raises is told as `blame` says."""
+    bound.apply_defaults()
+    context = dressing.begin(bound.arguments.pop(_CALL))
+    # Taken back at the end: a tool may read a resource of its own server, within the same task.
+    before = CURRENT.set(context)
+    try:
+        dressing.check(bound.arguments)
+        yield context, bound.arguments
+    except Exception as error:
+        if (told := dressing.blame(error)) is None:
+            raise
+        raise told from error
+    finally:
+        CURRENT.reset(before)
 
 
 async def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

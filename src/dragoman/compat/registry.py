@@ -84,12 +84,16 @@ class PromptEntry(NamedTuple):
 
 
 class Registry:
-    """The tools, resources and prompts of one server, by name or URI. `last_wins` says who keeps a name."""
+    """The tools, resources and prompts of one server, by name or URI.
 
-    def __init__(self, face: Any, native: Server, *, last_wins: bool = False) -> None:
+    `taken` says what happens to a name that is taken: the first is kept
+    ("keep"), the last replaces it ("replace"), or it is an error ("error").
+    """
+
+    def __init__(self, face: Any, native: Server, taken: str = "keep") -> None:
         self.face = face
         self.native = native
-        self.last_wins = last_wins
+        self.taken = taken
         self.tools: dict[str, ToolEntry] = {}
         self.resources: dict[str, ResourceEntry] = {}
         self.prompts: dict[str, PromptEntry] = {}
@@ -103,12 +107,14 @@ class Registry:
         """Say whether `key` may be registered now; what had it before has been removed then."""
         if key not in taken:
             return True
-        word = "replaced" if self.last_wins else "kept"
-        log.warning("%s %r is registered twice; the first is %s", kind, key, word)
-        if self.last_wins:
+        if self.taken == "error":
+            raise RegistrationError(f"there is a {kind} {key!r} already, and on_duplicate is 'error'")
+        replaces = self.taken == "replace"
+        log.warning("%s %r is registered twice; the first is %s", kind, key, "replaced" if replaces else "kept")
+        if replaces:
             remove = {"tool": self.native.remove_tool, "resource": self.native.remove_resource}
             remove.get(kind, self.native.remove_prompt)(key)
-        return self.last_wins
+        return replaces
 
     # --- tools ------------------------------------------------------------------------------------------------
 

@@ -46,7 +46,8 @@ class Face:
     # How failures of tools are told, and whether those nobody foresaw keep their words to themselves.
     verb: ClassVar[str] = "Error executing"
     masks: bool = False
-    last_wins: ClassVar[bool] = False
+    # What happens to a name that is taken; see `Registry`.
+    taken: str = "keep"
     tool_options: ClassVar[tuple[str, ...]] = (
         "title",
         "description",
@@ -69,7 +70,7 @@ class Face:
         self.settings = Settings(**{key: value for key, value in options.items() if key in _KEPT})
         self.dependencies = list(self.settings.dependencies)
         self.native_server = Server(name or self.title, **serving.shown(options, self))
-        self.registry = Registry(self, self.native_server, last_wins=self.last_wins)
+        self.registry = Registry(self, self.native_server, self.taken)
         self.state: Any = None
         self.states: dict[str, dict[str, Any]] = {}
         self._routes: list[Any] = []
