@@ -91,6 +91,7 @@ def serve(app: Endpoint, listener: socket.socket) -> None:
         timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=GRACE,
         ws="none",
+        proxy_headers=False,  # nothing here asks where a request came from
         lifespan="on",
     )
     running = _Server(config, app.service)

@@ -7,7 +7,7 @@ do, so that the others cost nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,29 +16,31 @@ T = TypeVar("T")
 class Watched(Generic[T]):
     """Awaiting this awaits `work`; `on_wait` is called once, when `work` first has to wait.
 
-    After `seconds` of waiting, if they are not 0, `work` is cancelled; TimeoutError is raised once it has ended by that.
+    After `seconds` of waiting, if they are not 0, `work` is cancelled; when it ends by that, TimeoutError is raised.
     """
 
     __slots__ = ("on_wait", "seconds", "work")
 
-    def __init__(self, work: Coroutine[Any, Any, T], on_wait: Callable[[], None] | None, seconds: float = 0) -> None:
+    def __init__(self, work: Awaitable[T], on_wait: Callable[[], None] | None, seconds: float = 0) -> None:
         self.work = work
         self.on_wait = on_wait
         self.seconds = seconds
 
     def __await__(self) -> Generator[Any, Any, T]:
+        # The first step by hand: it says whether there is a second one.
+        steps = self.work.__await__()
         try:
-            awaited = self.work.send(None)
+            awaited = next(steps)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
         if self.on_wait is not None:
             self.on_wait()
         task = asyncio.current_task() if self.seconds > 0 else None
         if task is None:
-            return (yield from self._rest(awaited))
-        return (yield from self._bounded(awaited, task))
+            return (yield from _rest(steps, awaited))
+        return (yield from self._bounded(steps, awaited, task))
 
-    def _bounded(self, awaited: Any, task: asyncio.Task[Any]) -> Generator[Any, Any, T]:
+    def _bounded(self, steps: Generator[Any, Any, T], awaited: Any, task: asyncio.Task[Any]) -> Generator[Any, Any, T]:
         expired = False
 
         def expire() -> None:
@@ -48,7 +50,7 @@ class Watched(Generic[T]):
 
         timer = task.get_loop().call_later(self.seconds, expire)
         try:
-            value = yield from self._rest(awaited)
+            value = yield from _rest(steps, awaited)
         except asyncio.CancelledError:
             # Ours, unless somebody else has cancelled the task as well.
             if expired and task.uncancel() == 0:
@@ -60,22 +62,23 @@ class Watched(Generic[T]):
             task.uncancel()  # it would not be stopped, and came to an end all the same
         return value
 
-    def _rest(self, awaited: Any) -> Generator[Any, Any, T]:
-        work = self.work
-        while True:
+
+def _rest(steps: Generator[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+    """Do what `yield from` does, after the first step."""
+    while True:
+        try:
+            got = yield awaited
+        except GeneratorExit:
+            steps.close()
+            raise
+        except BaseException as error:
+            # CancelledError comes this way: it belongs inside, where the handler can clean up.
             try:
-                got = yield awaited
-            except GeneratorExit:
-                work.close()
-                raise
-            except BaseException as error:
-                # CancelledError comes this way: it belongs inside, where the handler can clean up.
-                try:
-                    awaited = work.throw(error)
-                except StopIteration as done:
-                    return done.value  # type: ignore[no-any-return]
-            else:
-                try:
-                    awaited = work.send(got)
-                except StopIteration as done:
-                    return done.value  # type: ignore[no-any-return]
+                awaited = steps.throw(error)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
+        else:
+            try:
+                awaited = steps.send(got)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]

@@ -15,9 +15,9 @@ from dragoman.errors import MalformedError, RequestError
 from dragoman.ports.service import Service
 from dragoman.ports.sessions import Sessions
 from dragoman.protocol.envelope import admit
-from dragoman.protocol.exchange import Call, Headers
+from dragoman.protocol.exchange import Headers
 from dragoman.protocol.hosts import HostPolicy, cors_headers
-from dragoman.protocol.http import accepted, is_json, read_post
+from dragoman.protocol.http import Post, accepted, is_json, read_post
 from dragoman.transport.http_body import read_body
 from dragoman.transport.http_door import HttpDoor, stopping
 from dragoman.transport.http_handshake import HandshakePosts
@@ -61,24 +61,19 @@ class Endpoint:
         return self._service
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1003})
-
-    async def _http(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._unusual(scope, receive, send)
         raw: RawHeaders = scope["headers"]
         headers: dict[bytes, bytes] = dict(raw)
         extra: RawHeaders = []
         try:
             if len(raw) != len(headers):
                 headers = _joined(raw)
-            if (refusal := self._policy.refusal(headers.get(b"host"), headers.get(b"origin"))) is not None:
+            origin = headers.get(b"origin")
+            if (refusal := self._policy.refusal(headers.get(b"host"), origin)) is not None:
                 raise Refused(*refusal)
-            if b"origin" in headers:
-                extra = cors_headers(headers[b"origin"], self._policy)
+            if origin is not None:
+                extra = cors_headers(origin, self._policy)
             if not (scope["path"] == self._path or self._is_mount(scope)):
                 await send_plain(send, 404, f"nothing here; the MCP endpoint is {self._path}", extra)
             elif scope["method"] == "POST":
@@ -89,6 +84,12 @@ class Endpoint:
             await send_refusal(send, refused, extra)
         except OSError:
             log.debug("the client left before its answer", exc_info=True)
+
+    async def _unusual(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003})
 
     async def _other(self, method: str, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
         if method == "DELETE":
@@ -127,27 +128,20 @@ class Endpoint:
             post = read_post(body, headers, service.methods)
             if post.era is not None:
                 return await self._handshake.post(post, headers, receive, send, extra)
-            if post.kind == "request":
-                call = admit(post.frame, post.params, post.fault, service.methods, headers)
-                call.door = door = HttpDoor(call.era, receive, send, extra, accepts, service.limits.quiet_seconds)
-                return await self._answer(call, door)
+            if post.kind != "request":
+                return await _one_way(post, send, extra)
+            call = admit(post.frame, post.params, post.fault, service.methods, headers)
         except (RequestError, MalformedError) as error:
             return await send_fault(send, body, error, extra)
-        if post.kind == "response":
-            # Nobody asked: this era has no requests to the client (HTTP-05).
-            raise Refused(400, "a POST carries one request or notification, never a response")
-        return await send_accepted(send, extra)
-
-    async def _answer(self, call: Call, door: HttpDoor) -> None:
+        door = call.door = HttpDoor(call.era, receive, send, extra, accepts, service.limits.quiet_seconds)
         try:
-            status, body = await self._service.answer(call)
-            await door.finish(status, body)
+            status, answer = await service.answer(call)
+            await door.finish(status, answer)
         except asyncio.CancelledError:
+            door.release()
             if not door.left():
                 await door.finish(*stopping(call))
                 raise
-        finally:
-            door.release()
 
     async def _start(self) -> None:
         try:
@@ -190,3 +184,10 @@ def _joined(raw: RawHeaders) -> dict[bytes, bytes]:
             value = headers[name] + b", " + value
         headers[name] = value
     return headers
+
+
+async def _one_way(post: Post, send: Send, extra: RawHeaders) -> None:
+    if post.kind == "response":
+        # Nobody asked: this era has no requests to the client (HTTP-05).
+        raise Refused(400, "a POST carries one request or notification, never a response")
+    await send_accepted(send, extra)

@@ -6,10 +6,12 @@ gzip can be a gigabyte of JSON.
 
 from __future__ import annotations
 
+import asyncio
+
 from dragoman.ports.watched import Watched
 from dragoman.protocol.exchange import Headers
 from dragoman.protocol.limits import Limits
-from dragoman.transport.http_plain import Receive, Refused
+from dragoman.transport.http_plain import Message, Receive, Refused
 
 
 async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
@@ -20,25 +22,31 @@ async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes
     if stated is not None and stated.isdigit() and int(stated[:20]) > limits.body:
         raise _too_large(limits.body)
     try:
-        return await Watched(_pieces(receive, limits.body), None, limits.body_seconds)
+        message = await Watched(receive(), None, limits.body_seconds)
+        body: bytes | None = message.get("body")
+        if body is None or message.get("more_body"):
+            async with asyncio.timeout(limits.body_seconds):
+                body = await _rest(message, receive, limits.body)
     except TimeoutError:
         reason = f"the body did not arrive within {limits.body_seconds:g} seconds"
         # What is still to come of it must not be taken for the next request.
         raise Refused(408, reason, [(b"connection", b"close")]) from None
+    if len(body) > limits.body:
+        raise _too_large(limits.body)
+    return body
 
 
-async def _pieces(receive: Receive, limit: int) -> bytes:
+async def _rest(message: Message, receive: Receive, limit: int) -> bytes:
     held = bytearray()  # and not a list: a body may come byte by byte
     while True:
-        message = await receive()
         if message["type"] == "http.disconnect":
             raise OSError("the client left while sending")
-        piece: bytes = message.get("body", b"")
-        if len(held) + len(piece) > limit:
+        held += message.get("body", b"")
+        if len(held) > limit:
             raise _too_large(limit)
         if not message.get("more_body", False):
-            return bytes(held + piece) if held else piece
-        held += piece
+            return bytes(held)
+        message = await receive()
 
 
 def _too_large(limit: int) -> Refused:
