@@ -40,6 +40,7 @@ class Person(Line):
         self.has = CAPABLE if has is None else has
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.rounds = 0
+        self.subject: str | None = None
 
     async def ask(self, method: str, version: str = "", **params: Any) -> dict[str, Any]:
         """Return the whole response, all questions answered."""
@@ -73,6 +74,7 @@ class Person(Line):
     def admit(self, body: bytes) -> Any:
         call = super().admit(body)
         call.door = Asked(self)
+        call.caller = msgspec.structs.replace(call.caller, subject=self.subject)
         return call
 
 
@@ -85,6 +87,6 @@ class Asked(Ear):
 
     async def ask(self, method: str, params: Any) -> Any:
         answer = self.person.answer(method, json.loads(msgspec.json.encode(params)))
-        if isinstance(answer, Exception):
-            raise PeerError(-1, str(answer))
+        if isinstance(answer, PeerError):
+            raise answer
         return msgspec.Raw(json.dumps(answer).encode())

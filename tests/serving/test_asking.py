@@ -8,7 +8,7 @@ import pytest
 from tests.protocol.fixtures import LEGACY, MODERN
 from tests.serving.person import CAPABLE, Person, accept, by_message
 
-from dragoman import Context, DeclinedError, RequestError, Server, ask
+from dragoman import Context, DeclinedError, PeerError, RequestError, Server, ask
 
 eras = pytest.mark.parametrize("version", [MODERN, LEGACY[0]])
 NAME = accept(value="Ada")
@@ -531,15 +531,51 @@ async def test_only_tools_prompts_and_resources_can_ask_in_the_stateless_era(cap
 # --- where there is a way back ---------------------------------------------------------------------------------
 
 
-async def test_a_client_that_refuses_or_answers_nonsense_is_an_error_that_says_so(
+async def test_a_client_that_answers_with_an_error_or_nonsense_is_told_of_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """ELIC-08"""
-    person = Person(two_questions(), lambda *asked: RuntimeError("no screen"), LEGACY[0])
-    error = (await person.ask("tools/call", name="async")).get("error") or {}
-    told = await person.ask("tools/call", name="async")
-    assert "no screen" in str(error) + str(told) + caplog.text
-    person.answers = by_message({"Who?": accept(value=["Ada"])})
+    person = Person(two_questions(), lambda *asked: PeerError(-32603, "no screen"), LEGACY[0])
     with caplog.at_level(logging.ERROR, "dragoman"):
         assert (await person.ask("tools/call", name="async"))["result"]["isError"]
+        assert "no screen" in caplog.text
+        person.answers = by_message({"Who?": accept(value=["Ada"])})
+        assert (await person.ask("tools/call", name="async"))["result"]["isError"]
     assert "the client's answer to elicitation/create 'Who?' does not fit" in caplog.text
+
+
+async def test_a_model_that_the_user_will_not_have_asked_is_a_no() -> None:
+    server = Server("asker")
+
+    @server.tool
+    async def think(ctx: Context) -> str:
+        return str(await ctx.sample("Hm?"))
+
+    person = Person(server, lambda *asked: PeerError(-1, "User rejected sampling request"), LEGACY[0])
+    result = await person.call("think")
+    assert (result["isError"], result["content"][0]["text"]) == (True, "The user declined: sampling/createMessage")
+
+
+async def test_a_state_is_good_for_its_own_user_alone() -> None:
+    """MRTR-07, ELIC-16"""
+    person = Person(two_questions(), by_message({}), MODERN)
+    person.subject = "ada"
+    state = (await person.leg("tools/call", name="async"))["result"]["requestState"]
+    params = {"name": "async", "requestState": state, "inputResponses": {"question-1": NAME}}
+    for other in ("eve", None, ""):
+        person.subject = other
+        assert (await person.leg("tools/call", **params))["error"] == REFUSED
+    person.subject = "ada"
+    assert "result" in await person.leg("tools/call", **params)
+
+
+async def test_a_page_has_no_type(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server("asker")
+
+    @server.tool
+    async def confused(ctx: Context) -> str:
+        return str(await ctx.elicit("Go", str, url="https://a.example"))
+
+    with caplog.at_level(logging.ERROR, "dragoman"):
+        await Person(server, by_message({}), MODERN).leg("tools/call", name="confused")
+    assert "ask for a type, or a url" in caplog.text

@@ -180,6 +180,8 @@ class Context:
         RequestError if the client cannot ask. In the stateless era the function
         runs again from its beginning when the answer is there: see `step`.
         """
+        if url and wanted is not None:
+            raise LocalError("a page to visit gives no answer but that it was visited: ask for a type, or a url")
         ask = _questions()
         return self._one(key, ask.page(message, url) if url else ask.form(message, wanted))
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import msgspec
 
-from dragoman.errors import LocalError
+from dragoman.errors import DeclinedError, LocalError, PeerError
 from dragoman.protocol.exchange import Call
 from dragoman.serving.question import TOGETHER, Question
 from dragoman.serving.steps import Step, named
 from dragoman.wire.questions import Elicit
+
+USER_REJECTED = -1  # what clients answer for a user who does not want a model asked (client/sampling "Error Handling")
 
 
 class Direct:
@@ -30,8 +32,8 @@ class Direct:
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, Any]:
         """Return the answers to all of `questions`.
 
-        Raises PeerError if the client answers with an error, LocalError if an
-        answer does not fit.
+        Raises PeerError if the client answers with an error, DeclinedError if
+        that is the user's refusal, LocalError if an answer does not fit.
         """
         if self._out:
             # The other's client would wait for an answer that nobody reads.
@@ -60,7 +62,12 @@ class Direct:
         params = question.params
         if isinstance(params, Elicit) and params.mode == "url":
             params = msgspec.structs.replace(params, elicitation_id=f"page-{secrets.token_hex(16)}")
-        return await self._call.door.ask(question.method, self._call.era.pose(params))
+        try:
+            return await self._call.door.ask(question.method, self._call.era.pose(params))
+        except PeerError as error:
+            if error.code != USER_REJECTED:
+                raise
+            raise DeclinedError(getattr(params, "message", question.method), "decline") from None
 
     def _recall(self) -> None:
         for task in self._out:

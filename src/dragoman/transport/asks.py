@@ -6,6 +6,7 @@ Registered before they are sent: the answer may be faster than we are.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -41,7 +42,9 @@ async def ask(asks: Asks, send: Callable[[bytes], Awaitable[None]], method: str,
         return answer
     except asyncio.CancelledError:
         notice = Notification(method=CANCELLED, params=Cancelled(request_id=number))
-        await send(write_notice(notice))
+        # A client that is gone need not be told, and that it is must not take the place of the cancellation.
+        with contextlib.suppress(Exception):
+            await send(write_notice(notice))
         raise
     finally:
         del asks[number]
