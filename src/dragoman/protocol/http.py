@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.errors import RequestError
-from dragoman.protocol.envelope import VERSION_HEADER, Methods, is_modern, read_params, unsupported
+from dragoman.protocol.envelope import VERSION_HEADER, Methods, read_params, unsupported
 from dragoman.protocol.eras import HANDSHAKE, HEADERLESS, STATELESS, Era
 from dragoman.protocol.exchange import Headers, meta_of
 from dragoman.protocol.frames import read_frame
@@ -51,7 +51,7 @@ def read_post(body: bytes | msgspec.Raw, headers: Headers, methods: Methods) -> 
         return Post(frame, "notification", None, None, named_era(headers))
     params, fault = read_params(frame, methods)
     # The envelope in the body wins over the headers.
-    era = None if is_modern(meta_of(params)) else named_era(headers)
+    era = None if meta_of(params).protocol_version is not UNSET else named_era(headers)
     return Post(frame, "request", params, fault, era)
 
 

@@ -18,11 +18,11 @@ from dragoman.ports.watched import Watched
 from dragoman.protocol.eras import Facts, reply_bytes
 from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.failures import failure_of, internal, unknown_method
-from dragoman.protocol.frames import write_failure, write_result
+from dragoman.protocol.frames import encode, write_failure
 from dragoman.protocol.limits import Limits
 from dragoman.serving.bus import LocalBus
 from dragoman.serving.suspended import Suspended, stopped_by
-from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure
+from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure, Response
 from dragoman.wire.methods import METHODS, Method
 
 log = logging.getLogger("dragoman")
@@ -108,7 +108,7 @@ class Kernel:
         try:
             handler = self._handlers[call.method]
             reply = await handler(call)
-            return 200, write_result(call.id, reply_bytes(call.era, reply, self.facts))
+            return 200, encode(Response(call.id, reply_bytes(call.era, reply, self.facts)))
         except Suspended as stop:
             return await self._suspend(call, stop)
         except BaseExceptionGroup as group:
@@ -122,7 +122,7 @@ class Kernel:
     async def _suspend(self, call: Call, stop: Suspended) -> Answer:
         """Answer a call that waits for answers with what it asks (MRTR-01)."""
         try:
-            return 200, write_result(call.id, call.era.seal(await stop.asking.required(), self.facts))
+            return 200, encode(Response(call.id, call.era.seal(await stop.asking.required(), self.facts)))
         except Exception as error:
             return self._fail(call, error)
 

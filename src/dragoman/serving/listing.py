@@ -34,41 +34,41 @@ class Listing(Generic[T]):
         self._size = size
         self._wire = wire
         self._page = page
-        self._entries: dict[str, T] = {}
+        self.entries: dict[str, T] = {}
         self._numbers: dict[str, int] = {}
         self._count = 0  # of all entries there ever were
         self._pages: dict[str | None, Prepared] = {}
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def __iter__(self) -> Iterator[T]:
-        return iter(self._entries.values())
+        return iter(self.entries.values())
 
     def __contains__(self, key: str) -> bool:
-        return key in self._entries
+        return key in self.entries
 
     def get(self, key: str) -> T | None:
         """Return the entry, or None."""
-        return self._entries.get(key)
+        return self.entries.get(key)
 
     def names(self) -> Iterable[str]:
         """Return the keys in order."""
-        return self._entries.keys()
+        return self.entries.keys()
 
     def add(self, key: str, entry: T) -> None:
         """Add an entry, or replace the one of that key in place."""
-        if key not in self._entries:
+        if key not in self.entries:
             self._count += 1
             self._numbers[key] = self._count
-        self._entries[key] = entry
+        self.entries[key] = entry
         self._pages.clear()
 
     def remove(self, key: str) -> bool:
         """Remove an entry; returns whether it was there."""
         self._pages.clear()
         self._numbers.pop(key, None)
-        return self._entries.pop(key, None) is not None
+        return self.entries.pop(key, None) is not None
 
     def at(self, cursor: str | UnsetType) -> Prepared:
         """Return the page that `cursor` leads to, the first without one. Raises RequestError for a bad cursor."""
@@ -79,10 +79,10 @@ class Listing(Generic[T]):
         return page
 
     def _build(self, after: int) -> Prepared:
-        rest = [key for key in self._entries if self._numbers[key] > after]
+        rest = [key for key in self.entries if self._numbers[key] > after]
         shown = rest[: self._size]
         following = write_cursor(str(self._numbers[shown[-1]])) if len(rest) > len(shown) else UNSET
-        return Prepared(self._page([self._wire(self._entries[key]) for key in shown], following))
+        return Prepared(self._page([self._wire(self.entries[key]) for key in shown], following))
 
     def _number(self, cursor: str) -> int:
         text = read_cursor(cursor)

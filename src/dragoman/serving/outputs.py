@@ -145,7 +145,10 @@ def _fast(trusted: type, wraps: bool, checked: Encode, where: str) -> Encode:
         def encode_text(value: Any) -> CallToolResult:
             if type(value) is not str:
                 return checked(value)
-            data = b'{"result":' + _written(value, where) + b"}"
+            try:
+                data = b'{"result":' + _encode(value) + b"}"
+            except ValueError as error:
+                raise _unwritable(error, where) from error
             return CallToolResult(content=[TextContent(text=value)], structured_content=msgspec.Raw(data))
 
         return encode_text
@@ -156,7 +159,10 @@ def _fast(trusted: type, wraps: bool, checked: Encode, where: str) -> Encode:
         # Infinities and NaN are written as null, which is no number: those are not trusted.
         if type(value) is not trusted or (trusted is float and not finite(value)):
             return checked(value)
-        data = _written(value, where)
+        try:
+            data = _encode(value)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise _unwritable(error, where) from error
         structured = msgspec.Raw(b'{"result":' + data + b"}" if wraps else data)
         return CallToolResult(content=[TextContent(text=data.decode())], structured_content=structured)
 
@@ -189,7 +195,11 @@ def _written(value: Any, where: str) -> bytes:
     try:
         return _encode(value)
     except (TypeError, ValueError, RecursionError) as error:
-        raise OutputMismatch(Fault("$", "a value with a JSON form", hint=str(error)), where=where) from error
+        raise _unwritable(error, where) from error
+
+
+def _unwritable(error: Exception, where: str) -> OutputMismatch:
+    return OutputMismatch(Fault("$", "a value with a JSON form", hint=str(error)), where=where)
 
 
 def _ready(value: Any) -> CallToolResult | None:

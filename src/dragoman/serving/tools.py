@@ -90,7 +90,7 @@ class Tools:
     async def call(self, call: Call) -> CallToolResult:
         """Answer `tools/call`. Raises RequestError if there is no such tool, or headers and body disagree."""
         params: CallTool = call.params
-        tool = self.listing.get(params.name)
+        tool = self.listing.entries.get(params.name)
         if tool is None:
             hint = nearest(params.name, self.listing.names())
             raise RequestError(INVALID_PARAMS, f"unknown tool {params.name[:100]!r}{hint}")
