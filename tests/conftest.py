@@ -1,8 +1,14 @@
-"""What holds for every test: processes that tests start can be interrupted."""
+"""What holds for every test: processes that tests start can be interrupted, and properties are not about time."""
 
 import signal
+
+from hypothesis import settings
 
 # A shell that starts a job in the background tells it to ignore Ctrl-C, and its children inherit that: a server
 # started by a test would then never end when the test interrupts it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Properties are about answers: on a busy machine the first example of each is slow.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
