@@ -22,6 +22,8 @@ from dragoman.protocol.frames import read_frame
 from dragoman.wire.jsonrpc import Frame
 
 SESSION_HEADER = b"mcp-session-id"
+# Clients say one of a handful of values in a header, with every request: each is judged once.
+_REMEMBERED = 64
 Kind = Literal["request", "notification", "response"]
 
 
@@ -46,21 +48,21 @@ def read_post(body: bytes | msgspec.Raw, headers: Headers, methods: Methods) -> 
     """
     frame = read_frame(body)
     if frame.method is UNSET:
-        return Post(frame, "response", None, None, named_era(headers))
+        return Post(frame, "response", None, None, named_era(headers.get(VERSION_HEADER)))
     if frame.id is UNSET:
-        return Post(frame, "notification", None, None, named_era(headers))
+        return Post(frame, "notification", None, None, named_era(headers.get(VERSION_HEADER)))
     params, fault = read_params(frame, methods)
     # The envelope in the body wins over the headers (X-3).
-    era = None if meta_of(params).protocol_version is not UNSET else named_era(headers)
+    era = None if meta_of(params).protocol_version is not UNSET else named_era(headers.get(VERSION_HEADER))
     return Post(frame, "request", params, fault, era)
 
 
-def named_era(headers: Headers) -> Era | None:
-    """Return the handshake era that the headers name, None for the stateless era.
+@lru_cache(_REMEMBERED)
+def named_era(stated: bytes | None) -> Era | None:
+    """Return the handshake era that an MCP-Protocol-Version header names, None for the stateless era.
 
     No version is the oldest era that HTTP knows (X-11). Raises RequestError for one that nobody speaks.
     """
-    stated = headers.get(VERSION_HEADER)
     if stated is None:
         return HEADERLESS
     version = stated.decode("latin-1").strip()
@@ -72,8 +74,6 @@ def named_era(headers: Headers) -> Era | None:
     return era
 
 
-# What clients say of media types is a handful of values, said with every request: each is judged once.
-_REMEMBERED = 64
 _REFUSES = re.compile(rb";\s*[qQ]=0(?:\.0*)?\s*$").search
 
 

@@ -138,7 +138,6 @@ class Endpoint:
             status, answer = await service.answer(call)
             await door.finish(status, answer)
         except asyncio.CancelledError:
-            door.release()
             if not door.left():
                 await door.finish(*stopping(call))
                 raise

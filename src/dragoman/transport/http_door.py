@@ -114,8 +114,9 @@ class HttpDoor:
     def left(self) -> bool:
         """Say whether it was `cancel` that cancelled the task, and take that back if so: then nothing is owed.
 
-        Anybody else's cancellation has to go on.
+        Anybody else's cancellation has to go on. Stops watching.
         """
+        self.release()
         task = asyncio.current_task()
         return self.cancelled and task is not None and task.uncancel() == 0
 

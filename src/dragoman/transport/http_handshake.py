@@ -16,6 +16,7 @@ import msgspec
 from dragoman.errors import MalformedError, RequestError
 from dragoman.ports.service import Service
 from dragoman.ports.sessions import Session, Sessions
+from dragoman.protocol.envelope import VERSION_HEADER
 from dragoman.protocol.eras import HEADERLESS
 from dragoman.protocol.exchange import Call, Headers
 from dragoman.protocol.frames import id_of, read_batch, write_failure
@@ -31,7 +32,6 @@ from dragoman.transport.http_plain import (
     Send,
     send_accepted,
     send_json,
-    send_refusal,
 )
 from dragoman.transport.http_streams import changes, stream
 from dragoman.transport.stream_log import find_log
@@ -82,21 +82,19 @@ class HandshakePosts:
         return changes(self._service.bus, session)
 
     async def post(self, post: Post, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
-        """Answer one message. Raises RequestError for what JSON-RPC refuses."""
+        """Answer one message. Raises Refused, and RequestError for what JSON-RPC refuses."""
         try:
-            await self._post(post, headers, receive, send, extra)
+            if post.kind == "request" and post.frame.method == "initialize":
+                return await self._initialize(post, headers, receive, send, extra)
+            session = self._session(headers)
+            if post.kind == "request":
+                peer = session.peer if session is not None else sessionless(post.era or HEADERLESS)
+                call = peer.admit(post.frame, post.params, post.fault, self._service.methods)
+                call.headers = headers
+                return await self._answer(call, session, headers, receive, send, extra)
         except Refused as refused:
-            await send_refusal(send, refused, extra, post.frame.id if post.kind == "request" else msgspec.UNSET)
-
-    async def _post(self, post: Post, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
-        if post.kind == "request" and post.frame.method == "initialize":
-            return await self._initialize(post, headers, receive, send, extra)
-        session = self._session(headers)
-        if post.kind == "request":
-            peer = session.peer if session is not None else sessionless(post.era or HEADERLESS)
-            call = peer.admit(post.frame, post.params, post.fault, self._service.methods)
-            call.headers = headers
-            return await self._answer(call, session, headers, receive, send, extra)
+            refused.request_id = post.frame.id if post.kind == "request" else msgspec.UNSET
+            raise
         if session is not None:
             _take(post, session)
         return await send_accepted(send, extra)
@@ -155,7 +153,6 @@ class HandshakePosts:
             await door.close()
         finally:
             calls.pop(call.id, None)
-            door.release()
 
     async def batch(self, body: bytes, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
         """Answer an array of messages, where the era has batches (LEG-24). Notices of its calls are dropped.
@@ -163,7 +160,7 @@ class HandshakePosts:
         Raises Refused, and RequestError or MalformedError for what is no batch.
         """
         session = self._session(headers) if SESSION_HEADER in headers else None
-        era = session.peer.era if session is not None else named_era(headers)
+        era = session.peer.era if session is not None else named_era(headers.get(VERSION_HEADER))
         if era is None or not era.batches:
             raise Refused(400, "this protocol version has no batches: send one message per POST")
         session = session or self._session(headers)

@@ -25,13 +25,14 @@ BODILESS = 204
 
 
 class Refused(Exception):
-    """This request is answered with an HTTP status of its own, and perhaps headers."""
+    """This request is answered with an HTTP status of its own, and perhaps headers. `request_id` is its JSON-RPC id."""
 
     def __init__(self, status: int, reason: str, headers: RawHeaders | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.headers = headers or []
+        self.request_id: RequestId | UnsetType = UNSET
 
 
 async def send_plain(send: Send, status: int, text: str, extra: RawHeaders) -> None:
@@ -57,11 +58,9 @@ async def send_accepted(send: Send, extra: RawHeaders) -> None:
     await _respond(send, 202, [(b"content-length", b"0"), *extra], b"")
 
 
-async def send_refusal(
-    send: Send, refused: Refused, extra: RawHeaders, request_id: RequestId | UnsetType = UNSET
-) -> None:
+async def send_refusal(send: Send, refused: Refused, extra: RawHeaders) -> None:
     """Answer with the status of `refused`, its reason being a JSON-RPC error."""
-    body = write_failure(request_id, Failure(INVALID_REQUEST, refused.reason))
+    body = write_failure(refused.request_id, Failure(INVALID_REQUEST, refused.reason))
     await send_json(send, refused.status, body, [*refused.headers, *extra])
 
 
