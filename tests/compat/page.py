@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# Folders above what is worth showing: the example itself, or a file of this repository.
+PATHS = re.compile(r"(?<![\w:/.])/(?:[\w.-]+/)+")
 HEAD = Path(__file__).with_name("compat_head.md")
 # Installed along with the packages that the examples were written for; a file that imports one needs it here too.
 NOTE = "pydantic, starlette, anyio, click, uvicorn"
@@ -74,4 +77,6 @@ def render(sections: list[Section]) -> str:
 
 
 def cell(text: str) -> str:
+    """Return a fault as one cell of a table, without the paths of this machine."""
+    text = PATHS.sub("", text)
     return text.replace("|", "\\|").replace("\n", " ")[:160]

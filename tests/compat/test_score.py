@@ -11,6 +11,7 @@ import jsonschema
 import msgspec
 import pytest
 from tests.compat.examples import examine
+from tests.compat.page import cell
 from tests.compat.score import made_up, registered, servers_in
 
 from dragoman import Client, Server
@@ -106,3 +107,10 @@ async def test_made_up_arguments_fit_the_schema_they_are_made_for() -> None:
         arguments = made_up(tool.input_schema)
         jsonschema.validate(arguments, tool.input_schema)
         assert not (await client.call_tool("everything", arguments)).is_error
+
+
+def test_paths_of_this_machine_stay_out_of_the_page() -> None:
+    assert cell("dragoman: /home/me/x/.compat/mcp-1/examples/a.py ended | it\n") == "dragoman: a.py ended \\| it "
+    assert cell("see docs/compat.md, https://example.com/a/b.html and a/b") == (
+        "see docs/compat.md, https://example.com/a/b.html and a/b"
+    )
