@@ -8,7 +8,7 @@ import pytest
 from tests.protocol.fixtures import LEGACY, MODERN
 from tests.serving.person import CAPABLE, Person, accept, by_message
 
-from dragoman import Context, DeclinedError, PeerError, RequestError, Server, ask
+from dragoman import Context, DeclinedError, LocalError, PeerError, RequestError, Server, ask
 
 eras = pytest.mark.parametrize("version", [MODERN, LEGACY[0]])
 NAME = accept(value="Ada")
@@ -117,6 +117,18 @@ async def test_a_missing_answer_is_asked_for_again_and_a_strange_one_is_ignored(
     assert again["result"]["inputRequests"] == first["inputRequests"]
     nothing = await person.leg("tools/call", name="async", requestState=first["requestState"])
     assert nothing["result"]["inputRequests"] == first["inputRequests"]
+
+
+async def test_an_answer_to_a_question_that_was_not_asked_yet_is_not_taken() -> None:
+    """MRTR-11"""
+    person = Person(two_questions(), by_message({}), MODERN)
+    state = (await person.leg("tools/call", name="async"))["result"]["requestState"]
+    both = {"question-1": NAME, "question-2": YES}
+    second = (await person.leg("tools/call", name="async", requestState=state, inputResponses=both))["result"]
+    assert list(second["inputRequests"]) == ["question-2"]
+    # Without a state, a client that knows the questions can answer them with its first request.
+    at_once = (await person.leg("tools/call", name="async", inputResponses=both))["result"]
+    assert at_once["content"][0]["text"] == "Hello, Ada"
 
 
 @pytest.mark.parametrize(
@@ -579,3 +591,20 @@ async def test_a_page_has_no_type(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "dragoman"):
         await Person(server, by_message({}), MODERN).leg("tools/call", name="confused")
     assert "ask for a type, or a url" in caplog.text
+
+
+@eras
+async def test_a_call_that_was_answered_asks_nobody(version: str) -> None:
+    server = Server("asker")
+    left: list[Context] = []
+
+    @server.tool
+    async def leave(ctx: Context) -> str:
+        left.append(ctx)
+        return "left"
+
+    person = Person(server, by_message({"Who?": NAME}), version)
+    await person.call("leave")
+    with pytest.raises(LocalError, match="tools/call was answered or given up already: nobody is there to be asked"):
+        await left[0].elicit("Who?", str)
+    assert person.asked == []

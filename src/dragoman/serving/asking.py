@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from dragoman.errors import LocalError
 from dragoman.ports.state import States
 from dragoman.protocol.exchange import Call
 from dragoman.serving.direct import Direct
@@ -41,6 +42,8 @@ def _way_of(call: Call, states: States) -> Way:
 
 async def ask(call: Call, states: States, questions: Mapping[str, Question]) -> dict[str, Any]:
     """Return the answers to `questions`, however this call's era asks. Raises RequestError for an undeclared need."""
+    if call.over or call.door.cancelled:
+        raise LocalError(f"{call.method} was answered or given up already: nobody is there to be asked")
     for question in questions.values():
         needed = question.missing(call.caller.capabilities)
         if needed is not None:
