@@ -70,7 +70,7 @@ def test_the_lower_floors_load_no_http_and_no_extra(module: str) -> None:
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 # Distinct functions of ours in one call. The aim is 25; these are today's figures, which only shrink.
-MOST_FUNCTIONS = {MODERN: 32, HANDSHAKE: 38}
+MOST_FUNCTIONS = {MODERN: 25, HANDSHAKE: 27}
 
 
 def server_with(tools: int) -> Server:
@@ -237,6 +237,6 @@ async def test_a_call_is_decoded_in_three_parts_and_encoded_once(era: str) -> No
         "decode in read_frame",
         "decode in read_params",
         "decode in decode",
-        "encode in _written",
-        "encode in write_result",
+        "encode in encode",
+        "encode in _respond",
     ]

@@ -7,6 +7,7 @@ Source: specification, basic/versioning; the changelogs of each revision.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from dragoman.protocol.lowering import (
     FLOOR_2025_06,
     FLOOR_2025_11,
     FLOOR_2026_07,
+    OBJECT,
     Floor,
     lower,
     lower_call,
@@ -145,12 +147,18 @@ def _logs_if_asked(call: Call, level: str) -> bool:
 
 
 def _seal_with(floor: Floor) -> Seal:
-    def seal(result: Any, facts: Facts) -> Any:
-        if isinstance(result, CallToolResult):
-            return lower_call(result, floor)
-        return lower(result, floor) if isinstance(result, Result) else result
+    return functools.partial(_seal_legacy, floor)
 
-    return seal
+
+def _seal_legacy(floor: Floor, result: Any, facts: Facts) -> Any:
+    if not isinstance(result, CallToolResult):
+        return lower(result, floor) if isinstance(result, Result) else result
+    structured = result.structured_content
+    # Nearly always this settles it: what our own encoder wrote begins with what it is.
+    plain = structured is UNSET or (isinstance(structured, msgspec.Raw) and memoryview(structured)[:1] == OBJECT)
+    if plain and floor.content_whole and result.result_type is UNSET:
+        return result
+    return lower_call(result, floor)
 
 
 def _trim_with(floor: Floor) -> Callable[[Any], Any]:

@@ -140,11 +140,9 @@ def lower(result: Any, floor: Floor) -> Any:
 
 
 def lower_call(result: CallToolResult, floor: Floor) -> CallToolResult:
-    """Return what `lower` does for the result of a call, the commonest of all."""
+    """Return what `lower` does for the result of a call."""
     structured = result.structured_content
-    # Nearly always this settles it: what our own encoder wrote begins with what it is.
-    plain = structured is UNSET or (isinstance(structured, msgspec.Raw) and memoryview(structured)[:1] == OBJECT)
-    if not plain and not _is_object(structured):
+    if structured is not UNSET and not _is_object(structured):
         result = structs.replace(result, structured_content={"result": structured})
     if floor.content_whole and result.result_type is UNSET:
         return result

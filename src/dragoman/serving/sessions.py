@@ -60,11 +60,16 @@ class Sessions:
 
     def get(self, session_id: str) -> Session | None:
         """Return the session, now used; None if it never was or has ended."""
-        self._end_idle()
         session = self._sessions.get(session_id)
-        if session is not None:
-            session.used = self._clock()
-            self._sessions.move_to_end(session_id)
+        if session is None:
+            return None
+        now = self._clock()
+        if now - session.used >= self._limits.session_idle_seconds:
+            self._end_idle()
+            if session_id not in self._sessions:
+                return None
+        session.used = now
+        self._sessions.move_to_end(session_id)
         return session
 
     def end(self, session_id: str) -> bool:
