@@ -6,7 +6,6 @@ Promise: what was chosen is said on stderr, and a choice that would leave somebo
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import signal
 import stat
@@ -23,7 +22,6 @@ from dragoman.app.server import Server
 from dragoman.cli.outcome import OK, UsageError
 from dragoman.cli.paste import teach
 from dragoman.errors import LocalError
-from dragoman.transport.serve_stdio import StdioServer
 from dragoman.transport.wire_fds import seize
 
 HOST, PORT = "127.0.0.1", 8848
@@ -154,25 +152,6 @@ def on_stdio(server: Server, streams: tuple[int, int] | None = None) -> int:
     requests, answers = streams or seize()
     if os.isatty(requests):
         say(f"{server.name} {server.version} waits on stdin for a client's messages; Ctrl-C stops it")
-    interrupted = asyncio.run(_speak(server, requests, answers))
-    if interrupted:
+    if running.run_stdio(server, (requests, answers)) == signal.SIGINT:
         raise KeyboardInterrupt
     return OK
-
-
-async def _speak(server: Server, requests: int, answers: int) -> bool:
-    stdio = StdioServer(server.service, lambda caller: say(running.greeting(server, caller)))
-    heard: list[int] = []
-
-    def stop(number: int) -> None:
-        heard.append(number)
-        stdio.stop()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, stop, number)
-        except (NotImplementedError, RuntimeError):
-            break  # Windows, where KeyboardInterrupt does
-    await stdio.serve(requests, answers)
-    return signal.SIGINT in heard
