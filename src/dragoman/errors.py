@@ -2,7 +2,8 @@
 
 McpError
 ├── LocalError             we (or the caller) broke a rule; fix the program
-│   └── RegistrationError  a tool, resource or prompt cannot be registered
+│   ├── RegistrationError  a tool, resource or prompt cannot be registered
+│   └── CompatError        a server written for another package uses what is not supported here (in compat)
 ├── RequestError           this request cannot be served; becomes a JSON-RPC error
 ├── ToolError              the tool's job failed; the model sees the message
 │   └── DeclinedError      the user was asked and said no, or closed the question

@@ -2,12 +2,13 @@
 
 import asyncio
 import threading
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pytest
 from tests.protocol.fixtures import LEGACY, META, MODERN, Line, post, routing, written
 
-from dragoman import Context, Limits, RegistrationError, Server, ToolError
+from dragoman import Client, Context, Limits, RegistrationError, Server, ToolError
 
 
 async def listed(server: Server, version: str = MODERN) -> list[dict[str, Any]]:
@@ -309,3 +310,15 @@ async def test_plain_tools_run_beside_the_loop_and_async_ones_on_it() -> None:
 
     assert (await Line(server).call("plain"))["structuredContent"] == {"result": False}
     assert (await Line(server).call("on_loop"))["structuredContent"] == {"result": True}
+
+
+def test_without_headers_a_parameter_that_headers_repeat_is_just_a_parameter() -> None:
+    """HTTP-31: stdio has no headers, so it cannot lack one."""
+    server = Server("mirrored")
+
+    @server.tool
+    def region(name: Annotated[str, msgspec.Meta(extra_json_schema={"x-mcp-header": "Region"})]) -> str:
+        return name
+
+    with Client.sync(server) as client:
+        assert client.call_tool("region", {"name": "north"}).value == "north"

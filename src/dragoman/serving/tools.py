@@ -95,7 +95,8 @@ class Tools:
             hint = nearest(params.name, self.listing.names())
             raise RequestError(INVALID_PARAMS, f"unknown tool {params.name[:100]!r}{hint}")
         raw = params.arguments
-        if tool.rules and call.era.mirrors:
+        # Where there are no headers, as on stdio, nothing repeats the body (HTTP-31).
+        if tool.rules and call.headers and call.era.mirrors:
             _check(tool.rules, raw, call.headers)
         try:
             plan = tool.plan
