@@ -362,6 +362,31 @@ async def test_two_questions_at_the_same_time_are_refused_with_the_way_out(
     assert "never" not in str(response)
 
 
+async def test_of_two_questions_at_the_same_time_none_stays_open(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server("asker")
+
+    @server.tool
+    async def both(ctx: Context) -> str:
+        await asyncio.gather(ctx.elicit("A?", str), ctx.elicit("B?", str))
+        return "never"
+
+    class Slow(Person):
+        def admit(self, body: bytes) -> Any:
+            call = super().admit(body)
+            call.door.ask = self.wait
+            return call
+
+        async def wait(self, method: str, params: Any) -> Any:
+            await asyncio.Event().wait()
+
+    person = Slow(server, by_message({}), LEGACY[0])
+    with caplog.at_level(logging.ERROR, "dragoman"):
+        assert (await person.call("both"))["isError"]
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        assert not (await asyncio.wait(others, timeout=5))[1]
+
+
 @eras
 async def test_one_question_in_a_task_group_is_asked(version: str) -> None:
     server = Server("asker")
@@ -608,3 +633,15 @@ async def test_a_call_that_was_answered_asks_nobody(version: str) -> None:
     with pytest.raises(LocalError, match="tools/call was answered or given up already: nobody is there to be asked"):
         await left[0].elicit("Who?", str)
     assert person.asked == []
+
+
+async def test_what_is_no_question_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server("asker")
+
+    @server.tool
+    async def wrong(ctx: Context) -> str:
+        return str(await ctx.ask_all({"who": str}))
+
+    with caplog.at_level(logging.ERROR, "dragoman"):
+        await Person(server, by_message({}), MODERN).leg("tools/call", name="wrong")
+    assert "'who' is no question: make it with ask.form, ask.page, ask.sample or ask.roots" in caplog.text

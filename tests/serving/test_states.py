@@ -200,6 +200,19 @@ async def test_replicas_with_one_ring_need_no_store_for_answers() -> None:
     assert result["content"][0]["text"] == "Ada Lovelace"
 
 
+async def test_the_results_of_steps_travel_with_the_answers() -> None:
+    charged: list[int] = []
+    # Two processes, as it were: one secret, and no store in common.
+    servers = [shop(charged, secrets=[OLD]) for _ in range(2)]
+    params: dict[str, Any] = {"name": "buy"}
+    for turn in range(3):
+        result = (await Person(servers[turn % 2], ANSWERS, MODERN).leg("tools/call", **params))["result"]
+        found = {key: ANSWERS("", asked["params"]) for key, asked in result.get("inputRequests", {}).items()}
+        params = {"name": "buy", "requestState": result.get("requestState"), "inputResponses": found}
+    assert result["content"][0]["text"] == "Receipt(number=1, amount=5) True"
+    assert charged == [5, -1]
+
+
 def test_bad_secrets_and_stores_are_told_when_the_server_is_made() -> None:
     with pytest.raises(LocalError, match="each at least 16 bytes"):
         Server("asker", secrets=["short"])

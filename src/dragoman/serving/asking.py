@@ -44,7 +44,9 @@ async def ask(call: Call, states: States, questions: Mapping[str, Question]) -> 
     """Return the answers to `questions`, however this call's era asks. Raises RequestError for an undeclared need."""
     if call.over or call.door.cancelled:
         raise LocalError(f"{call.method} was answered or given up already: nobody is there to be asked")
-    for question in questions.values():
+    for key, question in questions.items():
+        if not isinstance(question, Question):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise LocalError(f"{key!r} is no question: make it with ask.form, ask.page, ask.sample or ask.roots")
         needed = question.missing(call.caller.capabilities)
         if needed is not None:
             raise call.era.undeclared(question.method, needed)
