@@ -245,6 +245,7 @@ NO_FORM: list[tuple[Any, str]] = [
     ({"type": "object", "properties": {"x": {"type": "object"}}}, "'x': it is object"),
     ({"type": "object", "properties": {"x": {"type": "array"}}}, "'x': a list in a form"),
     ({"type": "object", "properties": {"x": {"type": "string", "format": "password"}}}, "'x': secrets must not"),
+    ({"type": "object", "properties": {"x": {"type": "string", "writeOnly": True}}}, "'x': secrets must not"),
     (
         Annotated[Literal["s", "l"], ask.titles({"s": "Small"})],
         "'value': its titles are not those of its choices, s, l",
