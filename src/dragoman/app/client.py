@@ -7,24 +7,35 @@ many calls may be under way at once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any, Self, TypedDict
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, TypedDict, Unpack
 
+from msgspec import UNSET, structs
+
+from dragoman.app.settings import ClientSettings, check_settings
 from dragoman.app.sync_client import SyncClient
 from dragoman.app.target import Options, Target, way_to
+from dragoman.calling.answers import READERS
+from dragoman.calling.cache import Cache, key_of
+from dragoman.calling.callbacks import Callbacks
 from dragoman.calling.connection import Connection
 from dragoman.calling.fields import ToolFields, check_fields
+from dragoman.calling.listening import Listening
 from dragoman.calling.pages import all_pages
 from dragoman.calling.results import CallResult, ReadResult
-from dragoman.calling.terms import OnLog, OnProgress, Terms, Wish
-from dragoman.errors import PeerError, ToolError
+from dragoman.calling.rounds import Unanswered, resumed, unanswered
+from dragoman.calling.terms import OnProgress, Terms, Wish
+from dragoman.errors import LocalError, PeerError, ToolError
 from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.protocol.dress import NO_META
+from dragoman.protocol.replies import InputWantedError
 from dragoman.wire.base import Implementation
 from dragoman.wire.jsonrpc import HEADER_MISMATCH
 from dragoman.wire.lifecycle import ServerCapabilities
 from dragoman.wire.prompts import Completion, GetPromptResult, Prompt, PromptReference, ResourceReference
 from dragoman.wire.resources import Resource, ResourceTemplate
+from dragoman.wire.subscriptions import Filter
 from dragoman.wire.tools import Tool
 
 NO_ARGUMENTS: Mapping[str, Any] = {}
@@ -33,13 +44,24 @@ VERSION: str = getattr(sys.modules["dragoman"], "__version__", "0")
 
 
 class CallOptions(TypedDict, total=False):
-    """What `call_tool` takes beside name and arguments."""
+    """What calls of tools take beside name and arguments; `timeout` in seconds."""
 
     timeout: float | None
     headers: Fields
     on_progress: OnProgress | None
     meta: Mapping[str, Any] | None
-    raise_on_error: bool
+
+
+def _wish(options: CallOptions) -> Wish:
+    for name in options:
+        if name not in CallOptions.__annotations__:
+            raise TypeError(f"a call has no option {name!r}; there are {', '.join(CallOptions.__annotations__)}")
+    return Wish(
+        timeout=options.get("timeout"),
+        headers=options.get("headers", NO_FIELDS),
+        meta=options.get("meta") or NO_META,
+        on_progress=options.get("on_progress"),
+    )
 
 
 class Client:
@@ -50,14 +72,16 @@ class Client:
     a `.py` file or of a `.json` file, with `#name` for one of its servers.
 
     `headers` go with every HTTP request. `timeout` bounds opening and every
-    request, in seconds, None for no bound. `mode` is "auto" (find the
-    newest era that both speak), "modern", "legacy" or a protocol version.
-    `on_log` gets the server's log messages, from `options.log_level` on.
+    request, the time of answering what it asks included, in seconds, None for no
+    bound. `mode` is "auto" (find the newest era that both speak), "modern",
+    "legacy" or a protocol version. Further settings, such as callbacks for what
+    servers ask, are those of `ClientSettings`.
 
     Methods raise PeerError when the server answers with an error,
     AuthorizationError when it wants credentials, UnreachableError,
     ClosedError or DeadlineError when no answer came, MalformedError when the
-    answer is not MCP, and LocalError for a mistake of the caller's.
+    answer is not MCP, LocalError for a mistake of the caller's, and what
+    callbacks raise.
     """
 
     def __init__(
@@ -67,18 +91,27 @@ class Client:
         headers: Fields | None = None,
         timeout: float | None = 60.0,
         mode: str = "auto",
-        name: str = "dragoman",
-        on_log: OnLog | None = None,
         options: Options | None = None,
+        **settings: Unpack[ClientSettings],
     ) -> None:
+        check_settings(settings)
         options = options or Options()
         check_fields(headers or NO_FIELDS)
         way = way_to(target, headers or NO_FIELDS, options)
+        on_log = settings.get("on_log")
         self._fields = ToolFields()
         self._connection = Connection(
             way.dial,
             Terms(
-                client=Implementation(name=name, version=VERSION),
+                client=Implementation(name=settings.get("name", "dragoman"), version=VERSION),
+                callbacks=Callbacks(
+                    on_elicit=settings.get("on_elicit"),
+                    on_visit=settings.get("on_visit"),
+                    on_sample=settings.get("on_sample"),
+                    roots=settings.get("roots"),
+                    sampling=options.sampling,
+                ),
+                rounds=options.rounds,
                 mode=mode,
                 timeout=timeout,
                 probe_seconds=options.probe_seconds,
@@ -86,6 +119,7 @@ class Client:
                 on_log=on_log,
                 key=way.key,
             ),
+            Cache() if settings.get("cache", True) else None,
         )
 
     @classmethod
@@ -96,17 +130,14 @@ class Client:
         headers: Fields | None = None,
         timeout: float | None = 60.0,
         mode: str = "auto",
-        name: str = "dragoman",
-        on_log: OnLog | None = None,
         options: Options | None = None,
+        **settings: Unpack[ClientSettings],
     ) -> SyncClient:
         """Return the same client without asyncio, for `with Client.sync(target) as client:`.
 
-        Takes what `Client` takes. Callbacks are called on a thread of its own.
+        Takes what `Client` takes. Callbacks are called on threads of its own.
         """
-        return SyncClient(
-            cls(target, headers=headers, timeout=timeout, mode=mode, name=name, on_log=on_log, options=options)
-        )
+        return SyncClient(cls(target, headers=headers, timeout=timeout, mode=mode, options=options, **settings))
 
     async def __aenter__(self) -> Self:
         await self._connection.open()
@@ -157,22 +188,52 @@ class Client:
         name: str,
         arguments: Mapping[str, Any] | None = None,
         *,
-        timeout: float | None = None,
-        headers: Fields = NO_FIELDS,
-        on_progress: OnProgress | None = None,
-        meta: Mapping[str, Any] | None = None,
         raise_on_error: bool = True,
+        **options: Unpack[CallOptions],
     ) -> CallResult:
-        """Return what tool `name` gives for `arguments`.
+        """Return what tool `name` gives for `arguments`; what it asks meanwhile is answered by the callbacks.
 
-        `timeout` in seconds replaces the client's own; when it is over, or when the calling task is cancelled, the
-        server is told. `on_progress` is called with each `Progress`. Raises ToolError, with `result`, when the tool
-        says that it failed, unless `raise_on_error` is off, and what the class names.
+        `options` are `timeout`, in seconds, which replaces the client's own (when it is over, or when the calling
+        task is cancelled, the server is told), `on_progress`, called with each `Progress`, `headers` and `meta`.
+        Raises ToolError, with `result`, when the tool says that it failed, unless `raise_on_error` is off, and what
+        the class names.
         """
         given = NO_ARGUMENTS if arguments is None else arguments
         params = {"name": name, "arguments": given}
-        wish = Wish(timeout=timeout, headers=headers, meta=meta or NO_META, on_progress=on_progress)
-        result = CallResult(await self._call(name, given, params, wish))
+        return self._told(name, await self._call(name, given, params, _wish(options)), raise_on_error)
+
+    async def begin_tool(
+        self, name: str, arguments: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+    ) -> CallResult | Unanswered:
+        """Return what tool `name` gives, or what it asks first: plain data, to go on with by `resume` when you like.
+
+        Takes and raises what `call_tool` does. A handshake-era server cannot wait for that: there the callbacks answer.
+        """
+        given = NO_ARGUMENTS if arguments is None else arguments
+        return await self._by_hand("tools/call", {"name": name, "arguments": given}, _wish(options))
+
+    async def resume(
+        self, waiting: Unanswered, answers: Mapping[str, Any], **options: Unpack[CallOptions]
+    ) -> CallResult | Unanswered:
+        """Go on with a call that was left, in this process or another: `answers` has one for each of its questions.
+
+        An answer is what a callback would return. Returns what the tool gives, or what it asks next. Raises
+        LocalError for answers that do not fit, and what `call_tool` raises.
+        """
+        if waiting.method != "tools/call":
+            raise LocalError(f"a call of a tool can be resumed, and this is {waiting.method[:100]!r}")
+        return await self._by_hand(waiting.method, resumed(waiting, answers), _wish(options))
+
+    async def _by_hand(self, method: str, params: dict[str, Any], wish: Wish) -> CallResult | Unanswered:
+        name = str(params.get("name", ""))
+        try:
+            wire = await self._call(name, params.get("arguments") or {}, params, structs.replace(wish, by_hand=True))
+        except InputWantedError as wanted:
+            return unanswered(method, params, wanted.asked)
+        return self._told(name, wire, True)
+
+    def _told(self, name: str, wire: Any, raise_on_error: bool) -> CallResult:
+        result = CallResult(wire)
         if result.is_error and raise_on_error:
             raise ToolError(result.text or f"the tool {name!r} failed and did not say why", result=result)
         return result
@@ -187,6 +248,8 @@ class Client:
             if error.code != HEADER_MISMATCH:
                 raise
             # The tool's definition may have changed since it was listed (HTTP-39).
+            if self._connection.cache is not None:
+                self._connection.cache.forget("tools/list")
             await self.list_tools()
             renewed = self._fields.of(name, given)
             if renewed == fields:
@@ -206,7 +269,7 @@ class Client:
     async def read(self, uri: str, *, timeout: float | None = None, headers: Fields = NO_FIELDS) -> ReadResult:
         """Return what the resource at `uri` holds."""
         wish = Wish(timeout=timeout, headers=headers)
-        return ReadResult(await self._connection.request("resources/read", {"uri": uri}, wish))
+        return ReadResult(await self._connection.kept("resources/read", {"uri": uri}, wish))
 
     # --- prompts --------------------------------------------------------------------------------------------
 
@@ -237,6 +300,26 @@ class Client:
         completion: Completion = result.completion
         return completion
 
+    # --- changes --------------------------------------------------------------------------------------------
+
+    def listen(
+        self, *, tools: bool = True, prompts: bool = True, resources: bool = True, uris: Sequence[str] = ()
+    ) -> Listening:
+        """Listen for changes of lists, and of the resources at `uris`: `async for change in client.listen():`.
+
+        Each `Change` has a `kind` ("tools", "prompts", "resources" for the lists, "resource" for one at its `uri`);
+        the same change comes once however often it happened since the last was taken. Ends when the server ends it
+        or the client is closed. In `async with client.listen() as changes:` it has begun when the block does.
+        Raises LocalError when the server tells of none of that, and TransportError when it broke for good.
+        """
+        wanted = Filter(
+            tools_list_changed=True if tools else UNSET,
+            prompts_list_changed=True if prompts else UNSET,
+            resources_list_changed=True if resources else UNSET,
+            resource_subscriptions=list(uris) or UNSET,
+        )
+        return Listening(self._connection, wanted)
+
     # --- the rest -------------------------------------------------------------------------------------------
 
     async def ping(self, *, timeout: float | None = None) -> None:
@@ -244,7 +327,7 @@ class Client:
         await self._connection.ping(Wish(timeout=timeout))
 
     async def discover(self) -> ServerCapabilities:
-        """Ask the server anew what it can do, and return that; the properties follow."""
+        """Return what the server can do now, asked anew unless what it said still holds; the properties follow."""
         return (await self._connection.discover()).capabilities
 
     async def request(
@@ -265,4 +348,18 @@ class Client:
         return self._connection.over_http and self._connection.greeting.dress.routed
 
     async def _list(self, method: str, field: str) -> list[Any]:
-        return await all_pages(lambda params: self._connection.request(method, params), field)
+        connection = self._connection
+        key = key_of(method, "", NO_FIELDS)
+        if (pages := connection.find(key)) is not None:
+            return [item for page in pages for item in getattr(READERS[method].read(page, method), field)]
+        fetched: list[tuple[Any, Any]] = []
+        now, changes = time.monotonic(), 0 if connection.cache is None else connection.cache.changes
+
+        async def fetch(params: dict[str, Any]) -> Any:
+            fetched.append(await connection.page(method, params))
+            return fetched[-1][0]
+
+        items = await all_pages(fetch, field)
+        # All pages together, by the shortest of their times: never a list put together from two states (CACHE-10).
+        connection.keep(key, fetched, now, changes)
+        return items

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from dragoman.errors import ClosedError, LocalError
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from dragoman.app.client import CallOptions, Client
+    from dragoman.calling.changes import Change
     from dragoman.calling.results import CallResult, ReadResult
+    from dragoman.calling.rounds import Unanswered
     from dragoman.calling.terms import OnProgress
     from dragoman.wire.base import Implementation
     from dragoman.wire.lifecycle import ServerCapabilities
@@ -116,10 +118,39 @@ class SyncClient:
         return self._run(self._client.list_tools())
 
     def call_tool(
-        self, name: str, arguments: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        raise_on_error: bool = True,
+        **options: Unpack[CallOptions],
     ) -> CallResult:
         """Return what tool `name` gives for `arguments`."""
-        return self._run(self._client.call_tool(name, arguments, **options))
+        return self._run(self._client.call_tool(name, arguments, raise_on_error=raise_on_error, **options))
+
+    def begin_tool(
+        self, name: str, arguments: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+    ) -> CallResult | Unanswered:
+        """Return what tool `name` gives, or what it asks first."""
+        return self._run(self._client.begin_tool(name, arguments, **options))
+
+    def resume(
+        self, waiting: Unanswered, answers: Mapping[str, Any], **options: Unpack[CallOptions]
+    ) -> CallResult | Unanswered:
+        """Go on with a call that was left."""
+        return self._run(self._client.resume(waiting, answers, **options))
+
+    def listen(
+        self, *, tools: bool = True, prompts: bool = True, resources: bool = True, uris: Sequence[str] = ()
+    ) -> Iterator[Change]:
+        """Listen for changes: `for change in client.listen():`."""
+        changes = aiter(self._client.listen(tools=tools, prompts=prompts, resources=resources, uris=uris))
+        try:
+            while (change := self._run(_next(changes))) is not None:
+                yield change
+        finally:
+            if self._loop is not None:
+                self._run(_end(changes))
 
     def list_resources(self) -> list[Resource]:
         """Return all resources that the server lists."""
@@ -173,6 +204,14 @@ class SyncClient:
         """Return the result of any method, as plain values."""
         work = self._client.request(method, params, timeout=timeout, headers=headers, on_progress=on_progress)
         return self._run(work)
+
+
+async def _next(changes: AsyncGenerator[Change]) -> Change | None:
+    return await anext(changes, None)
+
+
+async def _end(changes: AsyncGenerator[Change]) -> None:
+    await changes.aclose()
 
 
 def _own(loop: asyncio.AbstractEventLoop) -> None:

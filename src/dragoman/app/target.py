@@ -39,7 +39,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     certificate and key. For a command: `env` and `cwd`, how long it may take to
     answer the probe (`probe_seconds`) and to end (`stop_seconds`), and whether
     its stderr is passed on (`show_stderr`). `max_bytes` bounds one message
-    from the server. `log_level` asks the server for log messages. `wrap` puts
+    from the server. `rounds` bounds how often one call may ask, and `sampling`
+    names what the model behind `on_sample` can do beyond plain text: "tools",
+    "context". `log_level` asks the server for log messages. `wrap` puts
     something around each connection, such as a trace of what passes.
     """
 
@@ -52,6 +54,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     probe_seconds: float = 2.0
     stop_seconds: float = 2.0
     max_bytes: int = 4 * 1024 * 1024
+    rounds: int = 10
+    sampling: Sequence[str] = ()
     log_level: LogLevel | None = None
     wrap: Callable[[Exchange], Exchange] | None = None
 

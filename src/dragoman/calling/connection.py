@@ -7,31 +7,42 @@ A call is repeated only when it is known not to have run.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import msgspec
+from msgspec import structs
 
 from dragoman.calling.answers import READERS, SessionLostError
+from dragoman.calling.cache import Cache, Key, Pages, key_of, seconds_fresh
+from dragoman.calling.callbacks import BY_HAND, missing
+from dragoman.calling.changes import Changes
 from dragoman.calling.fields import check_fields
 from dragoman.calling.line import Line
-from dragoman.calling.negotiate import agree, check_mode, discover
+from dragoman.calling.negotiate import agree, check_mode, greeting_of
+from dragoman.calling.rounds import ASKING, answered
 from dragoman.calling.terms import PLAIN, Greeting, Terms, Wish
-from dragoman.errors import ClosedError, DeadlineError, LocalError, VersionError
+from dragoman.errors import ClosedError, DeadlineError, LocalError, MalformedError, PeerError, VersionError
 from dragoman.ports.exchange import Dial
-from dragoman.protocol.replies import ResultReader
+from dragoman.protocol.dress import Dress, dress_of
+from dragoman.protocol.replies import InputWantedError, ResultReader
+from dragoman.wire.jsonrpc import MISSING_CAPABILITY
 from dragoman.wire.lifecycle import Result
 
+T = TypeVar("T", bound=Result)
 _ANY: ResultReader[Result] = ResultReader(Result)
 
 
 class Connection:
     """One client's connection to one server."""
 
-    def __init__(self, dial: Dial, terms: Terms) -> None:
+    def __init__(self, dial: Dial, terms: Terms, cache: Cache | None = None) -> None:
         check_mode(terms.mode)
         self._terms = terms
-        self._line = Line(dial, terms.on_log)
+        self._cache = cache
+        self.changes = Changes(cache)
+        self._line = Line(dial, terms.on_log, terms.callbacks, self.changes)
         self._greeting: Greeting | None = None
         self._closed = False
         self._renewing: asyncio.Lock | None = None
@@ -66,6 +77,7 @@ class Connection:
             async with asyncio.timeout(self._terms.timeout):
                 await self._line.open()
                 self._greeting = await agree(self._line, self._terms)
+                await self._settle(self._greeting)
         except TimeoutError:
             await self._line.close()
             raise self._late("opening the connection", self._terms.timeout) from None
@@ -78,6 +90,7 @@ class Connection:
         if self._closed:
             return
         self._closed = True
+        self.changes.end()
         greeting = self._greeting
         try:
             if greeting is not None and self._line.exchange.session is not None:
@@ -86,58 +99,174 @@ class Connection:
             await self._line.close()
 
     async def request(self, method: str, params: Mapping[str, Any], wish: Wish = PLAIN) -> Any:
-        """Return the decoded result of a method of the protocol.
+        """Return the decoded result of a method of the protocol, what it asks answered by the callbacks.
 
-        Raises DeadlineError when it takes longer than it may, PeerError,
-        MalformedError, AuthorizationError or TransportError.
+        Raises DeadlineError when it takes longer than it may, answers included,
+        PeerError, MalformedError, AuthorizationError or TransportError, and
+        what the callbacks raise; InputWantedError if `wish` is to answer by hand.
         """
-        return READERS[method].read(await self.raw(method, params, wish), method)
+        return (await self._settled(method, params, wish, READERS[method]))[0]
+
+    async def kept(self, method: str, params: Mapping[str, Any], wish: Wish = PLAIN) -> Any:
+        """Return the result of a request that may be kept, from what is kept if that still holds."""
+        cache = self._cache
+        if cache is None:
+            return await self.request(method, params, wish)
+        key = key_of(method, str(params.get("uri", "")), wish.headers)
+        if (pages := self.find(key)) is not None:
+            return READERS[method].read(pages[0], method)
+        now, changes = time.monotonic(), cache.changes
+        result, raw, rounds = await self._settled(method, params, wish, READERS[method])
+        if not rounds:  # CACHE-06
+            self.keep(key, [(result, raw)], now, changes)
+        return result
+
+    def find(self, key: Key) -> Pages | None:
+        """Return what is kept under `key` and still holds. Nothing is, once closed."""
+        if self._cache is None or self._closed or self._greeting is None:
+            return None
+        return self._cache.find(key, time.monotonic())
+
+    def keep(self, key: Key, pages: list[tuple[Any, msgspec.Raw]], now: float, changes: int) -> None:
+        """Keep results that were asked for at `now`, as long as the server says; an era without hints keeps none."""
+        seconds = seconds_fresh([result for result, _ in pages])
+        if self._cache is not None and seconds > 0 and not self.greeting.dress.era.handshake:
+            self._cache.keep(key, [raw for _, raw in pages], now + seconds, changes)
+
+    @property
+    def cache(self) -> Cache | None:
+        """What is kept of results, if anything may be."""
+        return self._cache
+
+    async def page(self, method: str, params: Mapping[str, Any], wish: Wish = PLAIN) -> tuple[Any, msgspec.Raw]:
+        """Return one page of a list, decoded and not."""
+        result, raw, _ = await self._settled(method, params, wish, READERS[method])
+        return result, raw
 
     async def custom(self, method: str, params: Mapping[str, Any], wish: Wish = PLAIN) -> dict[str, Any]:
         """Return the result of any method, as plain values. Raises as `request` does."""
-        raw = await self.raw(method, params, wish)
-        _ANY.read(raw, method)
+        raw = (await self._settled(method, params, wish, _ANY))[1]
         found: dict[str, Any] = msgspec.json.decode(raw)
         return found
 
-    async def ping(self, wish: Wish) -> None:
-        """Return when the server has answered, in the way its era has for that."""
-        method = "server/discover" if "ping" not in self.greeting.dress.era.methods else "ping"
-        await self.raw(method, {}, wish)
-
-    async def discover(self) -> Greeting:
-        """Return what the server says of itself now; a handshake-era server said it once, for as long as it is open."""
-        greeting = self.greeting
-        era = greeting.dress.era
-        if "server/discover" in era.methods:
-            async with asyncio.timeout(self._terms.timeout):
-                self._greeting = await discover(self._line, self._terms, era)
-        return self.greeting
-
-    async def raw(self, method: str, params: Mapping[str, Any], wish: Wish) -> msgspec.Raw:
-        """Return the undecoded result of a request, within the time it has."""
+    async def _settled(
+        self, method: str, params: Mapping[str, Any], wish: Wish, reader: ResultReader[T]
+    ) -> tuple[T, msgspec.Raw, int]:
+        """Return a result, decoded and not, and how often the server asked before it gave it (MRTR-18)."""
         if wish.headers:
             check_fields(wish.headers)
         seconds = self._terms.timeout if wish.timeout is None else wish.timeout
         try:
-            async with asyncio.timeout(seconds):
-                return await self._attempt(method, params, wish)
+            async with asyncio.timeout(seconds) as bound:
+                return await self._rounds(method, params, wish, reader)
         except TimeoutError:
+            if not bound.expired():
+                raise  # a callback's own
             raise self._late(method, seconds) from None
+
+    async def _rounds(
+        self, method: str, params: Mapping[str, Any], wish: Wish, reader: ResultReader[T]
+    ) -> tuple[T, msgspec.Raw, int]:
+        leg, rounds = params, 0
+        while True:
+            raw = await self._attempt(method, leg, wish)
+            try:
+                return reader.read(raw, method), raw, rounds
+            except InputWantedError as wanted:
+                if method not in ASKING or not self.greeting.dress.era.replays:
+                    raise MalformedError(f"{self.where} asks for input, which {method} cannot do") from None
+                if wish.by_hand:
+                    raise
+                asked = wanted.asked
+            rounds += 1
+            if rounds > self._terms.rounds:
+                raise MalformedError(f"{method} at {self.where} asked more than {self._terms.rounds} times")
+            leg = await answered(self._terms.callbacks, params, asked)
+
+    async def ping(self, wish: Wish) -> None:
+        """Return when the server has answered, in the way its era has for that."""
+        method = "server/discover" if "ping" not in self.greeting.dress.era.methods else "ping"
+        await self._settled(method, {}, wish, READERS[method])
+
+    async def discover(self) -> Greeting:
+        """Return what the server says of itself now; a handshake-era server said it once, for as long as it is open."""
+        if "server/discover" in self.greeting.dress.era.methods:
+            result = await self.kept("server/discover", {})
+            found = greeting_of(self.greeting.dress, result)
+            # Drafts said their name elsewhere, once.
+            self._greeting = structs.replace(found, server=found.server or self.greeting.server)
+        return self.greeting
+
+    # --- changes --------------------------------------------------------------------------------------------
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that a request may take."""
+        return self._terms.timeout
+
+    def number(self) -> int:
+        """Return the id of the next request."""
+        return self._line.number()
+
+    async def endless(self, method: str, params: dict[str, Any], number: int) -> None:
+        """Return when a request that may last for ever is answered. Raises as `request` does, except DeadlineError."""
+        READERS[method].read(await self._attempt(method, params, PLAIN, number), method)
+
+    async def stand(self) -> None:
+        """Hear what a handshake-era server says outside of calls, where that takes a stream of its own."""
+        await self._line.exchange.listen(self.greeting.dress.fields)
+
+    async def subscribe(self, uri: str, *, end: bool = False) -> None:
+        """Subscribe to a resource in a session; `end` unsubscribes, unless somebody else here still listens to it."""
+        if end and (
+            self._closed or any(uri in (f.honoured.resource_subscriptions or ()) for f in self.changes.standing)
+        ):
+            return
+        await self.request("resources/unsubscribe" if end else "resources/subscribe", {"uri": uri})
+
+    async def _settle(self, greeting: Greeting) -> None:
+        """Begin to hear what belongs to no call, if there is anybody to hear it; after a renewal, again."""
+        if not greeting.dress.era.handshake:
+            return
+        standing = list(self.changes.standing)
+        if standing or self._terms.callbacks.any or self._terms.on_log is not None:
+            await self._line.exchange.listen(greeting.dress.fields, wait=False)
+        uris = {uri for feed in standing for uri in feed.honoured.resource_subscriptions or ()}
+        for uri in uris:
+            await self._line.ask(greeting.dress, "resources/subscribe", {"uri": uri})
+        for feed in standing:
+            feed.lost()
+
+    # --- one leg --------------------------------------------------------------------------------------------
 
     def _late(self, what: str, seconds: float | None) -> DeadlineError:
         return DeadlineError(f"{what} at {self.where} took longer than {seconds:g} s; it was cancelled")
 
-    async def _attempt(self, method: str, params: Mapping[str, Any], wish: Wish) -> msgspec.Raw:
+    async def _attempt(
+        self, method: str, params: Mapping[str, Any], wish: Wish, number: int | None = None
+    ) -> msgspec.Raw:
         greeting = self.greeting
         if self._closed:
             raise ClosedError(f"the client of {self.where} is closed")
         try:
-            return await self._line.ask(greeting.dress, method, params, wish)
-        except (SessionLostError, VersionError):
-            # Neither ran: the one was not known any more, the other not understood.
-            greeting = await self._renew(greeting)
-            return await self._line.ask(greeting.dress, method, params, wish)
+            return await self._line.ask(self._dressed(greeting, wish), method, params, wish, number)
+        except PeerError as error:
+            # Neither ran: the version was not understood, or the session, below, not known any more.
+            if isinstance(error, VersionError):
+                pass
+            elif error.code == MISSING_CAPABILITY and (name := _lacking(error)):
+                raise PeerError(error.code, f"{error.message}; give the client {name}", error.data) from None
+            else:
+                raise
+        except SessionLostError:
+            pass
+        greeting = await self._renew(greeting)
+        return await self._line.ask(self._dressed(greeting, wish), method, params, wish)
+
+    def _dressed(self, greeting: Greeting, wish: Wish) -> Dress:
+        if not wish.by_hand or greeting.dress.era.handshake:
+            return greeting.dress
+        return dress_of(greeting.dress.era, self._terms.client, BY_HAND, self._terms.log_level)
 
     async def _renew(self, stale: Greeting) -> Greeting:
         """Agree anew, once for all calls that found the agreement gone."""
@@ -145,5 +274,14 @@ class Connection:
         async with self._renewing:
             if self._greeting is stale:
                 await self._line.exchange.forget_session()
+                if self._cache is not None:
+                    self._cache.clear()
                 self._greeting = await agree(self._line, self._terms)
+                await self._settle(self._greeting)
             return self.greeting
+
+
+def _lacking(error: PeerError) -> str:
+    """Return which callback is missing for what a server needs."""
+    data = cast("dict[str, Any]", error.data) if isinstance(error.data, dict) else {}
+    return missing(data.get("requiredCapabilities"))

@@ -16,28 +16,36 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.calling.answers import judge
+from dragoman.calling.callbacks import Callbacks
+from dragoman.calling.changes import Changes
 from dragoman.calling.terms import PLAIN, OnLog, OnProgress, Wish
-from dragoman.errors import TransportError
+from dragoman.errors import DeclinedError, MalformedError, McpError, RequestError, TransportError
 from dragoman.ports.exchange import Dial, Exchange, Outgoing
 from dragoman.protocol.dress import Dress, cancellation
 from dragoman.protocol.frames import encode, write_failure, write_result
-from dragoman.wire.base import ProgressToken
-from dragoman.wire.jsonrpc import METHOD_NOT_FOUND, Failure, Frame, Notification
-from dragoman.wire.notices import MESSAGE, PROGRESS, LogMessage, Progress
+from dragoman.wire.base import ProgressToken, RequestId
+from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, Failure, Frame, Notification
+from dragoman.wire.notices import CANCELLED, MESSAGE, PROGRESS, Cancelled, LogMessage, Progress
 
 log = logging.getLogger("dragoman")
 HELLO = "initialize"  # opens sessions, and is never cancelled (LEG-05, LEG-07)
+MAX_ASKED = 100  # questions of the server's under way
+USER_REJECTED = -1  # what a client answers when its user wants no model asked (client/sampling "Error Handling")
 FAREWELL = 1.0  # seconds that notices under way get when the line closes
 _progress = msgspec.json.Decoder(Progress).decode
 _message = msgspec.json.Decoder(LogMessage).decode
+_cancelled = msgspec.json.Decoder(Cancelled).decode
 
 
 class Line:
     """Requests and answers over one exchange at a time; `redial` replaces it by a fresh one."""
 
-    def __init__(self, dial: Dial, on_log: OnLog | None) -> None:
+    def __init__(self, dial: Dial, on_log: OnLog | None, callbacks: Callbacks, changes: Changes) -> None:
         self._dial = dial
         self._on_log = on_log
+        self._callbacks = callbacks
+        self._changes = changes
+        self._asked: dict[RequestId, asyncio.Task[Any]] = {}
         self._ids = itertools.count(1)
         self._progress: dict[ProgressToken, tuple[OnProgress, list[asyncio.Task[None]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,13 +69,19 @@ class Line:
             task.cancel()
         await self.exchange.close()
 
-    async def ask(self, dress: Dress, method: str, params: Mapping[str, Any], wish: Wish = PLAIN) -> msgspec.Raw:
-        """Return the raw result of a request.
+    def number(self) -> int:
+        """Return the id of the next request."""
+        return next(self._ids)
+
+    async def ask(
+        self, dress: Dress, method: str, params: Mapping[str, Any], wish: Wish = PLAIN, number: int | None = None
+    ) -> msgspec.Raw:
+        """Return the raw result of a request; `number` is its id, if that is given out already.
 
         Raises PeerError when the server answers with an error, and whatever
         `judge` and the exchange raise. When cancelled, tells the server.
         """
-        request_id = next(self._ids)
+        request_id = next(self._ids) if number is None else number
         if wish.on_progress is None:
             return await self._ask(dress, method, params, wish, request_id)
         shown: list[asyncio.Task[None]] = []
@@ -103,7 +117,7 @@ class Line:
         await self.exchange.tell(body, dress.headers(method, {}) if self.exchange.over_http else {})
 
     def hear(self, notice: Frame) -> None:
-        """Hand progress and log messages to whoever asked for them; the rest is for later versions of this client."""
+        """Hand progress, log messages and changes to whoever asked for them."""
         try:
             if notice.method == PROGRESS:
                 progress = _progress(notice.params)
@@ -113,9 +127,11 @@ class Line:
                     self._show(found[0], progress, found[1])
             elif notice.method == MESSAGE and self._on_log is not None:
                 self._show(self._on_log, _message(notice.params), None)
-            else:
+            elif notice.method == CANCELLED:
+                self._cancel(_cancelled(notice.params or b"{}").request_id)
+            elif not self._changes.hear(notice):
                 log.debug("not asked for: %s", notice.method)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             log.warning("%s sent a %s that cannot be read: %s", self.exchange.where, notice.method, error)
 
     def _show(self, callback: Any, value: Any, tasks: list[asyncio.Task[None]] | None) -> None:
@@ -130,11 +146,28 @@ class Line:
             if tasks is not None:
                 tasks.append(task)
 
+    def _cancel(self, wanted: Any) -> None:
+        """The server wants no answer to its own question any more, or ends a subscription, which only stdio says so."""
+        if wanted in self._asked:
+            self._asked[wanted].cancel()
+        elif wanted is not UNSET:
+            self._changes.ended(wanted)
+
     async def answer(self, request: Frame) -> bytes:
-        """Return the response to a request of the server's: only `ping` has one so far (LEG-16)."""
+        """Return the response to a request of the server's: a `ping`, or what a callback answers (LEG-16, LEG-19)."""
+        number = request.id
+        task = asyncio.current_task()
         if request.method == "ping":
-            return write_result(request.id or 0, {})
-        return write_failure(request.id, Failure(METHOD_NOT_FOUND, f"this client does not answer {request.method}"))
+            return write_result(0 if number is UNSET else number, {})
+        if number is UNSET or task is None or number in self._asked or len(self._asked) >= MAX_ASKED:
+            return write_failure(number, Failure(INVALID_REQUEST, "the same id twice, or too many questions at once"))
+        self._asked[number] = task
+        try:
+            return write_result(number, await self._callbacks.answer(str(request.method), request.params))
+        except Exception as error:
+            return write_failure(number, _refusal(error))
+        finally:
+            del self._asked[number]
 
     def _later(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._run(work))
@@ -149,3 +182,18 @@ class Line:
             log.debug("not delivered: %s", error)
         except Exception:
             log.exception("a callback failed")
+
+
+def _refusal(error: Exception) -> Failure:
+    """Return what a server is told of a question that was not answered; what is wrong here stays here."""
+    if isinstance(error, RequestError):
+        return Failure(error.code, error.message, error.data)
+    if isinstance(error, DeclinedError):
+        return Failure(USER_REJECTED, "the user does not want that")
+    if isinstance(error, MalformedError):
+        return Failure(error.code, str(error))
+    if isinstance(error, McpError):
+        log.error("a question of the server was not answered: %s", error)
+    else:
+        log.error("the callback for a question of the server failed", exc_info=error)
+    return Failure(INTERNAL_ERROR, "the client could not answer")

@@ -11,7 +11,7 @@ import logging
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from dragoman.calling.answers import READERS
 from dragoman.calling.line import Line
@@ -26,7 +26,7 @@ from dragoman.errors import (
     UnreachableError,
     VersionError,
 )
-from dragoman.protocol.dress import dress_of, undressed
+from dragoman.protocol.dress import Dress, dress_of, undressed
 from dragoman.protocol.eras import HANDSHAKE, STATELESS, Era
 from dragoman.wire.base import Implementation
 from dragoman.wire.jsonrpc import HEADER_MISMATCH, METHOD_NOT_FOUND, MISSING_CAPABILITY, UNSUPPORTED_VERSION
@@ -172,18 +172,25 @@ async def _race(line: Line, terms: Terms, probe: asyncio.Future[Greeting]) -> Gr
 
 
 def _dress(terms: Terms, era: Era) -> Any:
-    return dress_of(era, terms.client, terms.capabilities, terms.log_level)
+    return dress_of(era, terms.client, terms.callbacks.capabilities, terms.log_level)
 
 
 async def discover(line: Line, terms: Terms, era: Era) -> Greeting:
     """Return what `server/discover` says. Raises PeerError, MalformedError and TransportError."""
     dress = _dress(terms, era)
     raw = await line.ask(dress, "server/discover", {})
-    result: DiscoverResult = READERS["server/discover"].read(raw, "server/discover")
+    found = greeting_of(dress, READERS["server/discover"].read(raw, "server/discover"))
+    if found.server is None:
+        # Drafts had the name in the body (X-9).
+        return structs.replace(found, server=_implementation(_info(raw).get("serverInfo")))
+    return found
+
+
+def greeting_of(dress: Dress, result: DiscoverResult) -> Greeting:
+    """Return what a server said of itself, from the result of `server/discover`."""
     meta = result.meta if isinstance(result.meta, dict) else {}
-    # Drafts had the name in the body (X-9).
-    info = meta.get(SERVER_INFO) or _info(raw).get("serverInfo")
-    return Greeting(dress, result.capabilities, _implementation(info), _text(result.instructions))
+    server = _implementation(meta.get(SERVER_INFO))
+    return Greeting(dress, result.capabilities, server, _text(result.instructions))
 
 
 async def initialize(line: Line, terms: Terms, era: Era) -> Greeting:
@@ -191,7 +198,9 @@ async def initialize(line: Line, terms: Terms, era: Era) -> Greeting:
 
     Raises VersionError when it answers with a version that nobody here speaks.
     """
-    hello = Initialize(protocol_version=era.version, capabilities=terms.capabilities, client_info=terms.client)
+    hello = Initialize(
+        protocol_version=era.version, capabilities=terms.callbacks.capabilities, client_info=terms.client
+    )
     params = {
         "protocolVersion": hello.protocol_version,
         "capabilities": hello.capabilities,

@@ -11,10 +11,11 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import structs
 
+from dragoman.calling.callbacks import Callbacks
 from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.protocol.dress import NO_META, Dress
 from dragoman.wire.base import Implementation, LogLevel
-from dragoman.wire.lifecycle import ClientCapabilities, ServerCapabilities
+from dragoman.wire.lifecycle import ServerCapabilities
 from dragoman.wire.notices import LogMessage, Progress
 
 OnProgress: TypeAlias = Callable[[Progress], Any]
@@ -26,11 +27,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     `mode` is "auto", "modern", "legacy" or a protocol version; `key` names the
     target among the eras that this process remembers, "" not to remember it.
-    Times in seconds.
+    `rounds` bounds how often one call may ask. Times in seconds.
     """
 
     client: Implementation
-    capabilities: ClientCapabilities = ClientCapabilities()
+    callbacks: Callbacks = Callbacks()
+    rounds: int = 10
     mode: str = "auto"
     timeout: float | None = 60.0
     probe_seconds: float = 2.0
@@ -42,7 +44,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for one request. `timeout` None means that of the connection.
 
-    `headers` are the caller's, `fields` the protocol's own.
+    `headers` are the caller's, `fields` the protocol's own. `by_hand` says
+    that questions are handed to the caller, whatever callbacks there are.
     """
 
     timeout: float | None = None
@@ -50,6 +53,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     fields: Fields = NO_FIELDS
     meta: Mapping[str, Any] = NO_META
     on_progress: OnProgress | None = None
+    by_hand: bool = False
 
     def joined(self, fields: Fields) -> Wish:
         """Return this wish with `fields` of the protocol's."""

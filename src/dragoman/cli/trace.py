@@ -145,6 +145,10 @@ class TracedExchange:
         """Forget the session."""
         await self._inner.forget_session(headers, end=end)
 
+    async def listen(self, headers: Fields = NO_FIELDS, *, wait: bool = True) -> None:
+        """Hear what is said outside of calls."""
+        await self._inner.listen(headers, wait=wait)
+
     async def close(self) -> None:
         """Close the exchange."""
         await self._inner.close()

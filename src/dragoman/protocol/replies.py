@@ -17,6 +17,7 @@ from dragoman.protocol.frames import read_batch, read_frame
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import UNSUPPORTED_VERSION, Frame
 from dragoman.wire.lifecycle import Result
+from dragoman.wire.questions import AnyInputRequired
 
 T = TypeVar("T", bound=Result)
 
@@ -41,6 +42,15 @@ _decode_null = msgspec.json.Decoder(_NullId).decode
 _decode_error = msgspec.json.Decoder(_Error).decode
 _decode_any = msgspec.json.Decoder().decode
 _decode_result = msgspec.json.Decoder(Result).decode
+_decode_asked = msgspec.json.Decoder(AnyInputRequired).decode
+
+
+class InputWantedError(LocalError):
+    """The server asks before it answers: `asked` has its questions. Met by answering, and else told to the caller."""
+
+    def __init__(self, method: str, asked: AnyInputRequired) -> None:
+        super().__init__(f"the server asks for input before it answers {method}, and nobody gave any")
+        self.asked = asked
 
 
 def read_messages(data: bytes) -> list[Frame]:
@@ -112,8 +122,8 @@ class ResultReader(Generic[T]):
         """Return the decoded result of `method`.
 
         Raises MalformedError when it is not of its kind, or says by `resultType`
-        that it is of a kind that nobody here knows (BASE-07); LocalError when
-        the server asks for input, which this client does not give.
+        that it is of a kind that nobody here knows (BASE-07); InputWantedError
+        when the server asks for input first.
         """
         try:
             result = self._decode(raw)
@@ -138,9 +148,16 @@ def _check_kind(raw: msgspec.Raw, method: str) -> None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     if kind == "input_required":
-        raise LocalError(f"the server asks for input before it answers {method}, and this client gives none yet")
+        raise InputWantedError(method, _asked(raw, method))
     if kind is not UNSET and kind != "complete":
         raise MalformedError(f"the result of {method} is of an unknown kind, {kind[:100]!r}", at="$.resultType")
+
+
+def _asked(raw: msgspec.Raw, method: str) -> AnyInputRequired:
+    try:
+        return _decode_asked(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        raise MalformedError(f"what the server asks before it answers {method} cannot be read: {fault}") from None
 
 
 def _present(value: Any) -> Any:

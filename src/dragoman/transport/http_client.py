@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -28,6 +30,8 @@ GET_FIELDS = "accept: text/event-stream\r\n"
 EVENTS = "text/event-stream"
 RETRY = 1.0  # seconds before a stream is taken up again, unless the server says another time
 LONGEST_RETRY = 300.0
+STANDING = 2.0  # seconds that a server gets to open the stream outside of calls before calls go on
+LONGEST_STANDING = 60.0  # seconds before that stream is opened again
 TRIES = 5  # in vain, one after the other
 REDIRECTS = 3
 END_SECONDS = 2.0  # that telling the server of a session's end may take
@@ -49,6 +53,7 @@ class HttpExchange:
         self._listener: Listener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
+        self._standing: asyncio.Task[None] | None = None
 
     async def open(self, listener: Listener) -> None:
         """Make ready; connections are made when they are needed. Raises LocalError for settings that cannot be used."""
@@ -114,6 +119,21 @@ class HttpExchange:
             except (McpError, TimeoutError) as error:
                 log.debug("the session at %s was not ended: %s", self.where, error)
         self.session = None
+        if self._standing is not None:
+            self._standing.cancel()
+            self._standing = None
+
+    async def listen(self, headers: Fields = NO_FIELDS, *, wait: bool = True) -> None:
+        """Keep a stream open on which the server says what belongs to no call, if it has one (LEG-10)."""
+        if self._standing is None or self._standing.done():
+            stood = asyncio.Event()
+            self._standing = asyncio.get_running_loop().create_task(self._stand_until_closed(headers, stood))
+            self._tasks.add(self._standing)
+            self._standing.add_done_callback(self._tasks.discard)
+            if wait:
+                # Some servers send the head of a stream with its first event only.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stood.wait(), STANDING)
 
     async def _ask(self, method: str, fields: str, headers: Fields, body: bytes | None) -> tuple[Wire, ReplyReader]:
         """Send one request and return its response as far as it has come. Raises TransportError, MalformedError."""
@@ -171,6 +191,39 @@ class HttpExchange:
         self._set_route(route_to(url, self._settings))
         return True
 
+    async def _stand_until_closed(self, headers: Fields, stood: asyncio.Event) -> None:
+        with suppress(ClosedError):
+            await self._stand(headers, stood)
+
+    async def _stand(self, headers: Fields, stood: asyncio.Event) -> None:
+        """Hold the standing stream, opening it again as long as the server does not refuse it."""
+        nothing = Outgoing("", b"", headers)
+        last_id, pause = "", RETRY
+        while True:
+            events = EventReader(self._settings.max_bytes)
+            try:
+                wire, reply = await self._ask("GET", _resuming(last_id), headers, None)
+                if reply.status != 200 or not reply.headers.get("content-type", "").startswith(EVENTS):
+                    wire.abort()
+                    if reply.status < 500:
+                        log.debug("%s has no stream outside of calls: HTTP %s", self.where, reply.status)
+                        return
+                    raise ClosedError(f"HTTP {reply.status}")
+                stood.set()
+                pause = RETRY
+                try:
+                    await self._read_events(wire, events, nothing)
+                finally:
+                    wire.abort()
+            except (TransportError, MalformedError) as error:
+                log.debug("the stream outside of calls broke: %s", error)
+                pause = min(pause * 2, LONGEST_STANDING)
+            finally:
+                stood.set()
+            last_id = events.last_id or last_id
+            pause = min(events.retry / 1000, LONGEST_RETRY) if events.retry is not None else pause
+            await self._pause(pause * random.uniform(1.0, 1.5))
+
     # --- event streams --------------------------------------------------------------------------------------
 
     async def _follow(self, wire: Wire, request: Outgoing) -> tuple[bytes, Frame]:
@@ -198,7 +251,7 @@ class HttpExchange:
 
     async def _resume(self, request: Outgoing, last_id: str, retry: float, tries: int) -> tuple[Wire, int]:
         """Return a connection on which the stream goes on, and how often that was tried in vain (LEG-12, LEG-14)."""
-        fields = f"{GET_FIELDS}last-event-id: {last_id}\r\n"
+        fields = _resuming(last_id)
         while True:
             tries += 1
             await self._pause(retry)
@@ -263,6 +316,10 @@ class HttpExchange:
             await self.tell(await answer, headers)
         except McpError as error:
             log.debug("not answered: %s", error)
+
+
+def _resuming(last_id: str) -> str:
+    return f"{GET_FIELDS}last-event-id: {last_id}\r\n" if last_id else GET_FIELDS
 
 
 def _lines(headers: Fields) -> str:

@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 
 from dragoman.errors import ClosedError, MalformedError, RequestError
+from dragoman.ports.bus import Feed
 from dragoman.ports.exchange import NO_FIELDS, Fields, Incoming, Listener, Outgoing
 from dragoman.ports.service import Service
+from dragoman.protocol.changes import notice_of
 from dragoman.protocol.envelope import admit, is_modern, read_params
 from dragoman.protocol.exchange import Call, meta_of
 from dragoman.protocol.frames import encode, id_of, read_frame, write_failure, write_notice
@@ -58,6 +60,7 @@ class MemoryExchange:
         self._asked = 0
         # The tasks whose calls are under way; close() ends them.
         self._running: dict[asyncio.Task[Any], int] = {}
+        self._hearing: asyncio.Task[None] | None = None
 
     async def open(self, listener: Listener) -> None:
         """Start the server. Raises whatever its own start raises."""
@@ -123,14 +126,35 @@ class MemoryExchange:
     async def forget_session(self, headers: Fields = NO_FIELDS, *, end: bool = False) -> None:
         """Begin anew: the next `initialize` is the first."""
         self._peer = Handshake()
+        self._hear_no_more()
+
+    async def listen(self, headers: Fields = NO_FIELDS, *, wait: bool = True) -> None:
+        """Hand the client what changes outside of its calls."""
+        if self._hearing is None and self._listener is not None:
+            feed = self._service.bus.open(self._peer.hears)
+            self._hearing = asyncio.get_running_loop().create_task(_pass_on(feed, self._listener))
+
+    def _hear_no_more(self) -> None:
+        if self._hearing is not None:
+            self._hearing.cancel()
+            self._hearing = None
 
     async def close(self) -> None:
         """End the calls under way."""
         self._listener = None
+        self._hear_no_more()
         here = asyncio.current_task()
         for task in list(self._running):
             if task is not here:
                 task.cancel()
+
+
+async def _pass_on(feed: Feed, listener: Listener) -> None:
+    try:
+        while (topic := await feed.next()) is not None:
+            listener.hear(read_frame(write_notice(notice_of(topic))))
+    finally:
+        feed.close()
 
 
 def _incoming(body: bytes) -> Incoming:

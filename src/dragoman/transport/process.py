@@ -138,6 +138,9 @@ class ProcessExchange(asyncio.SubprocessProtocol):
     async def forget_session(self, headers: Fields = NO_FIELDS, *, end: bool = False) -> None:
         """Do nothing: there are no sessions here."""
 
+    async def listen(self, headers: Fields = NO_FIELDS, *, wait: bool = True) -> None:
+        """Do nothing: all that the server says comes over its one stdout."""
+
     async def _write(self, body: bytes) -> None:
         stdin = self._stdin
         if self._fault is not None:

@@ -1,0 +1,49 @@
+"""What can be said about a client when it is made, beside where it leads.
+
+Kept as a typed dictionary, so that editors know the names and `Client` has no function of fifteen parameters.
+Limit: names only; what each value means is checked where it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from dragoman.calling.callbacks import OnElicit, OnSample, Roots
+from dragoman.calling.terms import OnLog
+
+
+class ClientSettings(TypedDict, total=False):
+    """Settings of `Client`.
+
+    `name` is what the client calls itself. `on_log` gets the server's log
+    messages, from `options.log_level` on. The others answer what servers ask;
+    each is a function or a coroutine function, plain functions run on a thread:
+
+    `on_elicit(question)` fills in a form: `question.message` and
+    `question.requested_schema` say which. It returns a dict of the fields, or the
+    value of the only one; None declines, as raising DeclinedError does.
+    `on_visit(question)` asks the user to open the page at `question.url`, and
+    returns True when they agreed. `on_sample(request)` asks a model, and returns
+    its words or a CreateMessageResult; None refuses. `roots` are the user's
+    folders, as paths, or a function that gives them.
+
+    `cache` False keeps no results; otherwise lists, resources and what the
+    server says of itself are kept for as long as the server says that they hold.
+    """
+
+    name: str
+    on_log: OnLog | None
+    on_elicit: OnElicit | None
+    on_visit: OnElicit | None
+    on_sample: OnSample | None
+    roots: Roots | None
+    cache: bool
+
+
+def check_settings(given: ClientSettings) -> None:
+    """Raise TypeError for a name that there is not, as a function would."""
+    for name in given:
+        if name not in ClientSettings.__annotations__:
+            raise TypeError(
+                f"Client has no setting {name!r}; there are {', '.join(sorted(ClientSettings.__annotations__))}"
+            )
