@@ -19,6 +19,10 @@ class Feed(Protocol):
         """Wait for the next topic; None when the feed has ended."""
         ...
 
+    def end(self) -> None:
+        """Let the listener hear what is waiting, and then the end."""
+        ...
+
     def close(self) -> None:
         """Hear no more."""
         ...

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from dragoman.ports.bus import Feed
 from dragoman.protocol.handshake import Handshake
 from dragoman.wire.base import RequestId
 
@@ -30,7 +31,7 @@ class Session(Protocol):
         """How to cancel each call under way, by its id."""
         ...
 
-    listening: bool
+    listening: Feed | None  # what its GET stream hears, while there is one
 
     @property
     def streams(self) -> MutableMapping[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from dragoman.ports.bus import Feed
 from dragoman.protocol.exchange import Caller
 from dragoman.protocol.handshake import NOBODY, Handshake
 from dragoman.protocol.limits import Limits
@@ -32,7 +33,7 @@ class Session:
         self.peer = Handshake(caller=caller)
         self.used = now
         self.asks: dict[RequestId, asyncio.Future[msgspec.Raw]] = {}
-        self.listening = False
+        self.listening: Feed | None = None
         self.streams: dict[str, Any] = {}
         self.calls: dict[RequestId, Callable[[], None]] = {}
 
@@ -73,12 +74,14 @@ class Sessions:
         return session
 
     def end(self, session_id: str) -> bool:
-        """End a session and cancel its calls; returns whether there was one."""
+        """End a session, its calls and its listening stream; returns whether there was one."""
         session = self._sessions.pop(session_id, None)
         if session is None:
             return False
         for cancel in list(session.calls.values()):
             cancel()
+        if session.listening is not None:
+            session.listening.end()
         return True
 
     def _end_idle(self) -> None:

@@ -66,12 +66,12 @@ class HttpDoor:
 
     async def emit(self, notice: Notification) -> None:
         """Send a notice on the response stream, opening it if this is the first."""
-        if (self._streams or self.logs is not None) and not self.cancelled:
+        if self._streams and not self.cancelled:
             await self._event(write_notice(notice))
 
     async def ask(self, method: str, params: Any) -> msgspec.Raw:
         """Send a request on the response stream, and wait for the response that the client posts to its session."""
-        if self.asks is None or not (self._streams or self.logs is not None):
+        if self.asks is None or not self._streams:
             raise LocalError(f"{method}: this client has no session with a stream, so it cannot be asked")
         return await ask(self.asks, self._event, method, params)
 
@@ -89,7 +89,8 @@ class HttpDoor:
 
     async def _event(self, data: bytes, *, more: bool = True) -> None:
         if self.logs is None:
-            await self._write(encode_event(data), more=more)
+            if not self._detached:
+                await self._write(encode_event(data), more=more)
             return
         log = self._log or await self._begin(self.logs)
         event = log.add(data)
@@ -137,7 +138,6 @@ class HttpDoor:
                     await self._write(COMMENT)
         finally:
             gone.cancel()
-        self._streams = False
         self._detached = True
         if self._era.close_cancels:
             self.cancel()
@@ -149,6 +149,8 @@ class HttpDoor:
     async def close(self) -> None:
         """End a response that carries no answer: its call was cancelled (LEG-15)."""
         self.release()
+        if self._log is not None:
+            self._log.end()
         if self.committed:
             await self._send({"type": "http.response.body", "body": b""})
         else:

@@ -8,12 +8,12 @@ Source: 2025-11-25, 2025-06-18 and 2025-03-26 basic/transports; requirements LEG
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 
 from dragoman.errors import MalformedError, RequestError
+from dragoman.ports.bus import Feed
 from dragoman.ports.service import Service
 from dragoman.ports.sessions import Session, Sessions
 from dragoman.protocol.envelope import VERSION_HEADER
@@ -65,21 +65,30 @@ class HandshakePosts:
         session = self._session(headers)
         if session is None:
             raise Refused(405, "this server keeps no sessions, so there is nothing to listen to", [ALLOW])
-        events = self._events(session, headers)
-        await stream(events, receive, send, extra, self._service.limits.quiet_seconds)
-
-    def _events(self, session: Session, headers: Headers) -> AsyncIterator[bytes]:
         if not accepted(headers.get(b"accept")).stream:
             raise Refused(406, "a GET is answered with text/event-stream; accept it")
+        quiet = self._service.limits.quiet_seconds
         lost = headers.get(b"last-event-id")
         if lost is not None:
             found = find_log(session.streams, lost.decode("latin-1"))
             if found is None:
                 raise Refused(400, "no stream of this session has an event of that id any more")
-            return found[0].after(found[1])
-        if session.listening:
+            return await stream(found[0].after(found[1]), receive, send, extra, quiet)
+        feed = self._listen(session)
+        try:
+            await stream(changes(feed), receive, send, extra, quiet)
+        finally:
+            session.listening = None
+            feed.close()
+
+    def _listen(self, session: Session) -> Feed:
+        if session.listening is not None:
             raise Refused(409, "this session has a listening stream already")
-        return changes(self._service.bus, session)
+        try:
+            feed = session.listening = self._service.bus.open(session.peer.hears)
+        except RequestError as error:
+            raise Refused(503, error.message) from None
+        return feed
 
     async def post(self, post: Post, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
         """Answer one message. Raises Refused, and RequestError for what JSON-RPC refuses."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from dragoman.ports.bus import Bus
-from dragoman.ports.sessions import Session
+from dragoman.ports.bus import Feed
 from dragoman.protocol.changes import notice_of
 from dragoman.protocol.frames import write_notice
 from dragoman.protocol.sse import COMMENT, encode_event
@@ -47,13 +46,7 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-async def changes(bus: Bus, session: Session) -> AsyncIterator[bytes]:
+async def changes(feed: Feed) -> AsyncIterator[bytes]:
     """Yield the notices that a session hears outside of its calls."""
-    feed = bus.open(session.peer.hears)
-    session.listening = True
-    try:
-        while (topic := await feed.next()) is not None:
-            yield encode_event(write_notice(notice_of(topic)))
-    finally:
-        session.listening = False
-        feed.close()
+    while (topic := await feed.next()) is not None:
+        yield encode_event(write_notice(notice_of(topic)))

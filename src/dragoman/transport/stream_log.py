@@ -16,19 +16,19 @@ from dragoman.protocol.sse import encode_event
 
 MAX_EVENTS = 1000
 MAX_BYTES = 4 * 1024 * 1024
-MAX_LOGS = 16  # streams kept per session; the oldest that ended goes first
+MAX_LOGS = 16  # streams kept per session, of MAX_BYTES together once they have ended; the oldest that ended goes first
 
 
 class StreamLog:
     """The events of one stream; an event's id is `name:number`."""
 
-    __slots__ = ("_changed", "_events", "_last", "_size", "done", "name")
+    __slots__ = ("_changed", "_events", "_last", "done", "name", "size")
 
     def __init__(self) -> None:
         self.name = secrets.token_hex(6)
         self.done = False
         self._events: deque[tuple[int, bytes]] = deque()
-        self._size = 0
+        self.size = 0
         self._last = 0
         self._changed = asyncio.Event()
 
@@ -37,9 +37,10 @@ class StreamLog:
         self._last += 1
         event = encode_event(data, id=f"{self.name}:{self._last}")
         self._events.append((self._last, event))
-        self._size += len(event)
-        while len(self._events) > MAX_EVENTS or self._size > MAX_BYTES:
-            self._size -= len(self._events.popleft()[1])
+        self.size += len(event)
+        # The last one stays, however large: it may be the answer.
+        while len(self._events) > 1 and (len(self._events) > MAX_EVENTS or self.size > MAX_BYTES):
+            self.size -= len(self._events.popleft()[1])
         self._changed.set()
         return event
 
@@ -67,12 +68,12 @@ Logs: TypeAlias = MutableMapping[str, StreamLog]
 
 
 def open_log(logs: Logs) -> StreamLog:
-    """Return a new log among those of a session, forgetting an old one if there are many."""
+    """Return a new log among those of a session, forgetting old ones if they are many or large."""
     log = StreamLog()
-    logs[log.name] = log
-    while len(logs) > MAX_LOGS:
+    while len(logs) >= MAX_LOGS or sum(old.size for old in logs.values() if old.done) > MAX_BYTES:
         ended = next((name for name, old in logs.items() if old.done), next(iter(logs)))
         del logs[ended]
+    logs[log.name] = log
     return log
 
 
