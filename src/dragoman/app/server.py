@@ -6,7 +6,7 @@ registries and a kernel; transports are loaded when they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -349,7 +349,7 @@ class Server:
         return lazily.endpoint(self, options)
 
     @asynccontextmanager
-    async def lifespan(self, app: Any = None) -> AsyncIterator[None]:
+    async def lifespan(self, app: Any = None) -> AsyncGenerator[None, None]:
         """Start and stop in order: pass as `lifespan=` to the application that mounts `asgi()`, if you want to."""
         await self.service.start()
         try:

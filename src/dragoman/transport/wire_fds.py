@@ -8,7 +8,6 @@ Source: specification, basic/transports/stdio; requirement STDIO-02.
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from importlib import import_module
@@ -32,9 +31,10 @@ def seize() -> tuple[int, int]:
         os.dup2(null, 2)
     if null > 2:
         os.close(null)
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
         # Like stderr, so that prints and logs keep their order.
-        sys.stdout.reconfigure(line_buffering=True)
+        reconfigure(line_buffering=True)
     if sys.platform == "win32":
         msvcrt = import_module("msvcrt")
         msvcrt.setmode(requests, os.O_BINARY)
