@@ -1,6 +1,7 @@
 """A shop that asks two questions and charges between them, for tests that kill it. Effects go to a file outside.
 
-Run as `python asking_server.py STORE EFFECTS POINT`: it ends, without a word, at the point of that name.
+Run as `python asking_server.py STORE EFFECTS POINT [http]`: it ends, without a word, at the point of that name. Over
+HTTP only the first of several to come there does, whoever takes the file EFFECTS.kill away.
 """
 
 from __future__ import annotations
@@ -46,5 +47,20 @@ def shop(store: str, effects: str, here: Callable[[str], None] = lambda point: N
 
 
 if __name__ == "__main__":
-    _, store, effects, point = sys.argv
-    shop(store, effects, lambda at: os._exit(9) if at == point else None).run()
+    _, store, effects, point, *way = sys.argv
+
+    def here(at: str) -> None:
+        if at != point:
+            return
+        if way:
+            try:
+                os.unlink(f"{effects}.kill")
+            except FileNotFoundError:
+                return
+        os._exit(9)
+
+    served = shop(store, effects, here)
+    if way:
+        served.run("http", port=0)
+    else:
+        served.run()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -205,5 +206,76 @@ async def test_a_server_killed_anywhere_never_charges_twice(seed: int, tmp_path:
         # Nobody but the bank can know: it was claimed, and never recorded.
         assert result["isError"]
         assert charged == (point == "after the effect")
+    else:
+        assert (result["content"][0]["text"], charged) == (DONE, 1)
+
+
+class Proxy:
+    """Sends each request to the next replica, and to another if that one is gone, as a load balancer does."""
+
+    def __init__(self, ports: list[int]) -> None:
+        self.ports = ports
+        self.lost = 0
+
+    async def post(self, body: bytes, headers: dict[str, str]) -> dict[str, Any] | None:
+        """Return the response, None if the replica died over it."""
+        self.ports.append(self.ports.pop(0))
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.ports[0])
+        except ConnectionError:
+            self.lost += 1
+            self.ports.pop(0)
+            return await self.post(body, headers)
+        usual = {"host": f"127.0.0.1:{self.ports[0]}", "content-type": "application/json", "connection": "close"}
+        fields = {**usual, "accept": "application/json, text/event-stream", "content-length": str(len(body)), **headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        writer.write(f"POST /mcp HTTP/1.1\r\n{lines}\r\n".encode() + body)
+        data = await reader.read()
+        writer.close()
+        return dict(json.loads(data.partition(b"\r\n\r\n")[2])) if data else None
+
+
+@asynccontextmanager
+async def replicas(number: int, store: str, effects: Path, point: str) -> AsyncIterator[Proxy]:
+    words = [sys.executable, str(Path(__file__).with_name("asking_server.py")), store, str(effects), point, "http"]
+    pipe, none = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    made = [await asyncio.create_subprocess_exec(*words, stdin=none, stdout=none, stderr=pipe) for _ in range(number)]
+    try:
+        ports = []
+        for one in made:
+            assert one.stderr is not None
+            found = re.search(rb"http://127\.0\.0\.1:(\d+)/mcp", await one.stderr.readline())
+            assert found is not None
+            ports.append(int(found[1]))
+        yield Proxy(ports)
+    finally:
+        for one in made:
+            if one.returncode is None:
+                one.terminate()
+            await one.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+async def test_two_replicas_behind_a_proxy_charge_once_though_one_is_killed(point: str, tmp_path: Path) -> None:
+    effects, store = tmp_path / "effects", f"sqlite:///{tmp_path}/kept.db"
+    Path(f"{effects}.kill").touch()
+    params: dict[str, Any] = {"name": "buy", "arguments": {}, "_meta": MODERN_META}
+    result: dict[str, Any] = {}
+    died = 0
+    async with replicas(2, store, effects, point) as proxy:
+        for number in range(1, 8):
+            response = await proxy.post(written("tools/call", params, number), routing("tools/call", "buy"))
+            if response is None:
+                died += 1
+                continue
+            result = response["result"]
+            if result["resultType"] == "complete":
+                break
+            params = next_leg(params, result)
+    assert died == (point != "never")
+    charged = effects.read_text().count("charged") if effects.exists() else 0
+    if point in ("before the effect", "after the effect"):
+        assert (result["isError"], charged) == (True, int(point == "after the effect"))
     else:
         assert (result["content"][0]["text"], charged) == (DONE, 1)

@@ -12,7 +12,7 @@ from tests.protocol.fixtures import MODERN
 from tests.serving.person import Person, accept, by_message
 from tests.serving.test_steps import ANSWERS, shop
 
-from dragoman import Context, LocalError, Server
+from dragoman import Context, LocalError, RegistrationError, Server
 from dragoman.auth.encrypted import Encrypted
 from dragoman.errors import RequestError
 from dragoman.ports.state import Sealer
@@ -157,6 +157,17 @@ async def test_answers_for_a_tool_of_single_use_are_good_once(
     assert {leg["error"]["message"] for leg in legs if "error" in leg} == {str(not_ours())}
     assert charged == [5, -1, 7]
     await server.service.stop()
+
+
+def test_single_use_is_refused_for_a_tool_that_cannot_ask() -> None:
+    server = Server("asker")
+
+    def nothing() -> None: ...
+    def something(ctx: Context) -> None: ...
+
+    with pytest.raises(RegistrationError, match=r"single_use is for tools that ask.*test_states\.py:\d+"):
+        server.add_tool(nothing, single_use=True)
+    server.add_tool(something, single_use=True)
 
 
 # --- replicas --------------------------------------------------------------------------------------------------

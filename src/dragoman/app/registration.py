@@ -62,6 +62,8 @@ def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Regis
     timeout = options.get("timeout")
     if timeout is not None and not timeout > 0:
         raise RegistrationError(f"timeout is in seconds and more than 0, not {timeout!r}", where=plan.where)
+    if options.get("single_use") and plan.context_parameter is None:
+        raise RegistrationError("single_use is for tools that ask, and this one takes no Context", where=plan.where)
     return tools.Registered(definition, plan, function, timeout, single_use=options.get("single_use", False))
 
 
