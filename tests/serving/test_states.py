@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,18 @@ async def test_the_results_of_steps_travel_with_the_answers() -> None:
         params = {"name": "buy", "requestState": result.get("requestState"), "inputResponses": found}
     assert result["content"][0]["text"] == "Receipt(number=1, amount=5) True"
     assert charged == [5, -1]
+
+
+async def test_without_cryptography_the_answers_stay_in_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    charged: list[int] = []
+    first, second = (shop(charged, secrets=[OLD]) for _ in range(2))
+    person = Person(first, ANSWERS, MODERN)
+    assert (await person.call("buy"))["content"][0]["text"] == "Receipt(number=1, amount=5) True"
+    state = (await person.leg("tools/call", name="buy"))["result"]["requestState"]
+    elsewhere = await Person(second, ANSWERS, MODERN).leg("tools/call", name="buy", requestState=state)
+    assert elsewhere["error"]["message"] == str(not_ours())
+    assert "result" in await person.leg("tools/call", name="buy", requestState=state)
 
 
 def test_bad_secrets_and_stores_are_told_when_the_server_is_made() -> None:
