@@ -22,7 +22,17 @@ DATA = generate.HERE / "data"
 
 def command(data: Path, *options: str) -> list[str]:
     """The words that serve the data; the same command line that a user would type."""
-    return [sys.executable, "-m", "dragoman", "serve", str(data / "documents"), str(data / "sales.db"), *options]
+    return [
+        sys.executable,
+        "-m",
+        "dragoman",
+        "serve",
+        str(data / "documents"),
+        str(data / "sales.db"),
+        "--name",
+        "acme",
+        *options,
+    ]
 
 
 def free(port: int) -> bool:
