@@ -198,6 +198,28 @@ async def test_a_client_that_leaves_an_open_stream_cancels_its_call() -> None:
         await until(lambda: server.log[-1] == "cancelled")  # type: ignore[attr-defined]
 
 
+async def test_a_client_that_stops_reading_is_given_up() -> None:
+    server = a_server(stalled_seconds=0.2)
+
+    @server.tool
+    async def flood(ctx: Context) -> str:
+        server.log.append("began")  # type: ignore[attr-defined]
+        try:
+            for number in range(100_000):
+                await ctx.progress(number + 1, message="x" * 100_000)
+        except asyncio.CancelledError:
+            server.log.append("cancelled")  # type: ignore[attr-defined]
+            raise
+        return "all of it was taken"
+
+    before = asyncio.all_tasks()
+    async with running(server, with_progress("flood")) as (place, wire):
+        await until(lambda: "cancelled" in server.log)  # type: ignore[attr-defined]
+        assert (await place.ask(call("add", a=1, b=2))).value == 3
+        wire.leave()
+    await until(lambda: asyncio.all_tasks() == before)
+
+
 async def test_a_call_that_cleans_up_slowly_is_not_answered_either() -> None:
     server = a_server()
 

@@ -17,7 +17,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `kept` of them at most, and `kept_bytes` of them together. `call_seconds` bounds one call; a tool's own
     `timeout` may be shorter. `calls` is how many may run at once on one
     connection or session, `threads` how many plain functions at once,
-    `listeners` how many clients may listen for changes.
+    `listeners` how many clients may listen for changes. A stream that was
+    silent for `quiet_seconds` gets a comment; a client that does not read for
+    `stalled_seconds` is given up.
     """
 
     body: int = 4 * 1024 * 1024
@@ -32,6 +34,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     threads: int = 40
     body_seconds: float = 30.0
     quiet_seconds: float = 15.0
+    stalled_seconds: float = 30.0
     listeners: int = 10_000
     sessions: int = 10_000
     session_idle_seconds: float = 1800.0

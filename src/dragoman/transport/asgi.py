@@ -133,7 +133,7 @@ class Endpoint:
             call = admit(post.frame, post.params, post.fault, service.methods, headers)
         except (RequestError, MalformedError) as error:
             return await send_fault(send, body, error, extra)
-        door = call.door = HttpDoor(call.era, receive, send, extra, accepts, service.limits.quiet_seconds)
+        door = call.door = HttpDoor(call.era, receive, send, extra, accepts, service.limits)
         try:
             status, answer = await service.answer(call)
             await door.finish(status, answer)

@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 
 from dragoman.errors import LocalError
+from dragoman.ports.watched import Watched
 from dragoman.protocol.eras import Era
 from dragoman.protocol.exchange import Call
 from dragoman.protocol.frames import write_failure, write_notice
 from dragoman.protocol.http import Accepted
+from dragoman.protocol.limits import Limits
 from dragoman.protocol.sse import COMMENT, encode_event
 from dragoman.transport.asks import Asks, ask
 from dragoman.transport.http_plain import RawHeaders, Receive, Send, send_json
@@ -53,7 +55,7 @@ class HttpDoor:
     _lock: asyncio.Lock | None = None
 
     def __init__(
-        self, era: Era, receive: Receive, send: Send, extra: RawHeaders, accepts: Accepted, quiet: float
+        self, era: Era, receive: Receive, send: Send, extra: RawHeaders, accepts: Accepted, limits: Limits
     ) -> None:
         # The era and not the call, which holds this door: a circle of two would be left to the garbage collector.
         self._era = era
@@ -62,11 +64,14 @@ class HttpDoor:
         self._extra = extra
         self._as_event = not accepts.json
         self._streams = accepts.stream
-        self._quiet = quiet
+        self._limits = limits
 
     async def emit(self, notice: Notification) -> None:
         """Send a notice on the response stream, opening it if this is the first."""
-        if self._streams and not self.cancelled:
+        if self.cancelled:
+            # A call that does nothing but talk would not notice otherwise: cancellation comes only to those who wait.
+            await asyncio.sleep(0)
+        elif self._streams:
             await self._event(write_notice(notice))
 
     async def ask(self, method: str, params: Any) -> msgspec.Raw:
@@ -133,7 +138,7 @@ class HttpDoor:
         """Keep the line alive while the call runs, and cancel it when the client is gone."""
         gone = asyncio.ensure_future(self._until_gone())
         try:
-            while not (await asyncio.wait({gone}, timeout=self._quiet))[0]:
+            while not (await asyncio.wait({gone}, timeout=self._limits.quiet_seconds))[0]:
                 if self._streams and not self._detached:
                     await self._write(COMMENT)
         finally:
@@ -188,10 +193,14 @@ class HttpDoor:
                     headers = [*SSE_HEADERS, *self._extra]
                     await self._send({"type": "http.response.start", "status": 200, "headers": headers})
                     self.committed = True
-                await self._send({"type": "http.response.body", "body": data, "more_body": more})
+                event = self._send({"type": "http.response.body", "body": data, "more_body": more})
+                await Watched(event, None, self._limits.stalled_seconds)
             except OSError:
-                # Some servers say so when nobody is there any more (ASGI, "Disconnected Client").
-                self._left = True
+                # TimeoutError: the client does not read. Others: some servers say so when nobody is there any more
+                # (ASGI, "Disconnected Client").
+                self._left = self._detached = True
+                if self._era.close_cancels:
+                    self.cancel()
 
 
 def stopping(call: Call) -> tuple[int, bytes]:

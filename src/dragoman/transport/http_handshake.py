@@ -67,16 +67,16 @@ class HandshakePosts:
             raise Refused(405, "this server keeps no sessions, so there is nothing to listen to", [ALLOW])
         if not accepted(headers.get(b"accept")).stream:
             raise Refused(406, "a GET is answered with text/event-stream; accept it")
-        quiet = self._service.limits.quiet_seconds
+        limits = self._service.limits
         lost = headers.get(b"last-event-id")
         if lost is not None:
             found = find_log(session.streams, lost.decode("latin-1"))
             if found is None:
                 raise Refused(400, "no stream of this session has an event of that id any more")
-            return await stream(found[0].after(found[1]), receive, send, extra, quiet)
+            return await stream(found[0].after(found[1]), receive, send, extra, limits)
         feed = self._listen(session)
         try:
-            await stream(changes(feed), receive, send, extra, quiet)
+            await stream(changes(feed), receive, send, extra, limits)
         finally:
             session.listening = None
             feed.close()
@@ -143,7 +143,7 @@ class HandshakePosts:
         self, call: Call, session: Session | None, headers: Headers, receive: Receive, send: Send, extra: RawHeaders
     ) -> None:
         accepts = accepted(headers.get(b"accept"))
-        door = call.door = HttpDoor(call.era, receive, send, extra, accepts, self._service.limits.quiet_seconds)
+        door = call.door = HttpDoor(call.era, receive, send, extra, accepts, self._service.limits)
         if session is not None:
             door.asks, door.logs = session.asks, session.streams
         calls: dict[RequestId, Any] = {} if session is None else session.calls

@@ -9,15 +9,20 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from dragoman.ports.bus import Feed
+from dragoman.ports.watched import Watched
 from dragoman.protocol.changes import notice_of
 from dragoman.protocol.frames import write_notice
+from dragoman.protocol.limits import Limits
 from dragoman.protocol.sse import COMMENT, encode_event
 from dragoman.transport.http_door import SSE_HEADERS
 from dragoman.transport.http_plain import RawHeaders, Receive, Send
 
 
-async def stream(events: AsyncIterator[bytes], receive: Receive, send: Send, extra: RawHeaders, quiet: float) -> None:
-    """Send `events` as they come, a comment when there is none for `quiet` seconds, until they or the client end."""
+async def stream(events: AsyncIterator[bytes], receive: Receive, send: Send, extra: RawHeaders, limits: Limits) -> None:
+    """Send `events` as they come, a comment when there is none for a while, until they or the client end.
+
+    Raises OSError if the client does not read what it asked for.
+    """
     await send({"type": "http.response.start", "status": 200, "headers": [*SSE_HEADERS, *extra]})
     # Sent at once, so that the client has the headers and knows that it listens.
     await send({"type": "http.response.body", "body": COMMENT, "more_body": True})
@@ -25,7 +30,9 @@ async def stream(events: AsyncIterator[bytes], receive: Receive, send: Send, ext
     following = asyncio.ensure_future(anext(events, None))
     try:
         while True:
-            done, _ = await asyncio.wait({gone, following}, timeout=quiet, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                {gone, following}, timeout=limits.quiet_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
             if gone in done:
                 return
             data: bytes | None = COMMENT
@@ -34,7 +41,8 @@ async def stream(events: AsyncIterator[bytes], receive: Receive, send: Send, ext
                 if data is None:
                     break
                 following = asyncio.ensure_future(anext(events, None))
-            await send({"type": "http.response.body", "body": data, "more_body": True})
+            event = send({"type": "http.response.body", "body": data, "more_body": True})
+            await Watched(event, None, limits.stalled_seconds)
         await send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()
