@@ -1,6 +1,7 @@
 """Asking over stdio and HTTP, in both eras; and what is left when the server is killed in the middle of a call."""
 
 import asyncio
+import contextlib
 import json
 import random
 import re
@@ -12,9 +13,10 @@ from typing import Any
 
 import pytest
 from tests.app.asking_server import POINTS, shop
+from tests.app.reaching import over_http
 from tests.protocol.fixtures import HELLO, LEGACY, META, PREFIX, Answered, post, routing, written
 
-from dragoman import Server
+from dragoman import Client, Server
 
 HAS = {"elicitation": {}}
 MODERN_META = {**META, PREFIX + "clientCapabilities": HAS}
@@ -55,6 +57,37 @@ async def said(shop: asyncio.subprocess.Process, message: bytes) -> dict[str, An
     shop.stdin.write(message + b"\n")
     line = await shop.stdout.readline()
     return dict(json.loads(line)) if line else None
+
+
+@tools
+@pytest.mark.parametrize("mode", ["modern", "legacy", *LEGACY[:2]])
+@pytest.mark.parametrize("way", ["memory", "stdio", "http"])
+async def test_our_own_client_answers_everywhere(way: str, mode: str, tool: str, tmp_path: Path) -> None:
+    """MRTR-01, LEG-19"""
+    effects = tmp_path / "effects"
+    served = shop("memory:", str(effects))
+    asked: list[str] = []
+
+    def answer(question: Any) -> Any:
+        asked.append(question.message)
+        return ANSWERS[question.message]["content"]
+
+    async with contextlib.AsyncExitStack() as stack:
+        target: Any = served
+        if way == "stdio":
+            target = [
+                sys.executable,
+                str(Path(__file__).with_name("asking_server.py")),
+                "memory:",
+                str(effects),
+                "never",
+            ]
+        elif way == "http":
+            target = await stack.enter_async_context(over_http(served.asgi()))
+        client = await stack.enter_async_context(Client(target, mode=mode, on_elicit=answer))
+        assert (await client.call_tool(tool)).text == DONE
+    assert asked == ["Who?", "Sure?"]
+    assert effects.read_text().count("charged") == 1
 
 
 @tools
