@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import socket
 from types import FrameType
@@ -95,6 +96,8 @@ def serve(app: Endpoint, listener: socket.socket) -> None:
         lifespan="on",
     )
     running = _Server(config, app.service)
+    # What is registered by now stays: the collector need not walk a thousand tools again and again.
+    gc.freeze()
     try:
         running.run(sockets=[listener])
     except SystemExit:

@@ -6,6 +6,7 @@ Says one line on stderr when it is ready, and on stdio one when it knows who cal
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -48,6 +49,8 @@ def run_stdio(server: Server, streams: tuple[int, int] | None = None) -> int | N
     Returns the number of the signal that ended it, None if none did. Raises LocalError if there is no stdin or stdout.
     """
     requests, answers = streams or seize()
+    # What is registered by now stays: the collector need not walk it again and again.
+    gc.freeze()
     with asyncio.Runner() as runner:
         ended_by = runner.run(_stdio(server, requests, answers))
         # The runner now waits for tasks that refuse to be cancelled, and for the threads of asyncio.to_thread.
