@@ -172,16 +172,15 @@ def sampled(given: Any) -> CreateMessageResult:
         return given
     if given is None:
         raise DeclinedError("a model was to be asked", "decline")
-    block = TextContent(text=given) if isinstance(given, str) else given
-    if not isinstance(block, list) and not isinstance(block, msgspec.Struct):
+    if not isinstance(given, str | list | msgspec.Struct):
         raise LocalError(f"on_sample gave {type(given).__name__}; give a text, content or a CreateMessageResult")
-    content: Any = block
+    content: Any = TextContent(text=given) if isinstance(given, str) else cast("Any", given)
     return CreateMessageResult(role="assistant", content=content, model=NAMELESS, stop_reason="endTurn")
 
 
-def roots_of(folders: Any) -> ListRootsResult:
+def roots_of(folders: Sequence[Any]) -> ListRootsResult:
     """Return folders as the protocol lists them. Raises LocalError for what is no path and no file:// URI (SAMP-10)."""
-    if isinstance(folders, str | bytes) or not isinstance(folders, Sequence):
+    if isinstance(folders, str | bytes) or not isinstance(folders, list | tuple):
         raise LocalError(f"roots are a list of paths, not {type(folders).__name__}")
     return ListRootsResult(roots=[_root(folder) for folder in folders])
 

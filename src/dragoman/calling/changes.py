@@ -105,6 +105,11 @@ class Feed:
         self._wake.set()
 
     @property
+    def ended(self) -> bool:
+        """Whether nothing more comes."""
+        return self._ended
+
+    @property
     def fault(self) -> McpError | None:
         """What ended it, if something did."""
         return self._fault

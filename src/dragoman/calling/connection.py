@@ -156,8 +156,9 @@ class Connection:
         if wish.headers:
             check_fields(wish.headers)
         seconds = self._terms.timeout if wish.timeout is None else wish.timeout
+        bound = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as bound:
+            async with bound:
                 return await self._rounds(method, params, wish, reader)
         except TimeoutError:
             if not bound.expired():
@@ -214,6 +215,8 @@ class Connection:
 
     async def stand(self) -> None:
         """Hear what a handshake-era server says outside of calls, where that takes a stream of its own."""
+        if self._closed:
+            raise ClosedError(f"the client of {self.where} is closed")
         await self._line.exchange.listen(self.greeting.dress.fields)
 
     async def subscribe(self, uri: str, *, end: bool = False) -> None:
@@ -283,5 +286,5 @@ class Connection:
 
 def _lacking(error: PeerError) -> str:
     """Return which callback is missing for what a server needs."""
-    data = cast("dict[str, Any]", error.data) if isinstance(error.data, dict) else {}
-    return missing(data.get("requiredCapabilities"))
+    data: Any = error.data
+    return missing(cast("dict[str, Any]", data).get("requiredCapabilities")) if isinstance(data, dict) else ""

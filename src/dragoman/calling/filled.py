@@ -92,7 +92,7 @@ def _complaint(field: Mapping[str, Any], value: Any) -> str:
         return f"is {type(value).__name__}, not {kind}"
     items: Mapping[str, Any] = field.get("items") or {}
     choices = _choices(items if kind == "array" else field)
-    chosen = list(value) if kind == "array" else [value]
+    chosen: list[Any] = list(cast("list[Any]", value)) if kind == "array" else [value]
     strange = [one for one in chosen if choices and one not in choices]
     return f"is {strange[0]!r}, not one of {', '.join(map(repr, choices))}" if strange else ""
 

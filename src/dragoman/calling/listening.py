@@ -143,8 +143,8 @@ class Listening:
                 await feed.acknowledged.wait()
         except TimeoutError:
             raise DeadlineError(f"{self._connection.where} did not acknowledge {LISTEN} in {seconds:g} s") from None
-        if feed.fault is not None:
-            raise feed.fault
+        if feed.ended:
+            raise feed.fault or ClosedError(f"{self._connection.where} ended the subscription before it began")
         dropped = [one for one in everything(self._wanted) if one not in everything(feed.honoured)]
         if dropped:  # SUB-06
             log.info("%s does not tell of %s", self._connection.where, ", ".join(c.uri or c.kind for c in dropped))

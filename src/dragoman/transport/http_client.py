@@ -22,6 +22,7 @@ from dragoman.protocol.sse import EventReader
 from dragoman.transport.http_route import Route, route_to
 from dragoman.transport.http_settings import HttpSettings
 from dragoman.transport.http_wire import Pool, Wire
+from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import Frame
 
 log = logging.getLogger("dragoman")
@@ -51,7 +52,7 @@ class HttpExchange:
         self._settings = settings
         self._headers = headers
         self._listener: Listener | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], RequestId] = {}  # with the id of the call that they belong to
         self._closing = asyncio.Event()
         self._standing: asyncio.Task[None] | None = None
 
@@ -75,7 +76,7 @@ class HttpExchange:
             return
         self._listener = None
         self._closing.set()
-        for task in self._tasks:
+        for task in list(self._tasks):
             task.cancel()
         await self._pool.close()
 
@@ -85,7 +86,13 @@ class HttpExchange:
         """Return the answer to `request`, following the stream that holds it if it comes in one."""
         wire, reply = await self._post(request)
         if reply.status == 200 and reply.headers.get("content-type", "").startswith(EVENTS):
-            body, frame = await self._follow(wire, request)
+            try:
+                body, frame = await self._follow(wire, request)
+            except BaseException:
+                # What a call asks is asked no more when nobody waits for it, and nothing can tell us so but this.
+                for task in [task for task, call in self._tasks.items() if call == request.id]:
+                    task.cancel()
+                raise
             answer = Incoming(200, body, frame, reply.headers)
         else:
             answer = _incoming(reply, await self._body(wire), request)
@@ -128,8 +135,7 @@ class HttpExchange:
         if self._standing is None or self._standing.done():
             stood = asyncio.Event()
             self._standing = asyncio.get_running_loop().create_task(self._stand_until_closed(headers, stood))
-            self._tasks.add(self._standing)
-            self._standing.add_done_callback(self._tasks.discard)
+            self._own(self._standing, "")
             if wait:
                 # Some servers send the head of a stream with its first event only.
                 with suppress(TimeoutError):
@@ -286,7 +292,7 @@ class HttpExchange:
                     for frame in self._messages(event.data):
                         if answers(frame, request.id):
                             return event.data, frame
-                        self._hear(frame, request.headers)
+                        self._hear(frame, request)
         except (ClosedError, MalformedError) as error:
             raise self._named(error) from None
         return None
@@ -300,14 +306,17 @@ class HttpExchange:
             log.warning("%s sent an event that is no message (%s): %r", self.where, error, data[:200])
             return []
 
-    def _hear(self, frame: Frame, headers: Fields) -> None:
+    def _own(self, task: asyncio.Task[None], call: RequestId) -> None:
+        self._tasks[task] = call
+        task.add_done_callback(self._tasks.pop)
+
+    def _hear(self, frame: Frame, request: Outgoing) -> None:
         listener = self._listener
         if listener is None or is_response(frame):
             log.debug("%s sent a response to another request", self.where)
         elif isinstance(frame.id, int | str):
-            task = asyncio.get_running_loop().create_task(self._reply(listener.answer(frame), headers))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task = asyncio.get_running_loop().create_task(self._reply(listener.answer(frame), request.headers))
+            self._own(task, request.id)
         else:
             listener.hear(frame)
 
