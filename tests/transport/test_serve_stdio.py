@@ -206,9 +206,11 @@ def watching(ctx: Context) -> str:
     with serving(tmp_path, watching) as peer:
         peer.write(call(1, "watching") + cancel(1) + call(2, "watching") + request(3))
         assert peer.answer()["id"] == 3
-        peer.write(cancel(2) + call(4, "wait", seconds=0.2))
+        peer.write(cancel(2) + request(4))
         assert peer.answer()["id"] == 4
-        assert "saw it" in peer.end()[1]
+        # The thread looks when it likes; that it saw the end is all that counts.
+        assert any(line == b"saw it\n" for line in peer.process.stderr)
+        assert peer.silent()
 
 
 # --- what must not get among the frames ------------------------------------------------------------------------

@@ -72,7 +72,7 @@ class Reader:
             self.stop()
             self._ended = True
         self._on_data(data)
-        if self._reading:
+        if self._reading and self._thread is not None:
             self._wanted.set()
 
     def _pump(self) -> None:

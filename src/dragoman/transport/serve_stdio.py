@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -37,15 +36,15 @@ _cancelled = msgspec.json.Decoder(Cancelled).decode
 
 
 class StdioDoor:
-    """The door of one call on stdio. `dropped` once the client wants no answer any more."""
+    """The door of one call on stdio. `begun` once its task has taken its first step."""
 
-    __slots__ = ("_asks", "_writer", "cancelled", "dropped")
+    __slots__ = ("_asks", "_writer", "begun", "cancelled")
 
     def __init__(self, writer: Writer, asks: Asks) -> None:
         self._writer = writer
         self._asks = asks
         self.cancelled = False
-        self.dropped = False
+        self.begun = False
 
     async def emit(self, notice: Notification) -> None:
         """Write a notice, and wait if the client does not keep up with reading."""
@@ -178,8 +177,6 @@ class StdioServer:
         door = call.door = StdioDoor(self._writer, self._asks)
         task = asyncio.get_running_loop().create_task(self._serve(call, door))
         self._calls[call.id] = (task, door)
-        # Not a `finally` in the task: one that is cancelled before its first step never runs any of its code.
-        task.add_done_callback(partial(self._done, call.id))
 
     def _admit(self, frame: Frame) -> Call:
         methods = self._service.methods
@@ -194,17 +191,18 @@ class StdioServer:
         return call
 
     async def _serve(self, call: Call, door: StdioDoor) -> None:
-        _, body = await self._service.answer(call)
-        if not door.dropped:
-            self._write(body)
-            await self._writer.drain()
-
-    def _done(self, request_id: RequestId, task: asyncio.Task[None]) -> None:
-        del self._calls[request_id]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("the answer to %r could not be written", request_id, exc_info=error)
-        if self._queue:
-            self._go_on()
+        door.begun = True
+        try:
+            _, body = await self._service.answer(call)
+            if not door.cancelled:
+                self._write(body)
+                if self._writer.full:
+                    await self._writer.drain()
+        finally:
+            # Not by a callback of the task: that would cost every call one more round of the event loop.
+            del self._calls[call.id]
+            if self._queue:
+                self._go_on()
 
     def _notified(self, frame: Frame) -> None:
         if frame.method == INITIALIZED and self._hearing is None:
@@ -219,8 +217,11 @@ class StdioServer:
             return
         if wanted in self._calls:
             task, door = self._calls[wanted]
-            door.cancelled = door.dropped = True
+            door.cancelled = True
             task.cancel()
+            if not door.begun:
+                # A task that is cancelled before its first step never runs any of its code, no `finally` either.
+                del self._calls[wanted]
         elif wanted in self._queue:
             self._queued -= self._queue.pop(wanted)[1]
 
