@@ -23,8 +23,9 @@ class ServerOptions(TypedDict, total=False):
 
     `title`, `instructions`, `website_url` and `icons` are shown to users and
     models. `lifespan` is an async context manager function, called with the
-    server; what it yields is `ctx.state`. `ttl_ms` and `cache_scope` are the
-    caching hints of lists. `secrets` seal what clients carry between the runs
+    server; what it yields is `ctx.state`. `ttl_ms` and `cache_scope` ("public"
+    or "private") say for how many milliseconds, and by whom, lists may be kept.
+    `secrets` seal what clients carry between the runs
     of a call that asks: newest first, at least 16 bytes each, the same on all
     replicas; without them the store's own, which whoever comes first makes.
     `store` is where that is kept which outlives a request: "memory:" (this
@@ -71,7 +72,12 @@ class ToolOptions(TypedDict, total=False):
 
 
 class ResourceOptions(TypedDict, total=False):
-    """Options of `server.resource`; `size` in bytes, for fixed resources only."""
+    """Options of `server.resource`.
+
+    `size` is in bytes, for fixed resources only. `ttl_ms` and `cache_scope`
+    ("public" or "private") say for how many milliseconds, and by whom, what is
+    read may be kept.
+    """
 
     name: str
     title: str
@@ -81,6 +87,8 @@ class ResourceOptions(TypedDict, total=False):
     icons: Sequence[Icon]
     annotations: Annotations
     meta: Meta
+    ttl_ms: int
+    cache_scope: str
 
 
 class PromptOptions(TypedDict, total=False):

@@ -6,19 +6,21 @@ first calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import UNSET
 
 from dragoman.app.options import PromptOptions, ResourceOptions, ToolOptions, check_options
 from dragoman.errors import LocalError, RegistrationError
+from dragoman.protocol import keys, schema
 from dragoman.protocol.uri import Template, check_uri
 from dragoman.serving import prompts, resources, tools
 from dragoman.serving.context import Context
 from dragoman.serving.endpoints import read_prompt_signature, read_resource_signature
 from dragoman.serving.parameters import place
 from dragoman.serving.signature import Plan, read_signature
+from dragoman.wire.base import Icon
 from dragoman.wire.prompts import Prompt
 from dragoman.wire.resources import Resource, ResourceTemplate
 from dragoman.wire.tools import Tool, ToolAnnotations
@@ -47,17 +49,19 @@ def _checked_name(kind: str, name: str, where: str) -> str:
 def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Registered:
     """Return the tool that `function` is. Raises RegistrationError."""
     check_options("a tool", options, ToolOptions, place(function))
-    plan = read_signature(function, context_type=Context, output_schema=_declared(options))
+    declared = _declared(options)
+    _checked_schema("output", declared, place(function))
+    plan = read_signature(function, context_type=Context, output_schema=declared)
     hints: dict[str, Any] = {_HINTS[key]: options[key] for key in _HINTS if key in options}  # type: ignore[literal-required]
     definition = Tool(
         name=_checked_name("tool", options.get("name") or plan.name, plan.where),
         title=_or_unset(options.get("title")),
         description=_or_unset(options.get("description") or plan.description),
-        input_schema=options.get("input_schema") or plan.input_schema,
+        input_schema=_checked_schema("input", options.get("input_schema"), plan.where) or plan.input_schema,
         output_schema=_or_unset(plan.output_schema),
         annotations=ToolAnnotations(**hints) if hints else UNSET,
-        icons=_listed(options.get("icons")),
-        meta=_or_unset(options.get("meta")),
+        icons=checked_icons(options.get("icons"), plan.where),
+        meta=_checked_meta(options.get("meta"), plan.where),
     )
     timeout = options.get("timeout")
     if timeout is not None and not timeout > 0:
@@ -76,6 +80,41 @@ def _listed(items: Any) -> Any:
     return list(items) if items else UNSET
 
 
+def _checked_schema(what: str, written: Any, where: str) -> Any:
+    """Return a schema that was written by hand, if there is one. Raises RegistrationError if it is none."""
+    complaint = schema.complaint_about(written, of_object=what == "input") if written else None  # TOOL-04
+    if complaint is not None:
+        raise RegistrationError(f"the {what} schema: {complaint}", where=where)
+    return written
+
+
+def _checked_meta(meta: Any, where: str) -> Any:
+    """Return `_meta`, UNSET for none. Raises RegistrationError for a key that is not of its form (META-07, META-08)."""
+    for key in meta or ():
+        complaint = keys.complaint_about(key)
+        if complaint is not None:
+            raise RegistrationError(f"the key {key!r} of meta: {complaint}", where=where)
+    return _or_unset(meta)
+
+
+def checked_icons(icons: Any, where: str) -> Any:
+    """Return icons as a list, UNSET for none. Raises RegistrationError for a source that no client may show."""
+    for icon in icons or ():
+        if not isinstance(icon, Icon) or not icon.src.lower().startswith(("https://", "data:")):
+            raise RegistrationError(f"an icon is an Icon whose src is an https: or data: URI: {icon}", where=where)
+    return _listed(icons)
+
+
+def checked_hints(options: Mapping[str, Any], where: str) -> tuple[Any, Any]:
+    """Return `ttl_ms` and `cache_scope`, UNSET for none. Raises RegistrationError for values that cannot be."""
+    ttl, scope = options.get("ttl_ms", UNSET), options.get("cache_scope", UNSET)
+    if ttl is not UNSET and not (isinstance(ttl, int) and ttl >= 0):
+        raise RegistrationError(f"ttl_ms is a whole number of milliseconds, 0 or more, not {ttl!r}", where=where)
+    if scope not in (UNSET, "public", "private"):
+        raise RegistrationError(f'cache_scope is "public" or "private", not {scope!r}', where=where)
+    return ttl, scope
+
+
 def make_resource(function: Callable[..., Any], uri: str, options: ResourceOptions) -> resources.Registered:
     """Return the resource, or the template if `uri` has variables, that `function` serves. Raises RegistrationError."""
     where = place(function)
@@ -90,16 +129,18 @@ def make_resource(function: Callable[..., Any], uri: str, options: ResourceOptio
         "title": _or_unset(options.get("title")),
         "description": _or_unset(options.get("description") or plan.description),
         "mime_type": _or_unset(options.get("mime_type")),
-        "icons": _listed(options.get("icons")),
+        "icons": checked_icons(options.get("icons"), where),
         "annotations": _or_unset(options.get("annotations")),
-        "meta": _or_unset(options.get("meta")),
+        "meta": _checked_meta(options.get("meta"), where),
     }
+    hints = checked_hints(options, where)
     if template.variables:
-        return resources.Registered(ResourceTemplate(uri_template=uri, **shared), plan, function)
+        return resources.Registered(ResourceTemplate(uri_template=uri, **shared), plan, function, hints)
     complaint = check_uri(uri)
     if complaint is not None:
         raise RegistrationError(f"{uri!r} is not a URI: {complaint}", where=where)
-    return resources.Registered(Resource(uri=uri, size=_or_unset(options.get("size")), **shared), plan, function)
+    definition = Resource(uri=uri, size=_or_unset(options.get("size")), **shared)
+    return resources.Registered(definition, plan, function, hints)
 
 
 def make_prompt(function: Callable[..., Any], options: PromptOptions) -> prompts.Registered:
@@ -111,8 +152,8 @@ def make_prompt(function: Callable[..., Any], options: PromptOptions) -> prompts
         title=_or_unset(options.get("title")),
         description=_or_unset(options.get("description") or plan.description),
         arguments=_listed(plan.arguments),
-        icons=_listed(options.get("icons")),
-        meta=_or_unset(options.get("meta")),
+        icons=checked_icons(options.get("icons"), plan.where),
+        meta=_checked_meta(options.get("meta"), plan.where),
     )
     return prompts.Registered(definition, plan, function)
 

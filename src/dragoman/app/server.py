@@ -22,11 +22,19 @@ from dragoman.app.options import (
     ToolOptions,
     check_options,
 )
-from dragoman.app.registration import make_prompt, make_resource, make_tool, read_method
+from dragoman.app.registration import (
+    checked_hints,
+    checked_icons,
+    make_prompt,
+    make_resource,
+    make_tool,
+    read_method,
+)
 from dragoman.errors import RegistrationError
 from dragoman.ports.service import Middleware
 from dragoman.ports.state import States
 from dragoman.protocol.eras import Facts
+from dragoman.protocol.keys import complaint_about
 from dragoman.protocol.limits import Limits
 from dragoman.serving.context import ServerFace
 from dragoman.serving.kept import Kept
@@ -73,15 +81,16 @@ class Server:
         self.version = version
         self.limits = options.get("limits") or Limits()
         self.instructions = options.get("instructions")
-        icons = options.get("icons")
+        ttl_ms, scope = checked_hints(options, "")
         self.info = Implementation(
             name=name,
             version=version,
             title=options.get("title", UNSET),
             website_url=options.get("website_url", UNSET),
-            icons=list(icons) if icons else UNSET,
+            icons=checked_icons(options.get("icons"), ""),
         )
-        self.service = Kernel(Facts.of(self.info), self.limits, options.get("middleware", ()))
+        facts = Facts.of(self.info, 0 if ttl_ms is UNSET else ttl_ms, "private" if scope is UNSET else scope)
+        self.service = Kernel(facts, self.limits, options.get("middleware", ()))
         self._states: States | None = None
         self._face = ServerFace(name, self._asking_state)
         self._secrets = tuple(options.get("secrets", ()))
@@ -249,8 +258,9 @@ class Server:
 
     def add_extension(self, identifier: str, settings: dict[str, Any] | None = None) -> None:
         """Declare an extension, such as `com.example/search`, with its settings."""
-        if "/" not in identifier:
-            raise RegistrationError(f"an extension's identifier has a prefix, as in com.example/x, not {identifier!r}")
+        complaint = complaint_about(identifier, prefixed=True)
+        if complaint is not None:
+            raise RegistrationError(f"the extension {identifier!r}: {complaint}")
         self._extensions[identifier] = settings or {}
         self._changed()
 

@@ -39,6 +39,7 @@ from dragoman.wire.jsonrpc import (
     Failure,
 )
 from dragoman.wire.lifecycle import SERVER_INFO, Cacheable, DiscoverResult, Result
+from dragoman.wire.resources import ReadResourceResult
 from dragoman.wire.tools import CallToolResult, ListToolsResult
 
 _encode = msgspec.json.Encoder().encode
@@ -49,11 +50,13 @@ class Facts(msgspec.Struct, frozen=True):
 
     info: Implementation
     meta: msgspec.Raw  # the `_meta` of every modern result, encoded once
+    ttl_ms: int = 0  # how long lists and what the server says of itself may be kept, and by whom
+    cache_scope: str = "private"
 
     @classmethod
-    def of(cls, info: Implementation) -> Facts:
+    def of(cls, info: Implementation, ttl_ms: int = 0, cache_scope: str = "private") -> Facts:
         """Return the facts of the server that calls itself `info`."""
-        return cls(info, msgspec.Raw(_encode({SERVER_INFO: info})))
+        return cls(info, msgspec.Raw(_encode({SERVER_INFO: info})), ttl_ms, cache_scope)
 
 
 Seal = Callable[[Any, Facts], Any]
@@ -98,12 +101,17 @@ def reply_bytes(era: Era, reply: Reply, facts: Facts) -> Any:
 
 
 def _seal_modern(result: Any, facts: Facts) -> Any:
+    if type(result) is CallToolResult and result.result_type is UNSET and result.meta is UNSET:
+        # What nearly every call gives.
+        return structs.replace(result, result_type="complete", meta=facts.meta)
     if isinstance(result, Result):
         hints: dict[str, Any] = {}
         if isinstance(result, Cacheable):
             # CACHE-01: both are there in every cacheable result; what nobody set is stale at once, and nobody else's.
-            hints["ttl_ms"] = 0 if result.ttl_ms is UNSET else result.ttl_ms
-            hints["cache_scope"] = "private" if result.cache_scope is UNSET else result.cache_scope
+            # CACHE-03: lists have the server's scope, so all their pages have one.
+            ttl, scope = (0, "private") if isinstance(result, ReadResourceResult) else (facts.ttl_ms, facts.cache_scope)
+            hints["ttl_ms"] = ttl if result.ttl_ms is UNSET else result.ttl_ms
+            hints["cache_scope"] = scope if result.cache_scope is UNSET else result.cache_scope
         if isinstance(result, ListToolsResult | DiscoverResult):
             result = trim(result, FLOOR_2026_07)
         kind = "complete" if result.result_type is UNSET else result.result_type

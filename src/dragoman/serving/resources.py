@@ -40,12 +40,17 @@ LISTED = "+"  # begins cursors of a lister; those of fixed resources are numbers
 class Registered:
     """A resource or template and its function."""
 
-    __slots__ = ("definition", "function", "plan", "template", "where")
+    __slots__ = ("definition", "function", "hints", "plan", "template", "where")
 
     def __init__(
-        self, definition: Resource | ResourceTemplate, plan: ResourcePlan, function: Callable[..., Any]
+        self,
+        definition: Resource | ResourceTemplate,
+        plan: ResourcePlan,
+        function: Callable[..., Any],
+        hints: tuple[Any, Any] = (UNSET, UNSET),
     ) -> None:
         self.definition = definition
+        self.hints = hints  # how many milliseconds what is read may be kept, and by whom
         self.plan = plan
         self.function = function
         self.where = plan.where
@@ -138,7 +143,8 @@ class Resources:
             raise not_found(uri, str(error)) from None
         if not contents:
             raise not_found(uri)
-        return ReadResourceResult(contents=contents)
+        ttl_ms, cache_scope = item.hints
+        return ReadResourceResult(contents=contents, ttl_ms=ttl_ms, cache_scope=cache_scope)
 
 
 def not_found(uri: str, reason: str = "") -> RequestError:

@@ -1,0 +1,167 @@
+"""JSON Schemas written by hand: are they ones, of a dialect that is known, and whole in themselves?
+
+Judged once, when a tool is registered, so that no peer gets a schema it cannot use. Nothing is ever fetched.
+Limit: only the shape is judged here; no value is checked against a schema.
+Source: specification, basic/index, "JSON Schema Usage"; JSON Schema 2020-12 and draft-07.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeGuard
+
+MAX_DEPTH = 64
+MAX_SCHEMAS = 10_000
+DIALECTS = frozenset({"https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema"})
+_TYPES = frozenset({"null", "boolean", "object", "array", "number", "integer", "string"})
+
+
+def _is_list(value: Any) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def _is_map(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return _is_number(value) and value >= 0 and value == int(value)
+
+
+def _is_texts(value: Any) -> bool:
+    return _is_list(value) and all(isinstance(item, str) for item in value)
+
+
+def _is_types(value: Any) -> bool:
+    named: list[Any] = value if _is_list(value) else [value]
+    return bool(named) and all(isinstance(item, str) and item in _TYPES for item in named)
+
+
+_FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(("$schema", "$id", "$ref", "$anchor", "$dynamicRef", "$dynamicAnchor"), (_is_text, "a text")),
+    **dict.fromkeys(("$comment", "title", "description", "format", "pattern"), (_is_text, "a text")),
+    **dict.fromkeys(("maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum"), (_is_number, "a number")),
+    **dict.fromkeys(("maxLength", "minLength", "maxItems", "minItems"), (_is_count, "a count")),
+    **dict.fromkeys(("maxProperties", "minProperties", "maxContains", "minContains"), (_is_count, "a count")),
+    **dict.fromkeys(("deprecated", "readOnly", "writeOnly", "uniqueItems"), (_is_bool, "true or false")),
+    "multipleOf": (lambda value: _is_number(value) and value > 0, "a number above 0"),
+    "type": (_is_types, f"one or several of {', '.join(sorted(_TYPES))}"),
+    "required": (_is_texts, "a list of names"),
+    "enum": (_is_list, "a list"),
+    "examples": (_is_list, "a list"),
+}
+_ONE = frozenset(
+    {"additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then"}
+    | {"unevaluatedItems", "unevaluatedProperties", "contentSchema", "additionalItems"}
+)
+_MANY = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_NAMED = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+
+
+def complaint_about(schema: Any, *, of_object: bool = False) -> str | None:
+    """Return what is wrong with a schema and where, or None. With `of_object` its root must describe an object.
+
+    Refused are dialects but 2020-12 and draft-07 (JSON-02), what is no schema (JSON-03), references that lead out
+    of the schema or nowhere in it (JSON-04, JSON-06), and more than 64 levels or 10,000 schemas (JSON-07).
+    """
+    if not _is_map(schema):
+        return "a schema is an object"
+    root = schema
+    dialect = root.get("$schema")
+    if dialect is not None and (not isinstance(dialect, str) or dialect.removesuffix("#") not in DIALECTS):
+        return f"its dialect {dialect!r} is not known; write it in 2020-12 (no $schema is needed) or draft-07"
+    if of_object and root.get("type") != "object":
+        return 'its root needs "type": "object"'
+    names: set[str] = set()
+    references: list[tuple[str, str]] = []
+    for count, (where, found, depth) in enumerate(_walk(root)):
+        if count >= MAX_SCHEMAS or depth > MAX_DEPTH:
+            return f"it is deeper than {MAX_DEPTH} levels or has more than {MAX_SCHEMAS} schemas"
+        complaint = _fault_of(found)
+        if complaint is not None:
+            return f"{complaint} (at {where})"
+        if _is_map(found):
+            _note(found, where, names, references)
+    return _lost(root, names, references)
+
+
+def _walk(root: Any) -> Iterator[tuple[str, Any, int]]:
+    """Yield each schema in a schema: where it is, itself, how deep. Without recursion, so that depth is no danger."""
+    todo: list[tuple[str, Any, int]] = [("#", root, 0)]
+    while todo:
+        where, schema, depth = todo.pop()
+        yield where, schema, depth
+        if not _is_map(schema):
+            continue
+        for key, value in schema.items():
+            here = f"{where}/{key}"
+            if key in _NAMED and _is_map(value):
+                named = value
+                todo += [(f"{here}/{name}", inner, depth + 1) for name, inner in named.items()]
+            elif key in _MANY or (key == "items" and _is_list(value)):
+                listed: list[Any] = value if _is_list(value) else [value]
+                todo += [(f"{here}/{at}", inner, depth + 1) for at, inner in enumerate(listed)]
+            elif key in _ONE:
+                todo.append((here, value, depth + 1))
+
+
+def _fault_of(schema: Any) -> str | None:
+    if isinstance(schema, bool):
+        return None
+    if not _is_map(schema):
+        return "a schema is an object, true or false"
+    for key, value in schema.items():
+        if key in _FORMS and not _FORMS[key][0](value):
+            return f"{key} must be {_FORMS[key][1]}, not {str(value)[:100]!r}"
+        if key in _NAMED and not _is_map(value):
+            return f"{key} must be an object of schemas"
+        if key in _MANY and not (_is_list(value) and value):
+            return f"{key} must be a list of schemas"
+    return None
+
+
+def _note(schema: Mapping[str, Any], where: str, names: set[str], references: list[tuple[str, str]]) -> None:
+    """Collect what a schema can be referred to as, and what it refers to."""
+    names |= {f"#{schema[key]}" for key in ("$anchor", "$dynamicAnchor") if key in schema}
+    if "$id" in schema:
+        names.add(str(schema["$id"]))
+    references += [(where, str(schema[key])) for key in ("$ref", "$dynamicRef") if key in schema]
+
+
+def _lost(root: Mapping[str, Any], names: set[str], references: list[tuple[str, str]]) -> str | None:
+    for where, reference in references:
+        if reference in names or (reference.startswith("#") and _leads(root, reference[1:])):
+            continue
+        kind = "nowhere in this schema" if reference.startswith("#") else "out of this schema, and nothing is fetched"
+        return f"the reference {reference[:200]!r} leads {kind}; put what is meant under $defs (at {where})"
+    return None
+
+
+def _leads(root: Any, pointer: str) -> bool:
+    """Say whether a JSON pointer leads to something (RFC 6901)."""
+    if pointer and not pointer.startswith("/"):
+        return False
+    found: Any = root
+    for step in pointer.split("/")[1:]:
+        key = re.sub("%([0-9A-Fa-f]{2})", lambda code: chr(int(code[1], 16)), step)
+        key = key.replace("~1", "/").replace("~0", "~")
+        if _is_map(found) and key in found:
+            found = found[key]
+        elif _is_list(found) and key.isdecimal() and len(key) < 9 and int(key) < len(found):
+            found = found[int(key)]
+        else:
+            return False
+    return True
