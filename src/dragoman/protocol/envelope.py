@@ -81,6 +81,10 @@ def _version_only(raw: msgspec.Raw) -> Params:
     return Params(meta=RequestMeta(protocol_version=stated.version)) if stated is not UNSET else Params()
 
 
+# The header as nearly every client writes it.
+_AS_WRITTEN = {version.encode(): version for version in STATELESS}
+
+
 def admit(frame: Frame, params: Any, fault: RequestError | None, methods: Methods, headers: Headers | None) -> Call:
     """Return the Call that a modern request means; `headers` is None where the transport has none.
 
@@ -93,7 +97,7 @@ def admit(frame: Frame, params: Any, fault: RequestError | None, methods: Method
         raise RequestError(HEADER_MISMATCH, "the MCP-Protocol-Version header is missing")
     if version is UNSET or meta.client_capabilities is UNSET:
         raise _missing_meta(meta, fault)
-    said = version if stated is None else stated.decode("latin-1").strip()
+    said = version if stated is None else _AS_WRITTEN.get(stated) or stated.decode("latin-1").strip()
     if said != version:
         raise RequestError(HEADER_MISMATCH, f"MCP-Protocol-Version is {said[:100]!r}, the body says {version[:100]!r}")
     era = STATELESS.get(version)

@@ -14,7 +14,7 @@ import msgspec
 
 from dragoman.wire.base import Implementation, RequestId, Wire
 from dragoman.wire.jsonrpc import Notification
-from dragoman.wire.lifecycle import ClientCapabilities, Params, RequestMeta
+from dragoman.wire.lifecycle import ClientCapabilities, RequestMeta
 
 if TYPE_CHECKING:
     from dragoman.protocol.eras import Era
@@ -100,6 +100,5 @@ Reply: TypeAlias = Wire | Prepared | msgspec.Raw | Mapping[str, Any]
 
 def meta_of(params: Any) -> RequestMeta:
     """Return the `_meta` of decoded parameters, an empty one if there is none."""
-    if isinstance(params, Params) and isinstance(params.meta, RequestMeta):
-        return params.meta
-    return NO_META
+    meta = getattr(params, "meta", NO_META)
+    return meta if type(meta) is RequestMeta else NO_META

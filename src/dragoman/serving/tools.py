@@ -196,8 +196,7 @@ def _size(result: CallToolResult) -> int:
     """
     size = 0
     for block in result.content:
-        plain = isinstance(block, TextContent) and block.text.isascii()
-        size += len(block.text) if plain else _block_size(block)  # type: ignore[union-attr]
+        size += len(block.text) if type(block) is TextContent and block.text.isascii() else _block_size(block)
     structured = result.structured_content
     if structured is UNSET:
         return size
