@@ -11,13 +11,14 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 SELF = $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format conformance bench compat lock clean
+.PHONY: help demo test check format conformance interop bench compat lock clean
 
 help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
 	@echo "make test         run every test"
 	@echo "make check        ruff, mypy strict, pyright strict"
 	@echo "make conformance  the official conformance suite, server and client"
+	@echo "make interop      other packages' clients with our server, our client with theirs"
 	@echo "make bench        the benchmark tables of docs/benchmarks.md"
 	@echo "make compat       score servers written for other packages, run unchanged"
 	@echo "make format       let ruff rewrite layout and imports"
@@ -60,6 +61,9 @@ format: $(VENV)/.dev
 conformance: $(VENV)/.dev
 	@$(PY) tests/conformance/run.py $(ARGS)
 
+interop: $(VENV)/.dev
+	@$(PY) -m tests.interop.run $(ARGS)
+
 bench: $(VENV)/.dev
 	@$(PY) benchmarks/run.py $(ARGS)
 
@@ -77,4 +81,4 @@ lock: | $(PY)
 	@if grep -n '://' requirements/*.lock; then echo "a lock names a host: see above" >&2; exit 1; fi
 
 clean:
-	rm -rf $(VENV) .conformance .compat examples/acme/data .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .conformance .compat .interop examples/acme/data .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -146,17 +146,22 @@ def node() -> tuple[str, str]:
 
 def install() -> None:
     """Install the pinned suite beside the sources, once per lock file."""
-    lock = (HERE / "package-lock.json").read_bytes()
-    stamp = INSTALLED / "installed"
-    if PROGRAM.exists() and stamp.exists() and stamp.read_bytes() == lock:
+    npm_ci(HERE, INSTALLED, "the conformance suite")
+
+
+def npm_ci(source: Path, home: Path, what: str) -> None:
+    """Install what `source`'s lock file names into `home`, unless it is there already."""
+    lock = (source / "package-lock.json").read_bytes()
+    stamp = home / "installed"
+    if (home / "node_modules").exists() and stamp.exists() and stamp.read_bytes() == lock:
         return
-    print("installing the conformance suite (once)...", flush=True)
-    INSTALLED.mkdir(exist_ok=True)
+    print(f"installing {what} (once)...", flush=True)
+    home.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, INSTALLED / name)
+        shutil.copy(source / name, home / name)
     runtime, npm = node()
     command = [runtime, npm, "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
-    subprocess.run(command, cwd=INSTALLED, check=True)
+    subprocess.run(command, cwd=home, check=True)
     stamp.write_bytes(lock)
 
 
