@@ -76,6 +76,22 @@ async def request_state(client: Client) -> None:
             print(f"{name}: {error}", file=sys.stderr)
 
 
+def answering() -> dict[str, Any]:
+    """Return the callbacks of a scenario that asks: forms are filled in with their defaults, and with some value."""
+
+    def fill(question: Any) -> dict[str, Any]:
+        schema = question.requested_schema or {}
+        wanted = schema.get("required", [])
+        return {
+            name: sample(field)
+            for name, field in schema["properties"].items()
+            if name in wanted and "default" not in field
+        }
+
+    asks = "elicitation" in SCENARIO or "request-state" in SCENARIO
+    return {"on_elicit": fill} if asks else {}
+
+
 async def only_list(client: Client) -> None:
     await client.list_tools()
 
@@ -108,7 +124,7 @@ async def main(url: str) -> int:
     """Return the exit status: 0 when the scenario's exchange came to its end."""
     run = SCENARIOS.get(SCENARIO) or (auth if SCENARIO.startswith("auth/") else skills)
     try:
-        async with Client(url, mode=VERSION, timeout=20) as client:
+        async with Client(url, mode=VERSION, timeout=20, **answering()) as client:
             await run(client)
     except McpError as error:
         print(f"{SCENARIO}: {type(error).__name__}: {error}", file=sys.stderr)

@@ -233,7 +233,7 @@ class Connection:
             return
         standing = list(self.changes.standing)
         if standing or self._terms.callbacks.any or self._terms.on_log is not None:
-            await self._line.exchange.listen(greeting.dress.fields, wait=False)
+            await self._line.exchange.listen(greeting.dress.fields)
         uris = {uri for feed in standing for uri in feed.honoured.resource_subscriptions or ()}
         for uri in uris:
             await self._line.ask(greeting.dress, "resources/subscribe", {"uri": uri})

@@ -145,9 +145,9 @@ class TracedExchange:
         """Forget the session."""
         await self._inner.forget_session(headers, end=end)
 
-    async def listen(self, headers: Fields = NO_FIELDS, *, wait: bool = True) -> None:
+    async def listen(self, headers: Fields = NO_FIELDS) -> None:
         """Hear what is said outside of calls."""
-        await self._inner.listen(headers, wait=wait)
+        await self._inner.listen(headers)
 
     async def close(self) -> None:
         """Close the exchange."""

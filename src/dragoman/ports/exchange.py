@@ -97,11 +97,11 @@ class Exchange(Protocol):
         """Use the session no more, telling the server so if `end`. Raises nothing."""
         ...
 
-    async def listen(self, headers: Fields = NO_FIELDS, *, wait: bool = True) -> None:
+    async def listen(self, headers: Fields = NO_FIELDS) -> None:
         """Hear from now on what a handshake-era server says outside of calls, where that takes something.
 
-        Returns when the server has taken that up or refused it, or at once
-        unless `wait`. Safe to call again. Raises nothing.
+        Returns when the server has taken that up or refused it, or does neither
+        for a while. Safe to call again. Raises nothing.
         """
         ...
 

@@ -31,7 +31,7 @@ GET_FIELDS = "accept: text/event-stream\r\n"
 EVENTS = "text/event-stream"
 RETRY = 1.0  # seconds before a stream is taken up again, unless the server says another time
 LONGEST_RETRY = 300.0
-STANDING = 2.0  # seconds that a server gets to open the stream outside of calls before calls go on
+STANDING = 1.0  # seconds that a server gets to open the stream outside of calls before calls go on
 LONGEST_STANDING = 60.0  # seconds before that stream is opened again
 TRIES = 5  # in vain, one after the other
 REDIRECTS = 3
@@ -130,16 +130,16 @@ class HttpExchange:
             self._standing.cancel()
             self._standing = None
 
-    async def listen(self, headers: Fields = NO_FIELDS, *, wait: bool = True) -> None:
+    async def listen(self, headers: Fields = NO_FIELDS) -> None:
         """Keep a stream open on which the server says what belongs to no call, if it has one (LEG-10)."""
         if self._standing is None or self._standing.done():
             stood = asyncio.Event()
             self._standing = asyncio.get_running_loop().create_task(self._stand_until_closed(headers, stood))
             self._own(self._standing, "")
-            if wait:
-                # Some servers send the head of a stream with its first event only.
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stood.wait(), STANDING)
+            # Some servers put the questions of calls on this stream, and drop them if it is not there yet; others send
+            # its head with its first event only.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stood.wait(), STANDING)
 
     async def _ask(self, method: str, fields: str, headers: Fields, body: bytes | None) -> tuple[Wire, ReplyReader]:
         """Send one request and return its response as far as it has come. Raises TransportError, MalformedError."""

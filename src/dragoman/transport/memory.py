@@ -128,7 +128,7 @@ class MemoryExchange:
         self._peer = Handshake()
         self._hear_no_more()
 
-    async def listen(self, headers: Fields = NO_FIELDS, *, wait: bool = True) -> None:
+    async def listen(self, headers: Fields = NO_FIELDS) -> None:
         """Hand the client what changes outside of its calls."""
         if self._hearing is None and self._listener is not None:
             feed = self._service.bus.open(self._peer.hears)

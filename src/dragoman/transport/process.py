@@ -138,7 +138,7 @@ class ProcessExchange(asyncio.SubprocessProtocol):
     async def forget_session(self, headers: Fields = NO_FIELDS, *, end: bool = False) -> None:
         """Do nothing: there are no sessions here."""
 
-    async def listen(self, headers: Fields = NO_FIELDS, *, wait: bool = True) -> None:
+    async def listen(self, headers: Fields = NO_FIELDS) -> None:
         """Do nothing: all that the server says comes over its one stdout."""
 
     async def _write(self, body: bytes) -> None:
