@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from dragoman.errors import RequestError
-from dragoman.protocol.envelope import Methods
+from dragoman.protocol.envelope import Methods, admit, is_modern, read_params
 from dragoman.protocol.eras import HEADERLESS, Era, negotiate
 from dragoman.protocol.exchange import Call, Caller, meta_of
 from dragoman.protocol.failures import unknown_method
@@ -87,3 +87,14 @@ class Handshake:
 def sessionless(era: Era) -> Handshake:
     """Return the state that stands for a handshake-era peer where the server keeps no sessions."""
     return Handshake(era, Caller(era.version, ClientCapabilities()), greeted=True)
+
+
+def admit_either(frame: Frame, peer: Handshake, methods: Methods) -> Call:
+    """Return the Call that a request means where both eras share a stream, and no header tells them apart (VER-08).
+
+    Raises RequestError as the era that it is written for does.
+    """
+    params, fault = read_params(frame, methods)
+    if is_modern(meta_of(params)) or frame.method == "server/discover":
+        return admit(frame, params, fault, methods, None)
+    return peer.admit(frame, params, fault, methods)

@@ -18,10 +18,9 @@ import msgspec
 from dragoman.errors import MalformedError, RequestError
 from dragoman.ports.service import Service
 from dragoman.protocol.changes import notice_of
-from dragoman.protocol.envelope import admit, is_modern, read_params
-from dragoman.protocol.exchange import Call, Caller, meta_of
+from dragoman.protocol.exchange import Call, Caller
 from dragoman.protocol.frames import id_of, read_frame, write_failure, write_notice
-from dragoman.protocol.handshake import Handshake
+from dragoman.protocol.handshake import Handshake, admit_either
 from dragoman.protocol.lines import LineReader
 from dragoman.transport.asks import Asks, ask, settle
 from dragoman.transport.pipes import FULL, Reader, Writer
@@ -179,12 +178,7 @@ class StdioServer:
         self._calls[call.id] = (task, door)
 
     def _admit(self, frame: Frame) -> Call:
-        methods = self._service.methods
-        params, fault = read_params(frame, methods)
-        if is_modern(meta_of(params)) or frame.method == "server/discover":
-            call = admit(frame, params, fault, methods, None)
-        else:
-            call = self._peer.admit(frame, params, fault, methods)
+        call = admit_either(frame, self._peer, self._service.methods)
         if self._on_greet is not None:
             self._on_greet(call.caller)
             self._on_greet = None
