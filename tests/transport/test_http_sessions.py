@@ -179,6 +179,18 @@ async def test_a_server_without_sessions_answers_each_post_alone(version: str) -
     assert (await in_process(app, get)).status == 405
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_the_stateless_era_has_only_post(method: str) -> None:
+    app = a_server().asgi()
+    client = await opened(app)
+    stated = {**client.headers, "accept": "text/event-stream", "mcp-protocol-version": "2026-07-28"}
+    refused = await in_process(app, Ask(method=method, headers=stated))
+    assert (refused.status, refused.headers["allow"]) == (405, "POST, OPTIONS")
+    unknown = await in_process(app, Ask(method=method, headers={**stated, "mcp-protocol-version": "1999-01-01"}))
+    assert unknown.status == 400
+    assert (await client.delete()).status == 204
+
+
 # --- cancellation, ids, bounds ---------------------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from dragoman.protocol.http import SESSION_HEADER, Post, accepted, named_era, re
 from dragoman.transport.asks import settle
 from dragoman.transport.http_door import HttpDoor, stopping
 from dragoman.transport.http_plain import (
-    ALLOW,
+    POST_ONLY,
     RawHeaders,
     Receive,
     Refused,
@@ -51,20 +51,15 @@ class HandshakePosts:
 
     def delete(self, headers: Headers) -> None:
         """End the session that `headers` name. Raises Refused if there is none."""
-        if self._sessions is None:
-            raise Refused(405, "this server keeps no sessions, so there is none to end", [ALLOW])
-        session = self._session(headers)
-        if session is not None:
-            self._sessions.end(session.id)
+        sessions, session = self._with_session(headers)
+        sessions.end(session.id)
 
     async def get(self, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
         """Stream what a session hears outside of its calls, or the rest of a stream that it lost (LEG-10).
 
         Raises Refused.
         """
-        session = self._session(headers)
-        if session is None:
-            raise Refused(405, "this server keeps no sessions, so there is nothing to listen to", [ALLOW])
+        _, session = self._with_session(headers)
         if not accepted(headers.get(b"accept")).stream:
             raise Refused(406, "a GET is answered with text/event-stream; accept it")
         limits = self._service.limits
@@ -80,6 +75,17 @@ class HandshakePosts:
         finally:
             session.listening = None
             feed.close()
+
+    def _with_session(self, headers: Headers) -> tuple[Sessions, Session]:
+        """Return the session of a GET or DELETE: only sessions have use for these."""
+        try:
+            era = named_era(headers.get(VERSION_HEADER))
+        except RequestError as error:
+            raise Refused(400, error.message) from None
+        session = self._session(headers) if era is not None else None
+        if self._sessions is None or session is None:
+            raise Refused(405, "there are no sessions here; this endpoint takes POST", [POST_ONLY])
+        return self._sessions, session
 
     def _listen(self, session: Session) -> Feed:
         if session.listening is not None:

@@ -21,6 +21,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 ALLOW = (b"allow", b"GET, POST, DELETE, OPTIONS")
+POST_ONLY = (b"allow", b"POST, OPTIONS")
 BODILESS = 204
 
 
