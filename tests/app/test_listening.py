@@ -143,12 +143,19 @@ async def test_a_server_that_tells_of_nothing_is_an_error_that_says_so(mode: str
 
 
 def test_the_synchronous_client_listens_too() -> None:
-    with Client.sync(asker.server, mode="modern") as client:
-        changes = client.listen(prompts=False)
-        asked = client.call_tool("change", {"kind": "tools"})
-        assert asked.text == "said"
-        asker.server.notify_prompts_changed()
+    async def tell(call: Any, handler: Any) -> Any:
+        result = await handler(call)
+        if call.method == "resources/subscribe":
+            server.notify_resource_updated(call.params.uri)
+        return result
+
+    server = Server("telling", middleware=[tell])
+    server.add_resource(lambda: "x", "x://a", name="a")
+    with Client.sync(server, mode="legacy") as client:
+        changes = client.listen(uris=["x://a"])
+        assert next(changes) == Change("resource", "x://a")
         changes.close()
+        assert client.read("x://a").text == "x"
 
 
 # --- what is kept -----------------------------------------------------------------------------------------------
