@@ -101,6 +101,22 @@ async def test_a_server_whose_versions_are_all_old_is_shaken_hands_with() -> Non
     assert await spoken(answer) == "2025-11-25"
 
 
+@pytest.mark.parametrize(
+    "supported, version", [(["2025-11-25", "2025-06-18"], "2025-11-25"), (["2025-11-25", "2026-07-28"], "2026-07-28")]
+)
+async def test_what_discovery_lists_counts_and_not_that_it_was_answered(supported: list[str], version: str) -> None:
+    shake = legacy(listed)
+    speak = modern(listed)
+
+    async def answer(got: Got) -> None:
+        if got.json.get("method") == "server/discover":
+            got.result({**DISCOVERED, "supportedVersions": supported})
+        else:
+            await (shake if version == "2025-11-25" else speak)(got)
+
+    assert await spoken(answer) == version
+
+
 async def test_no_version_in_common_is_said_with_the_servers_own() -> None:
     async def answer(got: Got) -> None:
         got.error(-32022, "no", {"supported": ["2099-01-01"], "requested": "2026-07-28"})

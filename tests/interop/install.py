@@ -42,6 +42,26 @@ def environment(name: str) -> str:
     return str(python)
 
 
+def go_peer() -> str | None:
+    """Return the program of `peers/go`, built if it is older than its sources; None where there is no Go."""
+    compiler = shutil.which("go")
+    if compiler is None:
+        return None
+    program = HOME / "go" / ("peer.exe" if sys.platform == "win32" else "peer")
+    sources = list((HERE / "peers" / "go").iterdir())
+    if not program.exists() or program.stat().st_mtime < max(source.stat().st_mtime for source in sources):
+        print("building the Go peer (once, a minute)...", flush=True)
+        command = [compiler, "build", "-mod=readonly", "-o", str(program), "."]
+        subprocess.run(command, cwd=HERE / "peers" / "go", check=True)
+    return str(program)
+
+
+def go_version(module: str) -> str:
+    """Return the version that `peers/go/go.mod` pins."""
+    words = (HERE / "peers" / "go" / "go.mod").read_text("utf-8").split()
+    return words[words.index(module) + 1].removeprefix("v")
+
+
 def python_version(environment_name: str, package: str) -> str:
     """Return the version that an environment's list pins."""
     lines = (HERE / "requirements" / f"{environment_name}.txt").read_text("utf-8").splitlines()

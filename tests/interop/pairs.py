@@ -27,6 +27,7 @@ MODERN, LEGACY = "2026-07-28", "2025-11-25"
 BOTH = ((MODERN, "auto"), (LEGACY, "legacy"))
 WAYS = ("HTTP", "stdio")
 OURS = [sys.executable, str(HERE / "server.py")]
+GO_SDK = "github.com/modelcontextprotocol/go-sdk"
 ASKED = ("hello", "list", "call", "error", "resources", "prompts", "progress", "elicitation")
 
 
@@ -49,7 +50,17 @@ def all_pairs(folder: Path) -> list[Pair]:
     """Return everything there is to try, the peers installed; `folder` is where servers may work."""
     install.npm()
     fastmcp, mcp1, servers = map(install.environment, ("fastmcp", "mcp1", "servers"))
-    return [*their_clients(fastmcp, mcp1), *their_servers(fastmcp, mcp1), *_everything(), *_shops(servers, folder)]
+    go = install.go_peer()
+    if go is None:
+        print("not tried: the Go SDK, for there is no Go here (both sides, 7 pairs)", flush=True)
+    return [
+        *their_clients(fastmcp, mcp1),
+        *(_go_clients(go) if go else ()),
+        *their_servers(fastmcp, mcp1),
+        *(_go_servers(go) if go else ()),
+        *_everything(),
+        *_shops(servers, folder),
+    ]
 
 
 # --- our server, their clients --------------------------------------------------------------------------------
@@ -68,6 +79,13 @@ def their_clients(fastmcp: str, mcp1: str) -> Iterator[Pair]:
         for way in WAYS:
             for version, mode in eras:
                 yield Pair("server", peer, release, way, version, partial(_hosted, way, [*words, version, mode]))
+
+
+def _go_clients(program: str) -> Iterator[Pair]:
+    for way in WAYS:
+        for version in (MODERN, LEGACY):
+            words = [program, "client", version]
+            yield Pair("server", "Go SDK", install.go_version(GO_SDK), way, version, partial(_hosted, way, words))
 
 
 async def _hosted(way: str, words: Sequence[str]) -> visits.Found:
@@ -156,6 +174,14 @@ async def _fellow(way: str, words: Sequence[str], version: str, mode: str) -> vi
         return await visits.visit([*words, "stdio"], mode, checks, settings)
     async with listening(words) as url:
         return await visits.visit(url, mode, checks, settings)
+
+
+def _go_servers(program: str) -> Iterator[Pair]:
+    for way in WAYS:
+        # In its default setting it keeps sessions over HTTP, and then speaks the handshake era alone.
+        for version, mode in BOTH if way == "stdio" else ((LEGACY, "auto"),):
+            find = partial(_fellow, way, [program, "server"], version, mode)
+            yield Pair("client", "Go SDK", install.go_version(GO_SDK), way, version, find)
 
 
 def _everything() -> Iterator[Pair]:

@@ -176,10 +176,17 @@ def _dress(terms: Terms, era: Era) -> Any:
 
 
 async def discover(line: Line, terms: Terms, era: Era) -> Greeting:
-    """Return what `server/discover` says. Raises PeerError, MalformedError and TransportError."""
+    """Return what `server/discover` says. Raises VersionError, PeerError, MalformedError and TransportError."""
     dress = _dress(terms, era)
     raw = await line.ask(dress, "server/discover", {})
-    found = greeting_of(dress, READERS["server/discover"].read(raw, "server/discover"))
+    result: DiscoverResult = READERS["server/discover"].read(raw, "server/discover")
+    if result.supported_versions and era.version not in result.supported_versions:
+        # Some answer discovery in any version, and nothing else: what they list counts, not that they answered.
+        raise VersionError(
+            f"{line.exchange.where} speaks other protocol versions than {era.version}",
+            supported=tuple(result.supported_versions),
+        )
+    found = greeting_of(dress, result)
     if found.server is None:
         # Drafts had the name in the body (X-9).
         return structs.replace(found, server=_implementation(_info(raw).get("serverInfo")))
