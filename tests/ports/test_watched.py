@@ -1,6 +1,8 @@
 """Work that is done at once costs nothing; work that waits is announced, and ends in time."""
 
 import asyncio
+from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -120,3 +122,19 @@ async def test_an_await_that_is_given_up_closes_the_work() -> None:
     next(steps)
     steps.close()
     assert closed == ["yes"]
+
+
+async def test_anything_that_can_be_awaited_can_be_watched() -> None:
+    """Some servers' `receive` gives awaitables of their own, written in other languages."""
+
+    class Own:
+        def __await__(self) -> Generator[Any, Any, str]:
+            yield from asyncio.sleep(0).__await__()
+            return "own"
+
+    future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    assert await Watched(Own(), None, 60) == "own"
+    asyncio.get_running_loop().call_soon(future.set_result, "set")
+    assert await Watched(future, None, 60) == "set"
+    with pytest.raises(TimeoutError):
+        await Watched(asyncio.get_running_loop().create_future(), None, 0.01)
