@@ -119,7 +119,7 @@ def test_a_request_with_faulty_metadata_is_still_one_of_its_era(spoilt: dict[str
     params, fault = read_params(frame, METHODS)
     assert is_modern(meta_of(params))
     assert fault is not None and next(iter(spoilt)) in fault.message
-    assert refused("tools/list", {"_meta": {**META, **spoilt}}) .message == fault.message
+    assert refused("tools/list", {"_meta": {**META, **spoilt}}).message == fault.message
 
 
 def test_an_unknown_method_has_only_what_all_requests_have() -> None:

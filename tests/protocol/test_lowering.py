@@ -197,9 +197,7 @@ def test_contents_carry_metadata_where_the_revision_has_it(version: str, has: bo
 )
 def test_the_handshake_says_what_the_revision_can_hear(version: str, info: str, capabilities: str) -> None:
     """LEG-02, LEG-28"""
-    result = InitializeResult(
-        protocol_version=version, capabilities=everything(), server_info=INFO, instructions="do"
-    )
+    result = InitializeResult(protocol_version=version, capabilities=everything(), server_info=INFO, instructions="do")
     found = sealed(result, version)
     assert only(found) == {"protocolVersion", "capabilities", "serverInfo", "instructions"}
     assert only(found["serverInfo"]) == set(info.split())

@@ -177,5 +177,3 @@ async def test_a_link_is_words_where_a_revision_has_no_links() -> None:
     uri = blocks[1]["text"].rpartition("(")[2].removesuffix(")")
     read = (await line.ask("resources/read", "2025-03-26", uri=uri))["result"]["contents"][0]
     assert read == {"uri": uri, "mimeType": "text/plain", "text": "x" * 400}
-
-

@@ -18,7 +18,9 @@ def tool(name: str) -> Tool:
 
 def make(names: list[str], size: int) -> Listing[Tool]:
     listing: Listing[Tool] = Listing(
-        size, lambda each: each, lambda tools, cursor: ListToolsResult(tools=tools, next_cursor=cursor)  # type: ignore[arg-type]
+        size,
+        lambda each: each,
+        lambda tools, cursor: ListToolsResult(tools=tools, next_cursor=cursor),  # type: ignore[arg-type]
     )
     for name in names:
         listing.add(name, tool(name))

@@ -118,9 +118,9 @@ async def test_all_that_is_wrong_takes_about_as_long(kind: str) -> None:
     async def median(changed: str, binding: bytes) -> float:
         taken = []
         for _ in range(50):
-            start = time.perf_counter()
+            start = time.process_time()
             assert await refused(kept, changed, binding)
-            taken.append(time.perf_counter() - start)
+            taken.append(time.process_time() - start)
         return statistics.median(taken)
 
     times = [await median(flipped, b"call"), await median(text, b"other"), await median("A" * 200, b"call")]

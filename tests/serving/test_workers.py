@@ -30,9 +30,7 @@ async def test_what_a_function_raises_is_raised(error: BaseException) -> None:
     assert caught.value is error
 
 
-@pytest.mark.parametrize(
-    "error", [StopIteration(1), asyncio.CancelledError(), KeyboardInterrupt(), GeneratorExit()]
-)
+@pytest.mark.parametrize("error", [StopIteration(1), asyncio.CancelledError(), KeyboardInterrupt(), GeneratorExit()])
 async def test_what_would_end_the_waiting_task_is_raised_as_something_else(error: BaseException) -> None:
     workers = Workers(1)
     with pytest.raises(RuntimeError, match=type(error).__name__) as caught:

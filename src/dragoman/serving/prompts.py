@@ -113,7 +113,6 @@ class Completions:
             completion=Completion(values=values[:MOST], total=len(values), has_more=len(values) > MOST)
         )
 
-
     def _check(self, kind: PromptReference | ResourceReference, reference: str) -> None:
         known = self._prompts if isinstance(kind, PromptReference) else self._templates
         if reference in known or any(name == reference for name, _ in self._completers):
