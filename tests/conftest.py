@@ -1,7 +1,10 @@
 """What holds for every test: processes that tests start can be interrupted, and properties are not about time."""
 
 import signal
+import sys
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 # A shell that starts a job in the background tells it to ignore Ctrl-C, and its children inherit that: a server
@@ -12,3 +15,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Properties are about answers: on a busy machine the first example of each is slow.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(autouse=True)
+def _no_era_remembered() -> Iterator[None]:
+    """A port that another test's server had must not be taken for that server."""
+    yield
+    negotiate = sys.modules.get("dragoman.calling.negotiate")
+    if negotiate is not None:
+        negotiate._spoken.clear()

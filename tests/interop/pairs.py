@@ -121,7 +121,7 @@ async def listening(words: Sequence[str], *, port_in: str = "") -> AsyncIterator
     environ = {**os.environ, **({port_in: str(port)} if port_in else {})}
     with tempfile.TemporaryFile() as log:
         process = await asyncio.create_subprocess_exec(
-            *words, *last, env=environ, cwd=install.NODE_HOME, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            *words, *last, env=environ, cwd=_home(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         try:
             if not await _opens(port, process):
@@ -136,6 +136,11 @@ async def listening(words: Sequence[str], *, port_in: str = "") -> AsyncIterator
                 except TimeoutError:
                     process.kill()
                     await process.wait()
+
+
+def _home() -> Path | None:
+    """Where JavaScript peers find their packages; the other peers do without."""
+    return install.NODE_HOME if install.NODE_HOME.exists() else None
 
 
 async def _opens(port: int, process: asyncio.subprocess.Process) -> bool:
