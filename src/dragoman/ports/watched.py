@@ -33,14 +33,34 @@ class Watched(Generic[T]):
             awaited = next(steps)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
+        return (yield from Begun(steps, awaited, self.on_wait, self.seconds).__await__())
+
+
+class Begun(Generic[T]):
+    """The rest of what waited at its first step, which its owner took by hand: the same, for where a call passes.
+
+    `steps` are those of the awaitable, `awaited` what its first step gave.
+    """
+
+    __slots__ = ("awaited", "on_wait", "seconds", "steps")
+
+    def __init__(
+        self, steps: Generator[Any, Any, T], awaited: Any, on_wait: Callable[[], None] | None, seconds: float
+    ) -> None:
+        self.steps = steps
+        self.awaited = awaited
+        self.on_wait = on_wait
+        self.seconds = seconds
+
+    def __await__(self) -> Generator[Any, Any, T]:
         if self.on_wait is not None:
             self.on_wait()
         task = asyncio.current_task() if self.seconds > 0 else None
         if task is None:
-            return (yield from _rest(steps, awaited))
-        return (yield from self._bounded(steps, awaited, task))
+            return (yield from _rest(self.steps, self.awaited))
+        return (yield from self._bounded(task))
 
-    def _bounded(self, steps: Generator[Any, Any, T], awaited: Any, task: asyncio.Task[Any]) -> Generator[Any, Any, T]:
+    def _bounded(self, task: asyncio.Task[Any]) -> Generator[Any, Any, T]:
         expired = False
 
         def expire() -> None:
@@ -50,7 +70,7 @@ class Watched(Generic[T]):
 
         timer = task.get_loop().call_later(self.seconds, expire)
         try:
-            value = yield from _rest(steps, awaited)
+            value = yield from _rest(self.steps, self.awaited)
         except asyncio.CancelledError:
             # Ours, unless somebody else has cancelled the task as well.
             if expired and task.uncancel() == 0:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from dragoman.errors import RequestError
 from dragoman.ports.service import Answer, Handler, Middleware
-from dragoman.ports.watched import Watched
+from dragoman.ports.watched import Begun
 from dragoman.protocol.eras import Facts, reply_bytes
 from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.failures import failure_of, internal, unknown_method
@@ -90,8 +90,14 @@ class Kernel:
         answered with an error.
         """
         seconds = 0 if call.method in self._endless else self.limits.call_seconds
+        steps = self._respond(call).__await__()
         try:
-            return await Watched(self._respond(call), getattr(call.door, "waiting", None), seconds)
+            awaited = next(steps)
+            return await Begun(steps, awaited, getattr(call.door, "waiting", None), seconds)
+        except StopIteration as done:
+            # It never had to wait: nothing is watched, and nothing timed.
+            answer: Answer = done.value
+            return answer
         except TimeoutError:
             late = RequestError(INTERNAL_ERROR, f"{call.method} took longer than {seconds:g} seconds")
             return self._fail(call, late)

@@ -102,7 +102,12 @@ class Tools:
             plan = tool.plan
             if tool.single_use:
                 await redeem(call, self._face)
-            arguments = plan.decode(EMPTY if memoryview(raw) == NULL else raw)
+            try:
+                arguments = plan.decode(raw)
+            except ArgumentFaults:
+                if memoryview(raw) != NULL:
+                    raise
+                arguments = plan.decode(EMPTY)
             if plan.context_parameter is not None:
                 arguments = plan.place(arguments, self._context(call, plan))
             if tool.timeout is not None:

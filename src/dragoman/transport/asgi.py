@@ -123,7 +123,7 @@ class Endpoint:
         if self._started is not asyncio.get_running_loop():
             await self._start()
         try:
-            if body.lstrip()[:1] == b"[":
+            if body[:1] != b"{" and body.lstrip()[:1] == b"[":
                 return await self._handshake.batch(body, headers, receive, send, extra)
             post = read_post(body, headers, service.methods)
             if post.era is not None:

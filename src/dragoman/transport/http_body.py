@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dragoman.ports.watched import Watched
+from dragoman.ports.watched import Begun
 from dragoman.protocol.exchange import Headers
 from dragoman.protocol.limits import Limits
 from dragoman.transport.http_plain import Message, Receive, Refused
@@ -22,7 +22,13 @@ async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes
     if stated is not None and stated.isdigit() and int(stated[:20]) > limits.body:
         raise _too_large(limits.body)
     try:
-        message = await Watched(receive(), None, limits.body_seconds)
+        steps = receive().__await__()
+        try:
+            awaited = next(steps)
+        except StopIteration as done:
+            message: Message = done.value
+        else:
+            message = await Begun(steps, awaited, None, limits.body_seconds)
         body: bytes | None = message.get("body")
         if body is None or message.get("more_body"):
             async with asyncio.timeout(limits.body_seconds):
