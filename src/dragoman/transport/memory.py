@@ -16,10 +16,9 @@ from dragoman.ports.bus import Feed
 from dragoman.ports.exchange import NO_FIELDS, Fields, Incoming, Listener, Outgoing
 from dragoman.ports.service import Service
 from dragoman.protocol.changes import notice_of
-from dragoman.protocol.envelope import admit, is_modern, read_params
-from dragoman.protocol.exchange import Call, meta_of
+from dragoman.protocol.exchange import Call
 from dragoman.protocol.frames import encode, id_of, read_frame, write_failure, write_notice
-from dragoman.protocol.handshake import Handshake
+from dragoman.protocol.handshake import Handshake, admit_either
 from dragoman.protocol.replies import read_messages, result_of
 from dragoman.wire.jsonrpc import Failure, Frame, Notification, Request
 
@@ -88,12 +87,7 @@ class MemoryExchange:
         return _incoming(await self._answer(call, door))
 
     def _admit(self, frame: Frame, headers: Fields) -> Call:
-        methods = self._service.methods
-        params, fault = read_params(frame, methods)
-        if is_modern(meta_of(params)) or frame.method == "server/discover":
-            call = admit(frame, params, fault, methods, None)
-        else:
-            call = self._peer.admit(frame, params, fault, methods)
+        call = admit_either(frame, self._peer, self._service.methods)
         if headers or self._headers:
             fields = {**self._headers, **headers}
             call.headers = {name.lower().encode(): value.encode() for name, value in fields.items()}
