@@ -3,6 +3,7 @@
 McpError
 ├── LocalError             we (or the caller) broke a rule; fix the program
 │   ├── RegistrationError  a tool, resource or prompt cannot be registered
+│   ├── StoreError         the store is gone, full or too slow
 │   └── CompatError        a server written for another package uses what is not supported here (in compat)
 ├── RequestError           this request cannot be served; becomes a JSON-RPC error
 ├── ToolError              the tool's job failed; the model sees the message
@@ -11,6 +12,7 @@ McpError
 │   └── VersionError       no protocol version in common
 ├── MalformedError         the peer sent bytes that are not MCP
 ├── AuthorizationError     the server wants credentials, or better ones
+├── UnsafeAddressError     a peer named an address that may not be reached from here
 └── TransportError         the bytes did not get through; retrying may help
     ├── UnreachableError   nothing answered at the address, or the command did not start
     ├── ClosedError        the connection ended before the answer came
@@ -41,6 +43,13 @@ class RegistrationError(LocalError):
         super().__init__(f"{reason} ({where})" if where else reason)
         self.reason = reason
         self.where = where
+
+
+class StoreError(LocalError):
+    """The store is gone, full or too slow; the message says which store, what failed and what to look at.
+
+    Whatever was being changed is either wholly there or not at all.
+    """
 
 
 class RequestError(McpError):
@@ -121,6 +130,15 @@ class AuthorizationError(McpError):
         super().__init__(message)
         self.status = status
         self.challenge = challenge
+
+
+class UnsafeAddressError(McpError):
+    """A URL that a peer chose leads where it may not: no byte was sent. `url` is the URL, without secrets."""
+
+    def __init__(self, reason: str, *, url: str = "") -> None:
+        super().__init__(f"{reason}: {url}" if url else reason)
+        self.reason = reason
+        self.url = url
 
 
 class TransportError(McpError):
