@@ -30,24 +30,17 @@ from dragoman.app.registration import (
     make_tool,
     read_method,
 )
+from dragoman.app.surface import Surface
 from dragoman.errors import RegistrationError
 from dragoman.ports.service import Middleware
 from dragoman.ports.state import States
 from dragoman.protocol.eras import Facts
-from dragoman.protocol.keys import complaint_about
 from dragoman.protocol.limits import Limits
-from dragoman.serving.context import ServerFace
-from dragoman.serving.kept import Kept
-from dragoman.serving.kernel import Kernel
-from dragoman.serving.lifecycle import About, CustomParams, custom, ping
+from dragoman.serving.lifecycle import CustomParams, custom
 from dragoman.serving.lifespan import Lifespan
-from dragoman.serving.prompts import Completer, Completions, Prompts
-from dragoman.serving.resources import Lister, Resources
-from dragoman.serving.subscriptions import Subscriptions
-from dragoman.serving.tools import Tools
-from dragoman.serving.workers import Workers
+from dragoman.serving.prompts import Completer
+from dragoman.serving.resources import Lister
 from dragoman.wire.base import Implementation
-from dragoman.wire.lifecycle import ListCapability, ResourcesCapability, ServerCapabilities
 from dragoman.wire.methods import BARE, METHODS, Method
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
 
@@ -90,32 +83,15 @@ class Server:
             icons=checked_icons(options.get("icons"), ""),
         )
         facts = Facts.of(self.info, 0 if ttl_ms is UNSET else ttl_ms, "private" if scope is UNSET else scope)
-        self.service = Kernel(facts, self.limits, options.get("middleware", ()))
         self._states: States | None = None
-        self._face = ServerFace(name, self._asking_state)
         self._secrets = tuple(options.get("secrets", ()))
         self._store = options.get("store", "memory:")
-        self._workers = Workers(self.limits.threads)
-        kept = Kept(self.limits)
-        self._tools = Tools(self.limits, self._face, self._workers, kept)
-        self._resources = Resources(self.limits, self._face, self._workers, kept)
-        self._prompts = Prompts(self.limits, self._face, self._workers)
-        self._completions = Completions(self._prompts.listing, self._resources.templates)
-        self._extensions: dict[str, dict[str, Any]] = {}
-        self._experimental: dict[str, dict[str, Any]] = {}
-        self._about = About(self.info, self.instructions, self._capabilities)
-        self._listening = Subscriptions(self.service.bus, self._capabilities)
+        # What is offered: the registries, and the kernel in front of them. Compositions of servers build on it.
+        self.surface = Surface(self.info, facts, self.limits, options, self._asking_state)
+        self.service = self.surface.kernel
         self._begin(options)
 
     def _begin(self, options: ServerOptions) -> None:
-        for name, handler in (
-            ("server/discover", self._about.discover),
-            ("initialize", self._about.initialize),
-            ("ping", ping),
-            ("logging/setLevel", ping),
-            ("subscriptions/listen", self._listening.listen),
-        ):
-            self.service.handle(name, handler)
         self.service.on_stop = self._rest
         enter = options.get("lifespan")
         if enter is not None:
@@ -123,11 +99,11 @@ class Server:
         if "secrets" in options or "store" in options:
             # What is wrong with them is said now, not at the first question.
             self._asking_state()
-        self._changed()
+        self.surface.changed()
 
     def _follow(self, lifespan: Lifespan) -> None:
         async def start() -> None:
-            self._face.state = await lifespan.start()
+            self.surface.face.state = await lifespan.start()
 
         async def stop() -> None:
             await lifespan.stop()
@@ -207,23 +183,23 @@ class Server:
 
     def add_tool(self, function: Callable[..., Any], **options: Unpack[ToolOptions]) -> None:
         """Register a function as a tool, as `tool` does."""
-        self._tools.add(make_tool(function, options))
-        self._changed(TOOLS_CHANGED)
+        self.surface.tools.add(make_tool(function, options))
+        self.surface.changed(TOOLS_CHANGED)
 
     def add_resource(self, function: Callable[..., Any], uri: str, **options: Unpack[ResourceOptions]) -> None:
         """Register a function for a resource or template, as `resource` does."""
-        self._resources.add(make_resource(function, uri, options))
-        self._changed(RESOURCES_CHANGED)
+        self.surface.resources.add(make_resource(function, uri, options))
+        self.surface.changed(RESOURCES_CHANGED)
 
     def add_prompt(self, function: Callable[..., Any], **options: Unpack[PromptOptions]) -> None:
         """Register a function as a prompt, as `prompt` does."""
-        self._prompts.add(make_prompt(function, options))
-        self._changed(PROMPTS_CHANGED)
+        self.surface.prompts.add(make_prompt(function, options))
+        self.surface.changed(PROMPTS_CHANGED)
 
     def add_resource_lister(self, lister: Lister) -> None:
         """Let an async function add to `resources/list` (see `serving.resources.Lister`)."""
-        self._resources.add_lister(lister)
-        self._changed(RESOURCES_CHANGED)
+        self.surface.resources.add_lister(lister)
+        self.surface.changed(RESOURCES_CHANGED)
 
     def completion(self, reference: str, argument: str) -> Callable[[Completer], Completer]:
         """Register an async function that suggests values for an argument of a prompt, or a template's variable.
@@ -232,8 +208,8 @@ class Server:
         """
 
         def decorate(function: Completer) -> Completer:
-            self._completions.add(reference, argument, function)
-            self._changed()
+            self.surface.completions.add(reference, argument, function)
+            self.surface.changed()
             return function
 
         return decorate
@@ -246,7 +222,9 @@ class Server:
         def decorate(function: F) -> F:
             method = Method(name, CustomParams, custom=True)
             method.decode = _decode_custom
-            self.service.handle(name, custom(read_method(function), function, self._workers, self._face), method)
+            self.service.handle(
+                name, custom(read_method(function), function, self.surface.workers, self.surface.face), method
+            )
             return function
 
         return decorate
@@ -258,33 +236,28 @@ class Server:
 
     def add_extension(self, identifier: str, settings: dict[str, Any] | None = None) -> None:
         """Declare an extension, such as `com.example/search`, with its settings."""
-        complaint = complaint_about(identifier, prefixed=True)
-        if complaint is not None:
-            raise RegistrationError(f"the extension {identifier!r}: {complaint}")
-        self._extensions[identifier] = settings or {}
-        self._changed()
+        self.surface.add_extension(identifier, settings or {})
 
     def add_experimental(self, name: str, settings: dict[str, Any] | None = None) -> None:
         """Declare an experimental capability."""
-        self._experimental[name] = settings or {}
-        self._changed()
+        self.surface.add_experimental(name, settings or {})
 
     def remove_tool(self, name: str) -> bool:
         """Remove a tool; returns whether there was one."""
-        removed = self._tools.listing.remove(name)
-        self._changed(TOOLS_CHANGED)
+        removed = self.surface.tools.listing.remove(name)
+        self.surface.changed(TOOLS_CHANGED)
         return removed
 
     def remove_resource(self, uri: str) -> bool:
         """Remove a resource, or the template with this text; returns whether there was one."""
-        removed = self._resources.fixed.remove(uri) or self._resources.templates.remove(uri)
-        self._changed(RESOURCES_CHANGED)
+        removed = self.surface.resources.fixed.remove(uri) or self.surface.resources.templates.remove(uri)
+        self.surface.changed(RESOURCES_CHANGED)
         return removed
 
     def remove_prompt(self, name: str) -> bool:
         """Remove a prompt; returns whether there was one."""
-        removed = self._prompts.listing.remove(name)
-        self._changed(PROMPTS_CHANGED)
+        removed = self.surface.prompts.listing.remove(name)
+        self.surface.changed(PROMPTS_CHANGED)
         return removed
 
     # --- telling of changes: safe from any thread; what is added or removed above is told by itself -------------
@@ -304,48 +277,6 @@ class Server:
     def notify_resource_updated(self, uri: str) -> None:
         """Tell clients that subscribed to `uri` that what it holds changed."""
         self.service.bus.tell(RESOURCE_UPDATED, uri)
-
-    # --- what is registered -----------------------------------------------------------------------------------
-
-    def _changed(self, told: str = "") -> None:
-        """Answer just the methods for which something is registered (VER-16), and tell that a list changed."""
-        service, resources = self.service, self._resources
-        if len(self._tools.listing):
-            service.handle("tools/list", self._tools.list)
-            service.handle("tools/call", self._tools.call)
-        if self._has_resources():
-            service.handle("resources/list", resources.list)
-            service.handle("resources/templates/list", resources.list_templates)
-            service.handle("resources/read", resources.read)
-            service.handle("resources/subscribe", ping)
-            service.handle("resources/unsubscribe", ping)
-        if len(self._prompts.listing):
-            service.handle("prompts/list", self._prompts.list)
-            service.handle("prompts/get", self._prompts.get)
-        if len(self._completions):
-            service.handle("completion/complete", self._completions.complete)
-        self._face.capabilities = self._capabilities()
-        self._about.changed()
-        if told:
-            self.service.bus.tell(told)
-
-    def _has_resources(self) -> bool:
-        # A tool's result can become a resource when it is large.
-        resources = self._resources
-        return bool(len(self._tools.listing) or len(resources.fixed) or len(resources.templates) or resources.listed)
-
-    def _capabilities(self) -> ServerCapabilities:
-        # What is answered, not what is registered now: a list that became empty is still a list.
-        answered = self.service.methods
-        return ServerCapabilities(
-            tools=ListCapability(list_changed=True) if "tools/list" in answered else UNSET,
-            resources=ResourcesCapability(list_changed=True, subscribe=True) if "resources/list" in answered else UNSET,
-            prompts=ListCapability(list_changed=True) if "prompts/list" in answered else UNSET,
-            completions={} if "completion/complete" in answered else UNSET,
-            logging={},
-            extensions=self._extensions or UNSET,
-            experimental=self._experimental or UNSET,
-        )
 
     def _asking_state(self) -> States:
         if self._states is None:

@@ -25,9 +25,9 @@ def states_of(server: Server) -> Any:
 
 def declare(server: Server) -> None:
     """Let the server see what was put straight into its kernel, so that it declares that too."""
-    server._changed()  # pyright: ignore[reportPrivateUsage]
+    server.surface.changed()
 
 
 def capabilities_of(server: Server) -> ServerCapabilities:
     """Return what the server declares now."""
-    return server._capabilities()  # pyright: ignore[reportPrivateUsage]
+    return server.surface.capabilities()

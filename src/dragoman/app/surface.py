@@ -1,0 +1,112 @@
+"""What a server offers: its registries, and the kernel that answers for them.
+
+Only what something is registered for is answered and declared (VER-16). The registries know nothing of each
+other; this is where they meet. Limit: it registers nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import UNSET
+
+from dragoman.app.options import ServerOptions
+from dragoman.errors import RegistrationError
+from dragoman.ports.state import States
+from dragoman.protocol.eras import Facts
+from dragoman.protocol.keys import complaint_about
+from dragoman.protocol.limits import Limits
+from dragoman.serving.context import ServerFace
+from dragoman.serving.kept import Kept
+from dragoman.serving.kernel import Kernel
+from dragoman.serving.lifecycle import About, ping
+from dragoman.serving.prompts import Completions, Prompts
+from dragoman.serving.resources import Resources
+from dragoman.serving.subscriptions import Subscriptions
+from dragoman.serving.tools import Tools
+from dragoman.serving.workers import Workers
+from dragoman.wire.base import Implementation
+from dragoman.wire.lifecycle import ListCapability, ResourcesCapability, ServerCapabilities
+
+
+class Surface:
+    """Tools, resources, prompts and completions of one server, and the kernel in front of them."""
+
+    def __init__(
+        self, info: Implementation, facts: Facts, limits: Limits, options: ServerOptions, states: Callable[[], States]
+    ) -> None:
+        self.kernel = Kernel(facts, limits, options.get("middleware", ()))
+        self.face = ServerFace(info.name, states)
+        self.workers = Workers(limits.threads)
+        kept = Kept(limits)
+        self.tools = Tools(limits, self.face, self.workers, kept)
+        self.resources = Resources(limits, self.face, self.workers, kept)
+        self.prompts = Prompts(limits, self.face, self.workers)
+        self.completions = Completions(self.prompts.listing, self.resources.templates)
+        self._extensions: dict[str, dict[str, Any]] = {}
+        self._experimental: dict[str, dict[str, Any]] = {}
+        self._about = About(info, options.get("instructions"), self.capabilities)
+        listening = Subscriptions(self.kernel.bus, self.capabilities)
+        for name, handler in (
+            ("server/discover", self._about.discover),
+            ("initialize", self._about.initialize),
+            ("ping", ping),
+            ("logging/setLevel", ping),
+            ("subscriptions/listen", listening.listen),
+        ):
+            self.kernel.handle(name, handler)
+
+    def add_extension(self, identifier: str, settings: dict[str, Any]) -> None:
+        """Declare an extension. Raises RegistrationError for an identifier without a prefix."""
+        complaint = complaint_about(identifier, prefixed=True)
+        if complaint is not None:
+            raise RegistrationError(f"the extension {identifier!r}: {complaint}")
+        self._extensions[identifier] = settings
+        self.changed()
+
+    def add_experimental(self, name: str, settings: dict[str, Any]) -> None:
+        """Declare an experimental capability."""
+        self._experimental[name] = settings
+        self.changed()
+
+    def changed(self, told: str = "") -> None:
+        """Answer just the methods for which something is registered, and tell that a list changed."""
+        handle, resources = self.kernel.handle, self.resources
+        if len(self.tools.listing):
+            handle("tools/list", self.tools.list)
+            handle("tools/call", self.tools.call)
+        if self._has_resources():
+            handle("resources/list", resources.list)
+            handle("resources/templates/list", resources.list_templates)
+            handle("resources/read", resources.read)
+            handle("resources/subscribe", ping)
+            handle("resources/unsubscribe", ping)
+        if len(self.prompts.listing):
+            handle("prompts/list", self.prompts.list)
+            handle("prompts/get", self.prompts.get)
+        if len(self.completions):
+            handle("completion/complete", self.completions.complete)
+        self.face.capabilities = self.capabilities()
+        self._about.changed()
+        if told:
+            self.kernel.bus.tell(told)
+
+    def _has_resources(self) -> bool:
+        # A tool's result can become a resource when it is large.
+        resources = self.resources
+        return bool(len(self.tools.listing) or len(resources.fixed) or len(resources.templates) or resources.listed)
+
+    def capabilities(self) -> ServerCapabilities:
+        """Return what the server declares: what is answered, not what is registered now."""
+        # A list that became empty is still a list.
+        answered = self.kernel.methods
+        return ServerCapabilities(
+            tools=ListCapability(list_changed=True) if "tools/list" in answered else UNSET,
+            resources=ResourcesCapability(list_changed=True, subscribe=True) if "resources/list" in answered else UNSET,
+            prompts=ListCapability(list_changed=True) if "prompts/list" in answered else UNSET,
+            completions={} if "completion/complete" in answered else UNSET,
+            logging={},
+            extensions=self._extensions or UNSET,
+            experimental=self._experimental or UNSET,
+        )
