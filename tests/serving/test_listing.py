@@ -114,3 +114,33 @@ def test_any_cursor_is_read_or_refused(cursor: str) -> None:
 @given(st.text(st.characters(codec="utf-8")))
 def test_a_cursor_holds_what_it_was_made_of(key: str) -> None:
     assert read_cursor(write_cursor(key)) == key
+
+
+@given(
+    st.lists(st.text(max_size=3), unique=True, min_size=1, max_size=8),
+    st.integers(1, 3),
+    st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=8),
+)
+def test_what_is_hidden_is_gone_and_comes_back_in_its_place(
+    names: list[str], size: int, changes: list[tuple[bool, int]]
+) -> None:
+    listing = make(names, size)
+    hidden: set[str] = set()
+    for hide, number in changes:
+        name = names[number % len(names)]
+        assert (listing.hide if hide else listing.show)(name) is (hide is not (name in hidden))
+        (hidden.add if hide else hidden.discard)(name)
+        left = [each for each in names if each not in hidden]
+        assert walk(listing) == list(listing.names()) == left
+        assert listing.holder(name) is not None
+        assert (listing.get(name) is None) is hide is (name not in listing)
+
+
+def test_a_hidden_entry_can_be_replaced_and_removed() -> None:
+    listing = make(["one", "two"], 5)
+    listing.hide("one")
+    listing.add("one", tool("one"))
+    assert walk(listing) == ["two"]
+    assert listing.remove("one") and not listing.remove("one")
+    listing.show("one")
+    assert walk(listing) == ["two"]

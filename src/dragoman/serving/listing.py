@@ -35,6 +35,7 @@ class Listing(Generic[T]):
         self._wire = wire
         self._page = page
         self.entries: dict[str, T] = {}
+        self._hidden: dict[str, T] = {}  # registered, and neither listed nor found until shown again
         self._numbers: dict[str, int] = {}
         self._count = 0  # of all entries there ever were
         self._pages: dict[str | None, Prepared] = {}
@@ -56,19 +57,44 @@ class Listing(Generic[T]):
         """Return the keys in order."""
         return self.entries.keys()
 
+    def holder(self, key: str) -> T | None:
+        """Return who has the key, hidden or not, or None."""
+        return self.entries.get(key) or self._hidden.get(key)
+
     def add(self, key: str, entry: T) -> None:
-        """Add an entry, or replace the one of that key in place."""
-        if key not in self.entries:
+        """Add an entry, or replace the one of that key in place; one that is hidden stays so."""
+        if key not in self._numbers:
             self._count += 1
             self._numbers[key] = self._count
-        self.entries[key] = entry
+        (self._hidden if key in self._hidden else self.entries)[key] = entry
         self._pages.clear()
 
     def remove(self, key: str) -> bool:
-        """Remove an entry; returns whether it was there."""
+        """Remove an entry, hidden or not; returns whether it was there."""
         self._pages.clear()
         self._numbers.pop(key, None)
-        return self.entries.pop(key, None) is not None
+        return (self.entries.pop(key, None) or self._hidden.pop(key, None)) is not None
+
+    def hide(self, key: str) -> bool:
+        """Keep an entry from being listed and found, its place kept; returns whether that changed anything."""
+        entry = self.entries.pop(key, None)
+        if entry is None:
+            return False
+        self._hidden[key] = entry
+        self._pages.clear()
+        return True
+
+    def show(self, key: str) -> bool:
+        """Put a hidden entry back in its place; returns whether that changed anything."""
+        entry = self._hidden.pop(key, None)
+        if entry is None:
+            return False
+        self.entries[key] = entry
+        # In order of registration, in the same dictionary: others hold on to it.
+        for later in [other for other in self.entries if self._numbers[other] > self._numbers[key]]:
+            self.entries[later] = self.entries.pop(later)
+        self._pages.clear()
+        return True
 
     def at(self, cursor: str | UnsetType) -> Prepared:
         """Return the page that `cursor` leads to, the first without one. Raises RequestError for a bad cursor."""
@@ -107,7 +133,7 @@ P = TypeVar("P", bound=Placed)
 
 def register(listing: Listing[P], key: str, entry: P, what: str) -> None:
     """Add an entry under a key of its own. Raises RegistrationError, with both places, if the key is taken."""
-    taken = listing.get(key)
+    taken = listing.holder(key)
     if taken is not None:
         raise RegistrationError(f"there is a {what} {key!r} already, from {taken.where}", where=entry.where)
     listing.add(key, entry)
