@@ -31,6 +31,7 @@ from dragoman.app.registration import (
     read_method,
 )
 from dragoman.app.surface import Surface
+from dragoman.app.switching import Kind, switch
 from dragoman.errors import RegistrationError
 from dragoman.ports.service import Middleware
 from dragoman.ports.state import States
@@ -260,7 +261,19 @@ class Server:
         self.surface.changed(PROMPTS_CHANGED)
         return removed
 
-    # --- telling of changes: safe from any thread; what is added or removed above is told by itself -------------
+    def disable(self, *names: str, kind: Kind | None = None) -> None:
+        """Neither list nor answer what has these names (tools, prompts, resources by URI) until `enable`.
+
+        Listeners are told. `kind` is "tool", "prompt" or "resource", to mean only those. Raises LocalError for a
+        name that nothing has.
+        """
+        switch(self.surface, names, kind, on=False)
+
+    def enable(self, *names: str, kind: Kind | None = None) -> None:
+        """Undo `disable`; what comes back has its old place in the lists. Raises LocalError as `disable` does."""
+        switch(self.surface, names, kind, on=True)
+
+    # --- telling of changes: safe from any thread; what changes above is told by itself -------------------------
 
     def notify_tools_changed(self) -> None:
         """Tell clients that listen that the list of tools changed."""
