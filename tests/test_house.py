@@ -35,7 +35,7 @@ IMPURE = {
 IMPURE_CALLS = {"now", "utcnow", "today", "urandom", "open", "print", "input", "getLogger"}
 EXTRAS = {
     "pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic",
-    "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography",
+    "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "joserfc",
 }  # fmt: skip
 # One module per library, loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
 HOMES_OF_EXTRAS = "connectors/extract/"
@@ -44,6 +44,14 @@ LAZY: dict[str, set[str]] = {
     "serving/faults.py": {"difflib"},
     "serving/nearest.py": {"difflib"},
 }
+# Who may open connections over HTTP: the client of the server that the user named, and the fetcher of all else, which
+# judges addresses (threat 4). Everything that a peer names goes through the port of the fetcher.
+HTTP_CLIENTS = {
+    "urllib.request", "http.client", "httpx", "aiohttp", "requests", "urllib3", "dragoman.transport.http_wire",
+}  # fmt: skip
+SPEAK_HTTP = {"transport/http_client.py", "transport/fetch.py"}
+OPEN_SOCKETS = {"create_connection", "open_connection", "sock_connect", "urlopen"}
+MAY_OPEN_SOCKETS = {"transport/http_wire.py"}
 MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS = 400, 50, 8
 VERSION = re.compile(r"20\d\d-\d\d-\d\d")
 GRAB_BAGS = {"utils", "util", "helpers", "common", "manager", "misc"}
@@ -182,6 +190,15 @@ def extras_are_lazy(module: Module) -> Iterator[str]:
             yield f"{module.path}:{line}: imports {name}, an extra that may be missing, at module level"
 
 
+def one_fetcher(module: Module) -> Iterator[str]:
+    for line, name in imported(module, module.tree):
+        if name in HTTP_CLIENTS and module.path not in SPEAK_HTTP:
+            yield f"{module.path}:{line}: imports {name}; ask a Fetcher (ports/fetch.py), which judges addresses"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and node.attr in OPEN_SOCKETS and module.path not in MAY_OPEN_SOCKETS:
+            yield f"{module.path}:{node.lineno}: {node.attr}; ask a Fetcher (ports/fetch.py), which judges addresses"
+
+
 def modules_are_nouns(module: Module) -> Iterator[str]:
     if bags := GRAB_BAGS & set(module.path.removesuffix(".py").split("/")):
         yield f"{module.path}: {min(bags)} says nothing about what is in it"
@@ -189,7 +206,7 @@ def modules_are_nouns(module: Module) -> Iterator[str]:
 
 RULES: list[Callable[[Module], Iterator[str]]] = [
     imports_go_down, files_stay_short, functions_stay_short, functions_take_few_parameters, lower_floors_do_no_io,
-    versions_live_in_eras, imports_stand_on_top, extras_are_lazy, modules_are_nouns,
+    versions_live_in_eras, imports_stand_on_top, extras_are_lazy, one_fetcher, modules_are_nouns,
 ]  # fmt: skip
 
 
@@ -288,6 +305,9 @@ BITES = [
     (imports_stand_on_top, "app/a.py", "def f():\n    import json", "import json"),
     (extras_are_lazy, "connectors/a.py", "import pypdfium2", "def f():\n    import pypdfium2"),
     (extras_are_lazy, "serving/a.py", "import pydantic", "if TYPE_CHECKING:\n    import pydantic"),
+    (one_fetcher, "auth/a.py", "from urllib.request import urlopen", "from urllib.parse import urlsplit"),
+    (one_fetcher, "auth/a.py", "from dragoman.transport import http_wire", "from dragoman.ports import fetch"),
+    (one_fetcher, "connectors/a.py", "import asyncio\nasyncio.open_connection", "import asyncio\nasyncio.start_server"),
     (modules_are_nouns, "app/utils.py", "", ""),
 ]  # fmt: skip
 

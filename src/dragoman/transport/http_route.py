@@ -31,7 +31,10 @@ class Proxy(NamedTuple):
 
 
 class Route(NamedTuple):
-    """The way to one URL. `target` is what the request line names, `authority` what Host does."""
+    """The way to one URL. `target` is what the request line names, `authority` what Host does.
+
+    `pinned` is the address to connect to, where that was judged before; else `host` is resolved.
+    """
 
     host: str
     port: int
@@ -39,6 +42,7 @@ class Route(NamedTuple):
     target: str
     tls: ssl.SSLContext | None
     proxy: Proxy | None
+    pinned: str = ""
 
 
 def route_to(url: str, settings: HttpSettings, environ: Mapping[str, str] = os.environ) -> Route:

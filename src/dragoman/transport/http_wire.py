@@ -231,7 +231,7 @@ class Pool:
                     name = route.host if route.tls else None
                     await loop.create_connection(
                         lambda: wire,
-                        route.host,
+                        route.pinned or route.host,
                         route.port,
                         ssl=route.tls,
                         server_hostname=name,
@@ -256,7 +256,8 @@ class Pool:
     async def _tunnel(self, wire: Wire, tls: ssl.SSLContext) -> None:
         route = self._route
         assert route.proxy is not None
-        shown = f"[{route.host}]" if ":" in route.host else route.host
+        host = route.pinned or route.host
+        shown = f"[{host}]" if ":" in host else host
         head = f"CONNECT {shown}:{route.port} HTTP/1.1\r\nhost: {shown}:{route.port}\r\n"
         if route.proxy.authorization:
             head += f"proxy-authorization: {route.proxy.authorization}\r\n"
