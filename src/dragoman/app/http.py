@@ -23,6 +23,7 @@ from dragoman.protocol.eras import HANDSHAKE, STATELESS
 from dragoman.protocol.hosts import HostPolicy
 from dragoman.serving.sessions import Sessions
 from dragoman.transport.asgi import Endpoint
+from dragoman.transport.sse_server import POST_PATH, STREAM_PATH, SseServer
 
 if TYPE_CHECKING:
     from dragoman.app.server import Server
@@ -37,7 +38,11 @@ def endpoint(server: Server, options: HttpOptions, host: str = "127.0.0.1") -> E
     check_options("the HTTP endpoint", options, HttpOptions)
     sessions = Sessions(server.limits) if options.get("sessions", True) else None
     policy = HostPolicy.for_bind(host, options.get("allowed_hosts", ()), options.get("allowed_origins", ()))
-    return Endpoint(server.service, sessions, policy, options.get("path", "/mcp"))
+    path = options.get("path", "/mcp")
+    sse = SseServer(server.service) if options.get("sse", False) else None
+    if sse is not None and path.rstrip("/") in (STREAM_PATH, POST_PATH):
+        raise LocalError(f"with sse, {STREAM_PATH} and {POST_PATH} are those of the older transport; change path")
+    return Endpoint(server.service, sessions, policy, path, sse)
 
 
 def listen(host: str, port: int) -> socket.socket:

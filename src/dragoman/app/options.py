@@ -107,13 +107,15 @@ class HttpOptions(TypedDict, total=False):
     `path` is where it lies. Requests must name one of `allowed_hosts`, or a
     loopback name if there are none, in Host; web pages may only come from
     `allowed_origins`, for which CORS headers are sent. `sessions` False keeps
-    no sessions of handshake-era clients.
+    no sessions of handshake-era clients. `sse` serves clients of the transport
+    of 2024-11-05 too, at /sse and /messages; it needs one process.
     """
 
     path: str
     allowed_hosts: Sequence[str]
     allowed_origins: Sequence[str]
     sessions: bool
+    sse: bool
 
 
 def check_options(what: str, given: Iterable[str], known: type, where: str = "") -> None:

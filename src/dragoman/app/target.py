@@ -39,8 +39,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     certificate and key. For a command: `env` and `cwd`, how long it may take to
     answer the probe (`probe_seconds`) and to end (`stop_seconds`), and whether
     its stderr is passed on (`show_stderr`). `max_bytes` bounds one message
-    from the server. `rounds` bounds how often one call may ask, and `sampling`
-    names what the model behind `on_sample` can do beyond plain text: "tools",
+    from the server. `restarts` says how often in a row a command that ended is
+    started again in vain, 0 for never; `resends` how often a request whose
+    answer was lost, and that may run twice, is sent again. `rounds` bounds how
+    often one call may ask, and `sampling` names what the model behind `on_sample` can do beyond plain text: "tools",
     "context". `log_level` asks the server for log messages. `wrap` puts
     something around each connection, such as a trace of what passes.
     """
@@ -54,6 +56,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     probe_seconds: float = 2.0
     stop_seconds: float = 2.0
     max_bytes: int = 4 * 1024 * 1024
+    restarts: int = 5
+    resends: int = 2
     rounds: int = 10
     sampling: Sequence[str] = ()
     log_level: LogLevel | None = None
@@ -146,7 +150,7 @@ def _url(url: str, headers: Fields, options: Options) -> Way:
 
 def _http(url: str, settings: HttpSettings, headers: Fields) -> Exchange:
     # Loaded by name when it is first needed: a client of a command or of a Server pays for no HTTP.
-    exchange: Exchange = import_module("dragoman.transport.http_client").HttpExchange(url, settings, headers)
+    exchange: Exchange = import_module("dragoman.transport.sse_client").EitherHttp(url, settings, headers)
     return exchange
 
 

@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE[:NAME]", help="the Python file, and which of its servers")
     hosting.add_options(parser)
     parser.add_argument("--workers", type=workers, default=1, metavar="N", help="processes (HTTP only)")
+    parser.add_argument("--sse", action="store_true", help="serve clients of 2024 too, at /sse (HTTP, one process)")
     parser.add_argument("--reload", action="store_true", help="start anew when a .py file changes (HTTP only)")
     parser.add_argument("--no-compat", action="store_true", help="import mcp and fastmcp as they are installed")
     parser.add_argument("--inherit", type=inherited.read, help=argparse.SUPPRESS)
@@ -63,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
     if options.inherit is not None:
         return _work(options, options.inherit)
     place = hosting.choose(options)
+    if options.sse and (place.stdio or options.workers > 1):
+        raise UsageError("--sse works over HTTP, in one process: a client of it has to come back to the same one")
     if options.reload and place.stdio:
         raise UsageError(
             "--reload works over HTTP; on stdio the client owns the process, and would lose its session: use --http"
@@ -95,7 +98,7 @@ def _passed_on(options: argparse.Namespace, place: hosting.Place) -> list[str]:
     words = ["--http", "--host", place.host, "--workers", str(options.workers)]
     words += [word for name in options.allow_host for word in ("--allow-host", name)]
     words += [word for origin in options.allow_origin for word in ("--allow-origin", origin)]
-    return [*words, "--no-compat"] if options.no_compat else words
+    return [*words, *(["--sse"] if options.sse else []), *(["--no-compat"] if options.no_compat else [])]
 
 
 def _work(options: argparse.Namespace, given: inherited.Inherited) -> int:
@@ -108,7 +111,7 @@ def _work(options: argparse.Namespace, given: inherited.Inherited) -> int:
 
 
 def _http(options: argparse.Namespace) -> HttpOptions:
-    return hosting.http_options(options, sessions=options.workers == 1)
+    return {**hosting.http_options(options, sessions=options.workers == 1), "sse": options.sse}
 
 
 def _path(options: argparse.Namespace) -> Path:

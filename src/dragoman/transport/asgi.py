@@ -32,6 +32,7 @@ from dragoman.transport.http_plain import (
     send_plain,
     send_refusal,
 )
+from dragoman.transport.sse_server import SseServer
 
 log = logging.getLogger("dragoman")
 # A second one of these could mean one thing to a gateway and another to us (threat 17).
@@ -45,14 +46,23 @@ class Endpoint:
     """The ASGI application of one server.
 
     `path` is where the endpoint lies below the application's root. `sessions`
-    is None for a server that keeps no handshake-era sessions.
+    is None for a server that keeps no handshake-era sessions, `sse` unless the
+    transport of 2024-11-05 is served too.
     """
 
-    def __init__(self, service: Service, sessions: Sessions | None, policy: HostPolicy, path: str = "/mcp") -> None:
+    def __init__(
+        self,
+        service: Service,
+        sessions: Sessions | None,
+        policy: HostPolicy,
+        path: str = "/mcp",
+        sse: SseServer | None = None,
+    ) -> None:
         self._service = service
         self._policy = policy
         self._path = f"/{path.strip('/')}".rstrip("/")
         self._handshake = HandshakePosts(service, sessions)
+        self._sse = sse
         self._started: asyncio.AbstractEventLoop | None = None  # where; each loop has a start of its own
 
     @property
@@ -75,7 +85,7 @@ class Endpoint:
             if origin is not None:
                 extra = cors_headers(origin, self._policy)
             if not (scope["path"] == self._path or self._is_mount(scope)):
-                await send_plain(send, 404, f"nothing here; the MCP endpoint is {self._path}", extra)
+                await self._elsewhere(scope, headers, receive, send, extra)
             elif scope["method"] == "POST":
                 await self._post(headers, receive, send, extra)
             else:
@@ -90,6 +100,13 @@ class Endpoint:
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1003})
+
+    async def _elsewhere(self, scope: Any, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
+        if self._sse is None or not self._sse.answers(scope):
+            return await send_plain(send, 404, f"nothing here; the MCP endpoint is {self._path}", extra)
+        if self._started is not asyncio.get_running_loop():
+            await self._start()
+        return await self._sse(scope, headers, receive, send, extra)
 
     async def _other(self, method: str, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
         if method == "DELETE":

@@ -42,13 +42,14 @@ class HttpExchange:
     """The way to the endpoint at `url`. `headers` go with every request."""
 
     over_http = True
+    ended = False
 
     def __init__(self, url: str, settings: HttpSettings, headers: Fields = NO_FIELDS) -> None:
         parts = urlsplit(url)
         # Queries hold keys, now and then; they are for the server alone.
         self.where = f"{parts.scheme}://{parts.netloc}{parts.path}"
         self.session: str | None = None
-        self._url = url
+        self.url = url
         self._settings = settings
         self._headers = headers
         self._listener: Listener | None = None
@@ -59,7 +60,7 @@ class HttpExchange:
     async def open(self, listener: Listener) -> None:
         """Make ready; connections are made when they are needed. Raises LocalError for settings that cannot be used."""
         self._listener = listener
-        route = route_to(self._url, self._settings)
+        route = route_to(self.url, self._settings)
         self._pool = Pool(route, self._settings, self.where)
         self._set_route(route)
 
@@ -103,15 +104,15 @@ class HttpExchange:
     async def _post(self, request: Outgoing) -> tuple[Wire, ReplyReader]:
         """Send `request`, again where a redirect within the origin leads; return the response so far."""
         for _ in range(REDIRECTS):
-            wire, reply = await self._ask("POST", POST_FIELDS, request.headers, request.body)
+            wire, reply = await self.ask("POST", POST_FIELDS, request.headers, request.body)
             if not self._moved(reply):
                 return wire, reply
             wire.finish()
-        return await self._ask("POST", POST_FIELDS, request.headers, request.body)
+        return await self.ask("POST", POST_FIELDS, request.headers, request.body)
 
     async def tell(self, body: bytes, headers: Fields = NO_FIELDS) -> None:
         """Send a notification or a response. Raises TransportError if the server refuses it."""
-        wire, reply = await self._ask("POST", POST_FIELDS, headers, body)
+        wire, reply = await self.ask("POST", POST_FIELDS, headers, body)
         wire.finish()
         if reply.status >= 300:
             raise TransportError(f"{self.where} refused a notice: HTTP {reply.status}")
@@ -121,7 +122,7 @@ class HttpExchange:
         if self.session is not None and end:
             try:
                 async with asyncio.timeout(END_SECONDS):
-                    wire, _ = await self._ask("DELETE", "", headers, None)
+                    wire, _ = await self.ask("DELETE", "", headers, None)
                     wire.finish()
             except (McpError, TimeoutError) as error:
                 log.debug("the session at %s was not ended: %s", self.where, error)
@@ -141,7 +142,7 @@ class HttpExchange:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stood.wait(), STANDING)
 
-    async def _ask(self, method: str, fields: str, headers: Fields, body: bytes | None) -> tuple[Wire, ReplyReader]:
+    async def ask(self, method: str, fields: str, headers: Fields, body: bytes | None) -> tuple[Wire, ReplyReader]:
         """Send one request and return its response as far as it has come. Raises TransportError, MalformedError."""
         if self._listener is None:
             raise self._closed()
@@ -189,13 +190,17 @@ class HttpExchange:
         location = reply.headers.get("location")
         if reply.status not in (307, 308) or location is None:
             return False
-        url = urljoin(self._url, location)
-        old, new = urlsplit(self._url), urlsplit(url)
+        url = urljoin(self.url, location)
+        old, new = urlsplit(self.url), urlsplit(url)
         if (old.scheme, old.netloc) != (new.scheme, new.netloc):
             return False
-        self._url = url
-        self._set_route(route_to(url, self._settings))
+        self.lead_to(url)
         return True
+
+    def lead_to(self, url: str) -> None:
+        """Send all further requests to `url`, which must be of the same origin: the headers go there too."""
+        self.url = url
+        self._set_route(route_to(url, self._settings))
 
     async def _stand_until_closed(self, headers: Fields, stood: asyncio.Event) -> None:
         with suppress(ClosedError):
@@ -208,7 +213,7 @@ class HttpExchange:
         while True:
             events = EventReader(self._settings.max_bytes)
             try:
-                wire, reply = await self._ask("GET", _resuming(last_id), headers, None)
+                wire, reply = await self.ask("GET", _resuming(last_id), headers, None)
                 if reply.status != 200 or not reply.headers.get("content-type", "").startswith(EVENTS):
                     wire.abort()
                     if reply.status < 500:
@@ -262,7 +267,7 @@ class HttpExchange:
             tries += 1
             await self._pause(retry)
             try:
-                wire, reply = await self._ask("GET", fields, request.headers, None)
+                wire, reply = await self.ask("GET", fields, request.headers, None)
             except (UnreachableError, ClosedError):
                 if tries >= TRIES:
                     raise
@@ -320,9 +325,10 @@ class HttpExchange:
         else:
             listener.hear(frame)
 
-    async def _reply(self, answer: Coroutine[Any, Any, bytes], headers: Fields) -> None:
+    async def _reply(self, answer: Coroutine[Any, Any, bytes | None], headers: Fields) -> None:
         try:
-            await self.tell(await answer, headers)
+            if (response := await answer) is not None:
+                await self.tell(response, headers)
         except McpError as error:
             log.debug("not answered: %s", error)
 
