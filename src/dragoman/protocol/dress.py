@@ -55,7 +55,7 @@ class Dress(msgspec.Struct, frozen=True):
         if not self.routed:
             return dict(self.fields)
         known = METHODS.get(method)
-        name = params.get(known.named_by) if known is not None and known.named_by else None
+        name = params.get(known.member) if known is not None and known.named_by else None
         return {**self.fields, **standard_headers(method, name if isinstance(name, str) else None)}
 
 

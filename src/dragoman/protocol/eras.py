@@ -30,6 +30,7 @@ from dragoman.protocol.lowering import (
     trim,
 )
 from dragoman.protocol.posing import pose
+from dragoman.protocol.tasks import LEGACY_TASKS, NO_TASKS, TASKS, TaskForm
 from dragoman.wire.base import LOG_LEVELS, Implementation
 from dragoman.wire.jsonrpc import (
     INVALID_PARAMS,
@@ -84,6 +85,7 @@ class Era(msgspec.Struct, frozen=True):
     primes: bool = False  # a stream begins with an empty event that has an id (LEG-13)
     close_cancels: bool = False  # a closed response stream cancels its call (HTTP-13, LEG-15)
     replays: bool = False  # no way back to the client: a call that asks is run again with the answer
+    tasks: TaskForm = NO_TASKS
     mirrors: bool = False  # HTTP headers repeat what is in the body, and must agree with it (HTTP-21, HTTP-36)
 
 
@@ -202,7 +204,8 @@ _SHARED = frozenset(
         "completion/complete",
     }
 )
-_MODERN_METHODS = _SHARED | {"server/discover", "subscriptions/listen"}
+_MODERN_METHODS = _SHARED | {"server/discover", "subscriptions/listen", "tasks/get", "tasks/update", "tasks/cancel"}
+_TASKS_2025_11 = frozenset({"tasks/get", "tasks/result", "tasks/list", "tasks/cancel"})
 _LEGACY_METHODS = _SHARED | {
     "initialize",
     "ping",
@@ -212,10 +215,13 @@ _LEGACY_METHODS = _SHARED | {
 }
 
 
-def _legacy(version: str, floor: Floor, *, batches: bool = False, primes: bool = False) -> Era:
+def _legacy(
+    version: str, floor: Floor, *, batches: bool = False, primes: bool = False, tasks: TaskForm = NO_TASKS
+) -> Era:
     return Era(
         version=version,
-        methods=_LEGACY_METHODS,
+        methods=_LEGACY_METHODS if tasks is NO_TASKS else _LEGACY_METHODS | _TASKS_2025_11,
+        tasks=tasks,
         seal=_seal_with(floor),
         fail=_fail_legacy,
         trim=_trim_with(floor),
@@ -242,6 +248,7 @@ MODERN = Era(
     handshake=False,
     close_cancels=True,
     replays=True,
+    tasks=TASKS,
     mirrors=True,
 )
 
@@ -250,7 +257,7 @@ STATELESS: Mapping[str, Era] = {MODERN.version: MODERN}
 HANDSHAKE: Mapping[str, Era] = {
     era.version: era
     for era in (
-        _legacy("2025-11-25", FLOOR_2025_11, primes=True),
+        _legacy("2025-11-25", FLOOR_2025_11, primes=True, tasks=LEGACY_TASKS),
         _legacy("2025-06-18", FLOOR_2025_06),
         _legacy("2025-03-26", FLOOR_2025_03, batches=True),
         _legacy("2024-11-05", FLOOR_2024_11),

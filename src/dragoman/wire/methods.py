@@ -22,9 +22,10 @@ from dragoman.wire.resources import (
     Subscribe,
 )
 from dragoman.wire.subscriptions import LISTEN, Listen
+from dragoman.wire.tasks import DetailedTask, ListTasks, ListTasksResult, TaskParams, UpdateTask
 from dragoman.wire.tools import CallTool, CallToolResult, ListTools, ListToolsResult
 
-NamedBy = Literal["", "name", "uri"]
+NamedBy = Literal["", "name", "uri", "task_id"]
 
 
 class Method:
@@ -34,7 +35,7 @@ class Method:
     A `custom` method is the server's own, so every era has it. An `endless` one lasts until somebody ends it.
     """
 
-    __slots__ = ("custom", "decode", "endless", "name", "named_by", "params", "result")
+    __slots__ = ("custom", "decode", "endless", "member", "name", "named_by", "params", "result")
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Method:
         self.params = params
         self.result = result
         self.named_by = named_by
+        self.member = "taskId" if named_by == "task_id" else named_by  # the same, as it is called on the wire
         self.custom = custom
         self.endless = endless
         self.decode: Callable[[Any], Any] = msgspec.json.Decoder(params).decode
@@ -75,6 +77,11 @@ METHODS: dict[str, Method] = _table(
     Method("completion/complete", Complete, CompleteResult),
     Method("logging/setLevel", SetLevel),
     Method(LISTEN, Listen, endless=True),
+    Method("tasks/get", TaskParams, DetailedTask, "task_id"),
+    Method("tasks/update", UpdateTask, Result, "task_id"),
+    Method("tasks/cancel", TaskParams, Result, "task_id"),
+    Method("tasks/list", ListTasks, ListTasksResult),
+    Method("tasks/result", TaskParams, Result, "task_id", endless=True),
 )
 
 # Decodes what every request has, for messages whose method is unknown or whose other parameters are at fault.

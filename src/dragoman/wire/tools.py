@@ -63,6 +63,7 @@ class CallTool(Params, frozen=True, kw_only=True):
     arguments: msgspec.Raw = msgspec.Raw(b"{}")
     input_responses: Opt[dict[str, msgspec.Raw]] = UNSET
     request_state: Opt[str] = UNSET
+    task: Opt[msgspec.Raw] = UNSET  # what a 2025-11-25 client wishes for (TASK-17); others' is not looked at
 
 
 class CallToolResult(Result, frozen=True, kw_only=True):

@@ -1,0 +1,109 @@
+"""Tasks: calls that go on after they were answered, in the form of the extension and in that of 2025-11-25.
+
+Source: ext-tasks, specification/draft/tasks; 2025-11-25 basic/utilities/tasks.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET
+
+from dragoman.wire.base import Opt, Wire
+from dragoman.wire.lifecycle import PREFIX, Params, Result
+from dragoman.wire.questions import InputRequest
+
+EXTENSION = PREFIX + "tasks"
+RELATED = PREFIX + "related-task"
+TASK = "task"  # the resultType of a call that became a task, and of nothing else (TASK-06)
+TASK_CHANGED = "notifications/tasks"
+LEGACY_TASK_CHANGED = "notifications/tasks/status"
+
+Status: TypeAlias = Literal["working", "input_required", "completed", "failed", "cancelled"]
+TERMINAL: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
+
+
+class TaskParams(Params, frozen=True, kw_only=True):
+    """Parameters of `tasks/get`, `tasks/cancel` and, until 2025-11-25, `tasks/result`."""
+
+    task_id: str
+
+
+class UpdateTask(Params, frozen=True, kw_only=True):
+    """Parameters of `tasks/update`: answers to what a task asks, by the keys of its questions."""
+
+    task_id: str
+    input_responses: dict[str, msgspec.Raw]
+
+
+class ListTasks(Params, frozen=True, kw_only=True):
+    """Parameters of `tasks/list` (2025-11-25)."""
+
+    cursor: Opt[str] = UNSET
+
+
+class CreateTaskResult(Result, frozen=True, kw_only=True):
+    """Answer to a call that became a task; flat, and without the task's result (TASK-05).
+
+    Times are ISO 8601; `ttl_ms` counts from `created_at`, None is for ever.
+    """
+
+    task_id: str
+    status: Status
+    created_at: str
+    last_updated_at: str
+    ttl_ms: int | None
+    status_message: Opt[str] = UNSET
+    poll_interval_ms: Opt[int] = UNSET
+
+
+class DetailedTask(CreateTaskResult, frozen=True, kw_only=True):
+    """A task as `tasks/get` and `notifications/tasks` tell it: with what it asks, gave, or failed with (TASK-09)."""
+
+    input_requests: Opt[dict[str, InputRequest]] = UNSET
+    result: Opt[msgspec.Raw] = UNSET
+    error: Opt[msgspec.Raw] = UNSET
+
+
+class LegacyTask(Wire, frozen=True, kw_only=True):
+    """A task of 2025-11-25; `ttl` and `poll_interval` are in milliseconds."""
+
+    task_id: str
+    status: Status
+    created_at: str
+    last_updated_at: str
+    ttl: int | None
+    status_message: Opt[str] = UNSET
+    poll_interval: Opt[int] = UNSET
+
+
+class LegacyCreateTaskResult(Result, frozen=True, kw_only=True):
+    """Answer to a call that asked to be a task (2025-11-25)."""
+
+    task: LegacyTask
+
+
+class LegacyTaskResult(Result, frozen=True, kw_only=True):
+    """Answer to `tasks/get` and `tasks/cancel` (2025-11-25): the members of the task, and `_meta`."""
+
+    task_id: str
+    status: Status
+    created_at: str
+    last_updated_at: str
+    ttl: int | None
+    status_message: Opt[str] = UNSET
+    poll_interval: Opt[int] = UNSET
+
+
+class ListTasksResult(Result, frozen=True, kw_only=True):
+    """One page of the caller's tasks (2025-11-25)."""
+
+    tasks: list[LegacyTask]
+    next_cursor: Opt[str] = UNSET
+
+
+class TaskWish(Wire, frozen=True, kw_only=True):
+    """What a 2025-11-25 client says of the task that it wants a call to be; `ttl` in milliseconds."""
+
+    ttl: Opt[int | float] = UNSET
