@@ -154,5 +154,7 @@ class Quiet(Listener):
     def hear(self, notice: Frame) -> None:
         self.heard.append(notice)
 
+    def lost(self) -> None: ...
+
     async def answer(self, request: Frame) -> bytes:
         return b'{"jsonrpc":"2.0","id":%d,"result":{}}' % request.id

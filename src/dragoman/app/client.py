@@ -13,6 +13,7 @@ from typing import Any, Self, TypedDict, Unpack
 
 from msgspec import UNSET, structs
 
+from dragoman.app import lazily
 from dragoman.app.settings import ClientSettings, check_settings
 from dragoman.app.sync_client import SyncClient
 from dragoman.app.target import Options, Target, way_to
@@ -23,6 +24,7 @@ from dragoman.calling.connection import Connection
 from dragoman.calling.fields import ToolFields, check_fields
 from dragoman.calling.listening import Listening
 from dragoman.calling.pages import all_pages
+from dragoman.calling.resending import repeatable
 from dragoman.calling.results import CallResult, ReadResult
 from dragoman.calling.rounds import Unanswered, resumed, unanswered
 from dragoman.calling.terms import OnProgress, Terms, Wish
@@ -30,6 +32,7 @@ from dragoman.errors import LocalError, PeerError, ToolError
 from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.protocol.dress import NO_META
 from dragoman.protocol.replies import InputWantedError
+from dragoman.protocol.trace import complaint_about_trace
 from dragoman.wire.base import Implementation
 from dragoman.wire.jsonrpc import HEADER_MISMATCH
 from dragoman.wire.lifecycle import ServerCapabilities
@@ -44,9 +47,11 @@ VERSION: str = getattr(sys.modules["dragoman"], "__version__", "0")
 
 
 class CallOptions(TypedDict, total=False):
-    """What calls of tools take beside name and arguments; `timeout` in seconds."""
+    """What calls of tools take beside name and arguments; times in seconds."""
 
     timeout: float | None
+    idle_timeout: float | None
+    repeatable: bool | None
     headers: Fields
     on_progress: OnProgress | None
     meta: Mapping[str, Any] | None
@@ -56,8 +61,12 @@ def _wish(options: CallOptions) -> Wish:
     for name in options:
         if name not in CallOptions.__annotations__:
             raise TypeError(f"a call has no option {name!r}; there are {', '.join(CallOptions.__annotations__)}")
+    if (complaint := complaint_about_trace(options.get("meta") or NO_META)) is not None:
+        raise LocalError(complaint)
     return Wish(
         timeout=options.get("timeout"),
+        idle_timeout=options.get("idle_timeout"),
+        repeatable=options.get("repeatable"),
         headers=options.get("headers", NO_FIELDS),
         meta=options.get("meta") or NO_META,
         on_progress=options.get("on_progress"),
@@ -100,6 +109,7 @@ class Client:
         way = way_to(target, headers or NO_FIELDS, options)
         on_log = settings.get("on_log")
         self._fields = ToolFields()
+        self._repeatable: frozenset[str] = frozenset()
         self._connection = Connection(
             way.dial,
             Terms(
@@ -112,12 +122,15 @@ class Client:
                     sampling=options.sampling,
                 ),
                 rounds=options.rounds,
+                restarts=options.restarts,
+                resends=options.resends,
                 mode=mode,
                 timeout=timeout,
                 probe_seconds=options.probe_seconds,
                 log_level=options.log_level or ("info" if on_log is not None else None),
                 on_log=on_log,
                 key=way.key,
+                observer=lazily.observer(settings.get("telemetry", False)),
             ),
             Cache() if settings.get("cache", True) else None,
         )
@@ -181,6 +194,7 @@ class Client:
     async def list_tools(self) -> list[Tool]:
         """Return all tools. Over HTTP, one whose `x-mcp-header` rules are invalid is left out and logged (HTTP-30)."""
         tools: list[Tool] = await self._list("tools/list", "tools")
+        self._repeatable = repeatable(tools)
         return self._fields.sift(tools) if self._routed else tools
 
     async def call_tool(
@@ -194,7 +208,9 @@ class Client:
         """Return what tool `name` gives for `arguments`; what it asks meanwhile is answered by the callbacks.
 
         `options` are `timeout`, in seconds, which replaces the client's own (when it is over, or when the calling
-        task is cancelled, the server is told), `on_progress`, called with each `Progress`, `headers` and `meta`.
+        task is cancelled, the server is told), `idle_timeout`, which bounds each time without an answer or progress,
+        `on_progress`, called with each `Progress`, `repeatable`, which says whether the call may be sent again when
+        its answer was lost (None: as the tool was listed), `headers` and `meta`.
         Raises ToolError, with `result`, when the tool says that it failed, unless `raise_on_error` is off, and what
         the class names.
         """
@@ -239,6 +255,8 @@ class Client:
         return result
 
     async def _call(self, name: str, given: Mapping[str, Any], params: dict[str, Any], wish: Wish) -> Any:
+        if wish.repeatable is None and name in self._repeatable:
+            wish = structs.replace(wish, repeatable=True)
         if not self._routed:
             return await self._connection.request("tools/call", params, wish)
         fields = self._fields.of(name, given)

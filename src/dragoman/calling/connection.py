@@ -7,6 +7,7 @@ A call is repeated only when it is known not to have run.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
@@ -21,15 +22,18 @@ from dragoman.calling.changes import Changes
 from dragoman.calling.fields import check_fields
 from dragoman.calling.line import Line
 from dragoman.calling.negotiate import agree, check_mode, greeting_of
+from dragoman.calling.resending import may_repeat, pause
+from dragoman.calling.revival import Revival
 from dragoman.calling.rounds import ASKING, answered
 from dragoman.calling.terms import PLAIN, Greeting, Terms, Wish
-from dragoman.errors import ClosedError, DeadlineError, LocalError, MalformedError, PeerError, VersionError
+from dragoman.errors import ClosedError, DeadlineError, LocalError, MalformedError, McpError, PeerError, VersionError
 from dragoman.ports.exchange import Dial
 from dragoman.protocol.dress import Dress, dress_of
 from dragoman.protocol.replies import InputWantedError, ResultReader
 from dragoman.wire.jsonrpc import MISSING_CAPABILITY
 from dragoman.wire.lifecycle import Result
 
+log = logging.getLogger("dragoman")
 T = TypeVar("T", bound=Result)
 _ANY: ResultReader[Result] = ResultReader(Result)
 
@@ -42,7 +46,10 @@ class Connection:
         self._terms = terms
         self._cache = cache
         self.changes = Changes(cache)
-        self._line = Line(dial, terms.on_log, terms.callbacks, self.changes)
+        self._line = Line(dial, terms.on_log, terms.callbacks, self.changes, self._lost)
+        self._line.observer = terms.observer
+        self._revival = Revival(self._start_again, terms.restarts)
+        self._recovery: asyncio.Task[None] | None = None
         self._greeting: Greeting | None = None
         self._closed = False
         self._renewing: asyncio.Lock | None = None
@@ -76,8 +83,7 @@ class Connection:
         try:
             async with asyncio.timeout(self._terms.timeout):
                 await self._line.open()
-                self._greeting = await agree(self._line, self._terms)
-                await self._settle(self._greeting)
+                await self._agreed(await agree(self._line, self._terms))
         except TimeoutError:
             await self._line.close()
             raise self._late("opening the connection", self._terms.timeout) from None
@@ -91,6 +97,9 @@ class Connection:
             return
         self._closed = True
         self.changes.end()
+        if self._recovery is not None:
+            self._recovery.cancel()
+        await self._revival.close()
         greeting = self._greeting
         try:
             if greeting is not None and self._line.exchange.session is not None:
@@ -170,7 +179,7 @@ class Connection:
     ) -> tuple[T, msgspec.Raw, int]:
         leg, rounds = params, 0
         while True:
-            raw = await self._attempt(method, leg, wish)
+            raw = await self._delivered(method, leg, wish)
             try:
                 return reader.read(raw, method), raw, rounds
             except InputWantedError as wanted:
@@ -227,8 +236,10 @@ class Connection:
             return
         await self.request("resources/unsubscribe" if end else "resources/subscribe", {"uri": uri})
 
-    async def _settle(self, greeting: Greeting) -> None:
+    async def _agreed(self, greeting: Greeting) -> None:
         """Begin to hear what belongs to no call, if there is anybody to hear it; after a renewal, again."""
+        self._greeting = greeting
+        self._line.answering = greeting.dress.era.handshake
         if not greeting.dress.era.handshake:
             return
         standing = list(self.changes.standing)
@@ -240,10 +251,70 @@ class Connection:
         for feed in standing:
             feed.lost()
 
+    # --- a server that ended --------------------------------------------------------------------------------
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what broke can be opened again."""
+        return self.over_http or self._revival.limit > 0
+
+    def _lost(self) -> None:
+        """The server ended by itself. Nothing is under way that would tell those who hear a session's changes."""
+        if self._greeting is not None and not self._closed and self.changes.standing and self._recovery is None:
+            self._recovery = asyncio.get_running_loop().create_task(self._recover())
+
+    async def _recover(self) -> None:
+        try:
+            if not self.lasting:
+                raise ClosedError(f"{self.where} ended")
+            await self._revival.again()
+        except McpError as fault:
+            for feed in self.changes.standing:
+                feed.end(fault)
+        finally:
+            self._recovery = None
+
+    async def _start_again(self) -> None:
+        """Dial anew and agree anew, in the era that was spoken if it still is. Raises as `open` does."""
+        log.warning("%s ended; it is started again", self.where)
+        terms, era = self._terms, self.greeting.dress.era
+        try:
+            async with asyncio.timeout(terms.timeout):
+                await self._line.redial()
+                if self._cache is not None:
+                    self._cache.clear()
+                try:
+                    known = structs.replace(terms, mode=era.version) if terms.mode == "auto" else terms
+                    greeting = await agree(self._line, known)
+                except (PeerError, MalformedError):
+                    greeting = await agree(self._line, terms)
+                await self._agreed(greeting)
+        except TimeoutError:
+            await self._line.exchange.close()
+            raise self._late("starting it again", terms.timeout) from None
+        except BaseException:
+            # Half an agreement is none: the next who needs the server begins anew.
+            await self._line.exchange.close()
+            raise
+
     # --- one leg --------------------------------------------------------------------------------------------
 
     def _late(self, what: str, seconds: float | None) -> DeadlineError:
         return DeadlineError(f"{what} at {self.where} took longer than {seconds:g} s; it was cancelled")
+
+    async def _delivered(self, method: str, params: Mapping[str, Any], wish: Wish) -> msgspec.Raw:
+        """Return the result of one leg, sent again under a new id if its answer was lost and that is safe (BASE-18)."""
+        lost = 0
+        while True:
+            try:
+                return await self._attempt(method, params, wish)
+            except ClosedError:
+                lost += 1
+                again = not self._closed and lost <= self._terms.resends and may_repeat(method, wish.repeatable)
+                if not again or self.greeting.dress.era.handshake:
+                    raise
+                log.debug("the answer to %s was lost; it is sent again", method)
+            await asyncio.sleep(pause(lost))
 
     async def _attempt(
         self, method: str, params: Mapping[str, Any], wish: Wish, number: int | None = None
@@ -251,8 +322,13 @@ class Connection:
         greeting = self.greeting
         if self._closed:
             raise ClosedError(f"the client of {self.where} is closed")
+        if self._line.exchange.ended and self._revival.limit:
+            await self._revival.again()
+            greeting = self.greeting
         try:
-            return await self._line.ask(self._dressed(greeting, wish), method, params, wish, number)
+            raw = await self._line.ask(self._dressed(greeting, wish), method, params, wish, number)
+            self._revival.vain = 0
+            return raw
         except PeerError as error:
             # Neither ran: the version was not understood, or the session, below, not known any more.
             if isinstance(error, VersionError):
@@ -279,8 +355,7 @@ class Connection:
                 await self._line.exchange.forget_session()
                 if self._cache is not None:
                     self._cache.clear()
-                self._greeting = await agree(self._line, self._terms)
-                await self._settle(self._greeting)
+                await self._agreed(await agree(self._line, self._terms))
             return self.greeting
 
 

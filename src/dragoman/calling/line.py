@@ -9,11 +9,11 @@ import asyncio
 import inspect
 import itertools
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from dragoman.calling.answers import judge
 from dragoman.calling.callbacks import Callbacks
@@ -21,10 +21,12 @@ from dragoman.calling.changes import Changes
 from dragoman.calling.terms import PLAIN, OnLog, OnProgress, Wish
 from dragoman.errors import DeclinedError, MalformedError, McpError, RequestError, TransportError
 from dragoman.ports.exchange import Dial, Exchange, Outgoing
+from dragoman.ports.observed import Asked, Observer
 from dragoman.protocol.dress import Dress, cancellation
 from dragoman.protocol.frames import encode, write_failure, write_result
 from dragoman.wire.base import ProgressToken, RequestId
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, Failure, Frame, Notification
+from dragoman.wire.methods import BARE, METHODS
 from dragoman.wire.notices import CANCELLED, MESSAGE, PROGRESS, Cancelled, LogMessage, Progress
 
 log = logging.getLogger("dragoman")
@@ -40,11 +42,21 @@ _cancelled = msgspec.json.Decoder(Cancelled).decode
 class Line:
     """Requests and answers over one exchange at a time; `redial` replaces it by a fresh one."""
 
-    def __init__(self, dial: Dial, on_log: OnLog | None, callbacks: Callbacks, changes: Changes) -> None:
+    def __init__(
+        self,
+        dial: Dial,
+        on_log: OnLog | None,
+        callbacks: Callbacks,
+        changes: Changes,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
         self._dial = dial
+        self._on_lost = on_lost
+        self.answering = True  # whether the server may ask; stateless ones do not (STDIO-03)
         self._on_log = on_log
         self._callbacks = callbacks
         self._changes = changes
+        self.observer: Observer | None = None
         self._asked: dict[RequestId, asyncio.Task[Any]] = {}
         self._ids = itertools.count(1)
         self._progress: dict[ProgressToken, tuple[OnProgress, list[asyncio.Task[None]]]] = {}
@@ -82,6 +94,27 @@ class Line:
         `judge` and the exchange raise. When cancelled, tells the server.
         """
         request_id = next(self._ids) if number is None else number
+        if self.observer is not None and not METHODS.get(method, BARE).endless:
+            return await self._observed(self.observer, dress, method, params, wish, request_id)
+        return await self._told(dress, method, params, wish, request_id)
+
+    async def _observed(
+        self, observer: Observer, dress: Dress, method: str, params: Mapping[str, Any], wish: Wish, number: int
+    ) -> msgspec.Raw:
+        known = METHODS.get(method, BARE)
+        target = params.get(known.named_by) if known.named_by else ""
+        exchange = self.exchange
+        asked = Asked(method, str(target), number, dress.era.version, exchange.where, exchange.over_http)
+
+        def send(meta: Mapping[str, str]) -> Awaitable[msgspec.Raw]:
+            # What the caller says of its own trace wins.
+            return self._told(dress, method, params, structs.replace(wish, meta={**meta, **wish.meta}), number)
+
+        return await observer(asked, send)
+
+    async def _told(
+        self, dress: Dress, method: str, params: Mapping[str, Any], wish: Wish, request_id: int
+    ) -> msgspec.Raw:
         if wish.on_progress is None:
             return await self._ask(dress, method, params, wish, request_id)
         shown: list[asyncio.Task[None]] = []
@@ -153,9 +186,18 @@ class Line:
         elif wanted is not UNSET:
             self._changes.ended(wanted)
 
-    async def answer(self, request: Frame) -> bytes:
+    def lost(self) -> None:
+        """Pass on that the way ended by itself."""
+        self._on_lost()
+
+    async def answer(self, request: Frame) -> bytes | None:
         """Return the response to a request of the server's: a `ping`, or what a callback answers (LEG-16, LEG-19)."""
         number = request.id
+        if not self.answering:
+            log.warning(
+                "%s asked %s, which no stateless server may; it gets no answer", self.exchange.where, request.method
+            )
+            return None
         task = asyncio.current_task()
         if request.method == "ping":
             return write_result(0 if number is UNSET else number, {})

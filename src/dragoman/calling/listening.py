@@ -1,7 +1,7 @@
 """Listening for changes, in the way of each era: a subscription of its own, or what a session is told anyway.
 
 A subscription that breaks over HTTP is opened again, at growing and uneven intervals, and what may have been missed
-meanwhile is told as changed. A command that ended is not started again.
+meanwhile is told as changed; so is one of a command that ended and was started again.
 Source: specification, basic/patterns/subscriptions; requirements SUB-06 to SUB-12, LEG-10, LEG-18.
 """
 
@@ -42,8 +42,8 @@ class Listened(Protocol):
         ...
 
     @property
-    def over_http(self) -> bool:
-        """Whether a broken stream can be opened again."""
+    def lasting(self) -> bool:
+        """Whether what broke can be opened again."""
         ...
 
     @property
@@ -160,7 +160,7 @@ class Listening:
             if feed.acknowledged.is_set():
                 begun, tries = True, 0
             tries += 1
-            if not begun or not self._connection.over_http or not _passing(fault) or tries > TRIES:
+            if feed.ended or not begun or not self._connection.lasting or not _passing(fault) or tries > TRIES:
                 return feed.end(fault)
             pause = min(SHORTEST * 2.0 ** (tries - 1), LONGEST) * random.uniform(0.5, 1.5)
             log.debug("listening to %s broke (%s); again in %.1f s", self._connection.where, fault, pause)

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from dragoman.calling.callbacks import Callbacks
 from dragoman.ports.exchange import NO_FIELDS, Fields
+from dragoman.ports.observed import Observer
 from dragoman.protocol.dress import NO_META, Dress
 from dragoman.wire.base import Implementation, LogLevel
 from dragoman.wire.lifecycle import ServerCapabilities
@@ -27,28 +28,38 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     `mode` is "auto", "modern", "legacy" or a protocol version; `key` names the
     target among the eras that this process remembers, "" not to remember it.
-    `rounds` bounds how often one call may ask. Times in seconds.
+    `rounds` bounds how often one call may ask, `restarts` how often in a row a
+    server that ended is started again in vain, `resends` how often one lost
+    request is sent again. Times in seconds.
     """
 
     client: Implementation
     callbacks: Callbacks = Callbacks()
     rounds: int = 10
+    restarts: int = 5
+    resends: int = 2
     mode: str = "auto"
     timeout: float | None = 60.0
     probe_seconds: float = 2.0
     log_level: LogLevel | None = None
     on_log: OnLog | None = None
     key: str = ""
+    observer: Observer | None = None
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for one request. `timeout` None means that of the connection.
 
-    `headers` are the caller's, `fields` the protocol's own. `by_hand` says
-    that questions are handed to the caller, whatever callbacks there are.
+    `idle_timeout` bounds each silence of the server's, up to its answer or to
+    progress that it tells of. `headers` are the caller's, `fields` the protocol's
+    own. `by_hand` says that questions are handed to the caller, whatever
+    callbacks there are. `repeatable` says whether it may run twice, None that
+    the method tells.
     """
 
     timeout: float | None = None
+    idle_timeout: float | None = None
+    repeatable: bool | None = None
     headers: Fields = NO_FIELDS
     fields: Fields = NO_FIELDS
     meta: Mapping[str, Any] = NO_META

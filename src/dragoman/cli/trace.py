@@ -86,11 +86,17 @@ class TracedListener:
         self._tracer.body("<--", msgspec.json.encode(Notification(method=str(notice.method), params=params)))
         self._inner.hear(notice)
 
-    async def answer(self, request: Frame) -> bytes:
+    def lost(self) -> None:
+        """Show that the way ended, and pass it on."""
+        self._tracer.line("--- ended by itself")
+        self._inner.lost()
+
+    async def answer(self, request: Frame) -> bytes | None:
         """Show a request of the server's and the answer to it."""
         self._tracer.body("<--", msgspec.json.encode({"id": request.id, "method": request.method}))
         reply = await self._inner.answer(request)
-        self._tracer.body("-->", reply)
+        if reply is not None:
+            self._tracer.body("-->", reply)
         return reply
 
 
@@ -115,6 +121,11 @@ class TracedExchange:
     def session(self) -> str | None:
         """The HTTP session, if any."""
         return self._inner.session
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._inner.ended
 
     async def open(self, listener: Listener) -> None:
         """Open the exchange."""

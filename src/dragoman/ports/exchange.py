@@ -53,8 +53,15 @@ class Listener(Protocol):
         """Take a notification. Must not block, and raises nothing."""
         ...
 
-    async def answer(self, request: Frame) -> bytes:
-        """Return the whole response to a request of the server's (handshake era). Raises nothing."""
+    async def answer(self, request: Frame) -> bytes | None:
+        """Return the whole response to a request of the server's (handshake era). Raises nothing.
+
+        None means that none may be sent: stateless servers ask nothing (STDIO-03).
+        """
+        ...
+
+    def lost(self) -> None:
+        """Take that the way ended by itself: nothing more comes over it. Must not block, and raises nothing."""
         ...
 
 
@@ -74,6 +81,11 @@ class Exchange(Protocol):
     @property
     def session(self) -> str | None:
         """The HTTP session that the server opened, if any."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can be sent over this any more, so that another must be dialled. Never over HTTP."""
         ...
 
     async def open(self, listener: Listener) -> None:

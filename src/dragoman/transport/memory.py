@@ -41,13 +41,17 @@ class MemoryDoor:
     async def ask(self, method: str, params: Any) -> msgspec.Raw:
         """Put a request to the client and return its result. Raises PeerError if it refuses."""
         request = encode(Request(id=self._exchange.next_id(), method=method, params=params))
-        return result_of(read_frame(await self._listener.answer(read_frame(request))))
+        answer = await self._listener.answer(read_frame(request))
+        if answer is None:
+            raise ClosedError("the client answers no requests in the stateless era (STDIO-03)")
+        return result_of(read_frame(answer))
 
 
 class MemoryExchange:
     """The way to `service`, which is started when this opens. It is left running: others may use it too."""
 
     over_http = False
+    ended = False
     session: str | None = None
 
     def __init__(self, service: Service, where: str, headers: Fields = NO_FIELDS) -> None:

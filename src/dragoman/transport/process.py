@@ -67,6 +67,11 @@ class ProcessExchange(asyncio.SubprocessProtocol):
     over_http = False
     session: str | None = None
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone, or the conversation with it over."""
+        return self._fault is not None or self._transport is None
+
     def __init__(self, command: Command) -> None:
         self.where = f"the command {' '.join(command.words)[:200]!r}"
         self._command = command
@@ -162,7 +167,7 @@ class ProcessExchange(asyncio.SubprocessProtocol):
             lines = self._lines.feed(data)
         except MalformedError as error:
             text, code = f"{self.where} sent a {error.reason}", error.code
-            self._fail(lambda: MalformedError(text, code=code))
+            self._lose(lambda: MalformedError(text, code=code))
             self._group.kill()
             return
         for line in lines:
@@ -208,7 +213,8 @@ class ProcessExchange(asyncio.SubprocessProtocol):
 
     async def _reply(self, frame: Frame, listener: Listener) -> None:
         try:
-            await self._write(await listener.answer(frame))
+            if (response := await listener.answer(frame)) is not None:
+                await self._write(response)
         except (TransportError, MalformedError) as error:
             log.debug("not answered: %s", error)
 
@@ -239,7 +245,14 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         ended = "closed its stdin or stdout" if code is None else f"ended with {_status(code)}"
         said = bytes(self._stderr).decode(errors="replace").strip()[-TOLD:]
         text = f"{self.where} {ended}; " + (f"it last said:\n{said}" if said else "it said nothing on stderr")
-        self._fail(lambda: ClosedError(text))
+        self._lose(lambda: ClosedError(text))
+
+    def _lose(self, fault: Fault) -> None:
+        """The conversation is over, and nobody here ended it."""
+        first = self._fault is None
+        self._fail(fault)
+        if first and self._listener is not None:
+            self._listener.lost()
 
     def _fail(self, fault: Fault) -> None:
         """End every request under way, and refuse further ones."""

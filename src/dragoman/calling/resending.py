@@ -1,0 +1,50 @@
+"""Which requests may be sent again when their answer was lost: those that may run twice and do no harm.
+
+A lost request is sent again under a new id (BASE-18), but nobody knows whether it ran. Calls of tools are sent again
+where the tool says that it only reads, or that twice is once, or where the caller says so.
+Source: specification, basic/index; basic/transports/stdio "Unexpected Termination"; server/tools "Tool Annotations".
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+from msgspec import UNSET
+
+from dragoman.wire.tools import Tool
+
+HARMLESS = frozenset(
+    {
+        "server/discover",
+        "ping",
+        "tools/list",
+        "prompts/list",
+        "prompts/get",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "completion/complete",
+    }
+)
+SHORTEST = 0.05  # seconds before it is sent again; doubled each time, and uneven
+
+
+def may_repeat(method: str, wish: bool | None) -> bool:
+    """Say whether a request may run twice; the caller's `wish` counts before what is known of the method."""
+    return method in HARMLESS if wish is None else wish
+
+
+def repeatable(tools: Iterable[Tool]) -> frozenset[str]:
+    """Return the names of those tools that say of themselves that they may run twice."""
+    return frozenset(tool.name for tool in tools if _harmless(tool))
+
+
+def _harmless(tool: Tool) -> bool:
+    hints = tool.annotations
+    return hints is not UNSET and (hints.read_only_hint is True or hints.idempotent_hint is True)
+
+
+def pause(count: int) -> float:
+    """Return how many seconds to wait before a request is sent for the `count`-th time again, from 1."""
+    return SHORTEST * 2.0 ** min(count - 1, 10) * random.uniform(0.5, 1.5)
