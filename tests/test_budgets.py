@@ -18,9 +18,10 @@ from dragoman import Server
 # Extras, HTTP and the client's side: nothing a stdio server needs.
 UNWANTED = {
     "uvicorn", "httptools", "uvloop", "h11", "click", "http.client", "http.server", "urllib.request",
-    "sqlite3", "pydantic", "lxml", "pypdfium2", "python_calamine", "selectolax", "sqlglot", "difflib",
+    "sqlite3", "pydantic", "lxml", "pypdfium2", "python_calamine", "selectolax", "sqlglot", "difflib", "opentelemetry",
     "dragoman.calling", "dragoman.connectors", "dragoman.compat", "dragoman.cli", "dragoman.auth",
     "dragoman.transport.asgi", "dragoman.transport.http_client", "dragoman.transport.process", "dragoman.app.client",
+    "dragoman.app.telemetry", "dragoman.testing",
 }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ IMPURE = {
 IMPURE_CALLS = {"now", "utcnow", "today", "urandom", "open", "print", "input", "getLogger"}
 EXTRAS = {
     "pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic",
-    "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "joserfc",
+    "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "opentelemetry", "joserfc",
 }  # fmt: skip
 # One module per library, loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
 HOMES_OF_EXTRAS = "connectors/extract/"
@@ -43,6 +43,7 @@ HOMES_OF_EXTRAS = "connectors/extract/"
 LAZY: dict[str, set[str]] = {
     "serving/faults.py": {"difflib"},
     "serving/nearest.py": {"difflib"},
+    "app/telemetry.py": {"opentelemetry"},  # an extra; the module itself is loaded only where it is asked for
 }
 # Who may open connections over HTTP: the client of the server that the user named, and the fetcher of all else, which
 # judges addresses (threat 4). Everything that a peer names goes through the port of the fetcher.

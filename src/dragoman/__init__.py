@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dragoman.app.client import Client
     from dragoman.app.server import Server
     from dragoman.app.sync_client import SyncClient
+    from dragoman.app.telemetry import Telemetry
     from dragoman.calling.changes import Change
     from dragoman.calling.results import CallResult, ReadResult
     from dragoman.calling.rounds import Unanswered
@@ -79,6 +80,7 @@ _HOMES = {
     "ResourceLink": "wire.content",
     "Server": "app.server",
     "SyncClient": "app.sync_client",
+    "Telemetry": "app.telemetry",
     "TextContent": "wire.content",
     "Tool": "wire.tools",
     "ToolError": "errors",
@@ -124,6 +126,7 @@ __all__ = [
     "ResourceLink",
     "Server",
     "SyncClient",
+    "Telemetry",
     "TextContent",
     "Tool",
     "ToolError",

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from dragoman.app.options import HttpOptions
     from dragoman.app.server import Server
+    from dragoman.app.telemetry import Telemetry
+    from dragoman.ports.observed import Observer
+    from dragoman.ports.service import Middleware
     from dragoman.ports.state import States
     from dragoman.ports.store import Store
     from dragoman.transport.asgi import Endpoint
@@ -26,6 +29,21 @@ def endpoint(server: Server, options: HttpOptions) -> Endpoint:
 def states(audience: str, secrets: Sequence[bytes | str], store: str | Store) -> States:
     """Return where calls that ask keep their state (see `app.keeping`)."""
     return cast("States", import_module("dragoman.app.keeping").states(audience, secrets, store))
+
+
+def middleware(telemetry: bool | Telemetry) -> tuple[Middleware, ...]:
+    """Return what watches a server's calls (see `app.telemetry`): nothing, unless it was asked for."""
+    return (_telemetry(telemetry).serve,) if telemetry else ()
+
+
+def observer(telemetry: bool | Telemetry) -> Observer | None:
+    """Return what watches a client's requests (see `app.telemetry`): nothing, unless it was asked for."""
+    return _telemetry(telemetry).send if telemetry else None
+
+
+def _telemetry(wanted: bool | Telemetry) -> Telemetry:
+    made = import_module("dragoman.app.telemetry").Telemetry() if wanted is True else wanted
+    return cast("Telemetry", made)
 
 
 def run(server: Server, transport: str, host: str, port: int, options: HttpOptions) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from dragoman.errors import RegistrationError
 from dragoman.ports.service import Middleware
@@ -16,6 +16,9 @@ from dragoman.ports.store import Store
 from dragoman.protocol.limits import Limits
 from dragoman.serving.nearest import nearest
 from dragoman.wire.base import Annotations, Icon, Meta
+
+if TYPE_CHECKING:
+    from dragoman.app.telemetry import Telemetry
 
 
 class ServerOptions(TypedDict, total=False):
@@ -30,7 +33,9 @@ class ServerOptions(TypedDict, total=False):
     replicas; without them the store's own, which whoever comes first makes.
     `store` is where that is kept which outlives a request: "memory:" (this
     process, the default), "sqlite:///PATH" (this machine; a path from the root
-    has a fourth slash), or a `ports.store.Store`.
+    has a fourth slash), or a `ports.store.Store`. `telemetry` True makes an
+    OpenTelemetry span of each call, in the caller's trace; a `Telemetry` says
+    where spans and metrics go.
     """
 
     title: str
@@ -44,6 +49,7 @@ class ServerOptions(TypedDict, total=False):
     cache_scope: str
     secrets: Sequence[bytes | str]
     store: str | Store
+    telemetry: bool | Telemetry
 
 
 class ToolOptions(TypedDict, total=False):

@@ -6,10 +6,13 @@ Limit: names only; what each value means is checked where it is used.
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from dragoman.calling.callbacks import OnElicit, OnSample, Roots
 from dragoman.calling.terms import OnLog
+
+if TYPE_CHECKING:
+    from dragoman.app.telemetry import Telemetry
 
 
 class ClientSettings(TypedDict, total=False):
@@ -29,6 +32,8 @@ class ClientSettings(TypedDict, total=False):
 
     `cache` False keeps no results; otherwise lists, resources and what the
     server says of itself are kept for as long as the server says that they hold.
+    `telemetry` True makes an OpenTelemetry span of each request, and lets the
+    server join its trace; a `Telemetry` says where spans and metrics go.
     """
 
     name: str
@@ -38,6 +43,7 @@ class ClientSettings(TypedDict, total=False):
     on_sample: OnSample | None
     roots: Roots | None
     cache: bool
+    telemetry: bool | Telemetry
 
 
 def check_settings(given: ClientSettings) -> None:

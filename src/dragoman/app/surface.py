@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from dragoman.app import lazily
 from dragoman.app.options import ServerOptions
 from dragoman.errors import RegistrationError
 from dragoman.ports.state import States
@@ -36,7 +37,8 @@ class Surface:
     def __init__(
         self, info: Implementation, facts: Facts, limits: Limits, options: ServerOptions, states: Callable[[], States]
     ) -> None:
-        self.kernel = Kernel(facts, limits, options.get("middleware", ()))
+        watching = lazily.middleware(options.get("telemetry", False))
+        self.kernel = Kernel(facts, limits, (*watching, *options.get("middleware", ())))
         self.face = ServerFace(info.name, states)
         self.workers = Workers(limits.threads)
         kept = Kept(limits)

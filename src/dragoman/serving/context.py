@@ -17,6 +17,7 @@ from msgspec import UNSET
 from dragoman.errors import LocalError
 from dragoman.ports.state import States
 from dragoman.protocol.exchange import Call, Caller
+from dragoman.protocol.trace import trace_of
 from dragoman.wire.base import LOG_LEVELS, Implementation, LogLevel, RequestId
 from dragoman.wire.jsonrpc import Notification
 from dragoman.wire.lifecycle import ClientCapabilities, ServerCapabilities
@@ -88,6 +89,14 @@ class Context:
     def headers(self) -> Mapping[str, str]:
         """The HTTP request headers, names in lower case; empty on stdio and in memory."""
         return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._call.headers.items()}
+
+    @property
+    def trace_context(self) -> dict[str, str]:
+        """The trace that the client says this call belongs to (META-12); empty if it says none, or none that is valid.
+
+        Fit to go on as `meta` of a call to another server.
+        """
+        return trace_of(self._call.meta)
 
     @property
     def cancelled(self) -> bool:
