@@ -38,5 +38,5 @@ def store_at(address: str | Store) -> Store:
     if address.startswith(SQLITE) and len(address) > len(SQLITE):
         return SqliteStore(address.removeprefix(SQLITE))
     raise LocalError(
-        f"no store {address!r}: there are memory: and sqlite:///PATH (a path from the root has a fourth slash)"
+        f"no store {address!r}: there are memory:, sqlite:///PATH (a path from the root has a fourth slash)"
     )

@@ -9,113 +9,213 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from dragoman.errors import LocalError
+from dragoman.errors import StoreError
+from dragoman.ports.store import NOTHING_GIVEN, Append, Change, Drop, Entry, Given, Put
+from dragoman.store.bounds import SECONDS, beyond, checked, fitting, lasting, named
+from dragoman.store.file import PAGES, File
+from dragoman.store.steady import Steady, machine
+from dragoman.store.waiters import Waiters
 
 T = TypeVar("T")
-WAIT = 10.0  # seconds to wait for another process that writes
-PAGES = 262_144  # of 4 KiB: a file of 1 GiB at most
-SWEEP = 60.0  # seconds between two removals of what is over
-_MAKE = "CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB NOT NULL, until REAL NOT NULL) WITHOUT ROWID"
-_PUT = (
-    "INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value, until = excluded.until"
-)
+LOOK = 0.002, 0.05  # seconds between two looks for what other processes appended: at first, and when nothing comes
 
 
 class SqliteStore:
-    """Values in the file at `path`, which is made if it is missing; its directory is not."""
+    """What is kept in the file at `path`, which is made if it is missing; its directory is not.
 
-    def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
+    Each call is over within `seconds`, or raises StoreError. The file grows to `pages` of 4 KiB at most.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        clock: Steady | None = None,
+        *,
+        seconds: float = SECONDS,
+        pages: int = PAGES,
+    ) -> None:
         self._path = Path(path).absolute()
-        self._clock = clock
-        self._swept = float("-inf")
+        self._clock = clock or machine()
+        self._seconds = seconds
+        self._pages = pages
         self._thread: ThreadPoolExecutor | None = None
-        self._open: sqlite3.Connection | None = None
+        self._open: File | None = None
+        self._waiters = Waiters()
+        self._poll: asyncio.Task[None] | None = None
 
     async def get(self, key: str) -> bytes | None:
-        """Return the value, None if there is none or its time is over. Raises LocalError if the file fails."""
-        return await self._run(lambda db: self._get(db, key))
+        """Return the value, None if there is none or its time is over. Raises StoreError if the file fails."""
+        named(key)
+        return await self._run(lambda file: file.get(key))
 
     async def put(self, key: str, value: bytes, ttl: float) -> None:
-        """Set the value for `ttl` seconds. Raises LocalError if the file fails."""
-        await self._run(lambda db: self._put(db, key, value, ttl))
+        """Set the value for `ttl` seconds. Raises StoreError if the file fails."""
+        fitting(key, value, ttl)
+        await self._write(lambda file: file.put(key, value, lasting(ttl)))
 
     async def add(self, key: str, value: bytes, ttl: float) -> bytes | None:
         """Set the value if the key is free and return None; else return the value that is there."""
+        fitting(key, value, ttl)
 
-        def add(db: sqlite3.Connection) -> bytes | None:
-            # The write lock first: between a look and a write, another process could write.
-            db.execute("BEGIN IMMEDIATE")
-            there = self._get(db, key)
+        def add(file: File) -> bytes | None:
+            there = file.get(key)
             if there is None:
-                self._put(db, key, value, ttl)
+                file.put(key, value, lasting(ttl))
             return there
 
-        return await self._run(add)
+        return await self._write(add)
+
+    async def take(self, key: str) -> bytes | None:
+        """Remove the value and return it; of many who ask at once, one gets it."""
+        named(key)
+
+        def take(file: File) -> bytes | None:
+            there = file.get(key)
+            file.drop(key)
+            return there
+
+        return await self._write(take)
 
     async def delete(self, key: str) -> None:
-        """Remove the value, if there is one. Raises LocalError if the file fails."""
-        await self._run(lambda db: db.execute("DELETE FROM kept WHERE key = ?", (key,)))
+        """Remove the value, if there is one. Raises StoreError if the file fails."""
+        named(key)
+        await self._write(lambda file: file.drop(key))
+
+    async def keys(self, prefix: str, most: int = 1000) -> list[str]:
+        """Return at most `most` keys that begin with `prefix` and hold a value now, in order."""
+        return await self._run(lambda file: file.keys(prefix, beyond(prefix), most))
+
+    async def commit(self, changes: Sequence[Change], given: Given = NOTHING_GIVEN) -> bool:
+        """Make all changes at once if each key of `given` holds that value (None: nothing), and return whether."""
+        checked(changes, given)
+
+        def commit(file: File) -> bool:
+            if any(file.get(key) != value for key, value in given.items()):
+                return False
+            for change in changes:
+                match change:
+                    case Put(key, value, ttl):
+                        file.put(key, value, lasting(ttl))
+                    case Drop(key):
+                        file.drop(key)
+                    case Append(stream, value, ttl, most):
+                        file.append(stream, value, lasting(ttl), most)
+            return True
+
+        done = await self._write(commit)
+        if done:
+            for change in changes:
+                if isinstance(change, Append):
+                    self._waiters.wake(change.stream)
+        return done
+
+    async def read(self, stream: str, after: int = 0, most: int = 100) -> list[Entry]:
+        """Return at most `most` entries that come after the position `after`, oldest first."""
+        named(stream)
+        return await self._run(lambda file: file.read(stream, after, most))
+
+    async def wait(self, stream: str, after: int, seconds: float) -> bool:
+        """Wait until the stream has an entry after `after`; False when `seconds` passed without."""
+
+        async def look() -> bool:
+            return bool(await self.read(stream, after, 1))
+
+        if self._poll is None or self._poll.done():
+            self._poll = asyncio.create_task(self._watch(), name="dragoman store: other processes")
+        return await self._waiters.wait(stream, seconds, look)
+
+    async def lease(self, key: str, owner: str, ttl: float) -> bool:
+        """Take the lease on `key` for `ttl` seconds, or renew it if it is ours; False while another has it."""
+        named(owner)
+        fitting(key, b"", ttl)
+        return await self._write(lambda file: file.lease(key, owner, lasting(ttl)))
+
+    async def release(self, key: str, owner: str) -> bool:
+        """Give the lease up; False if it was no longer ours."""
+        named(key)
+        named(owner)
+        return await self._write(lambda file: file.release(key, owner))
 
     async def close(self) -> None:
         """Close the file and end the thread. The next call opens it again."""
+        poll, self._poll = self._poll, None
+        if poll is not None and not poll.done():
+            poll.cancel()
         thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.get_running_loop().run_in_executor(thread, self._close)
             thread.shutdown(wait=False)
 
-    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _watch(self) -> None:
+        """Look for what other processes append, while somebody waits; seldom when nothing comes."""
+        pause, longest = LOOK
+        await asyncio.sleep(0)  # the one who waits is not yet among the waiters
+        first = True
+        while self._waiters:
+            try:
+                appended = await self._run(lambda file: file.appended())
+            except StoreError:
+                appended = []  # whoever waits looks too, and hears of it
+            for stream in appended:
+                self._waiters.wake(stream)
+            if first:
+                self._waiters.wake_all()  # what came since they looked and before this did is not in `appended`
+            pause, first = LOOK[0] if appended else min(pause * 1.25, longest), False
+            await asyncio.sleep(pause)
+
+    async def _write(self, work: Callable[[File], T]) -> T:
+        return await self._run(partial(File.transact, work=work))
+
+    async def _run(self, work: Callable[[File], T]) -> T:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "dragoman store")
-        # Shielded: a caller that gives up must not leave half a transaction to the next.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._in_thread, work))
-
-    def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        job = asyncio.get_running_loop().run_in_executor(self._thread, self._in_thread, work)
         try:
-            db = self._open = self._open or self._connect()
-            with db:
-                done = work(db)
-            self._sweep(db)
+            async with asyncio.timeout(self._seconds):
+                # Shielded: a caller that gives up must not leave half a transaction to the next.
+                return await asyncio.shield(job)
+        except TimeoutError:
+            job.cancel()  # if it has not begun it never will
+            raise StoreError(
+                f"the store {self._path} did not answer within {self._seconds:g} s: the disk is slow,"
+                " or another process holds the file; look at both, or move the store to another disk"
+            ) from None
+
+    def _in_thread(self, work: Callable[[File], T]) -> T:
+        try:
+            file = self._open = self._open or File(self._path, self._clock, self._seconds * 0.8, self._pages)
+            try:
+                done = work(file)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_FULL or not file.sweep(at_once=True):
+                    raise
+                done = work(file)
+            file.sweep()
         except (sqlite3.Error, OSError) as error:
-            raise LocalError(f"the store {self._path} failed: {error}") from error
+            raise StoreError(f"the store {self._path} failed: {error}{_advice(error)}") from error
         return done
-
-    def _connect(self) -> sqlite3.Connection:
-        # Before SQLite makes it, so that nobody else can ever read it; its journals get the same mode.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
-        db = sqlite3.connect(self._path, timeout=WAIT, check_same_thread=False)
-        try:
-            with closing(db.cursor()) as cursor:
-                cursor.execute("PRAGMA journal_mode = WAL")
-                cursor.execute("PRAGMA synchronous = FULL")
-                cursor.execute(f"PRAGMA max_page_count = {PAGES}")
-                cursor.execute(_MAKE)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def _get(self, db: sqlite3.Connection, key: str) -> bytes | None:
-        found = db.execute("SELECT value FROM kept WHERE key = ? AND until > ?", (key, self._clock())).fetchone()
-        return None if found is None else bytes(found[0])
-
-    def _put(self, db: sqlite3.Connection, key: str, value: bytes, ttl: float) -> None:
-        db.execute(_PUT, (key, value, self._clock() + ttl))
-
-    def _sweep(self, db: sqlite3.Connection) -> None:
-        now = self._clock()
-        if now - self._swept >= SWEEP:
-            self._swept = now
-            with db:
-                db.execute("DELETE FROM kept WHERE until <= ?", (now,))
 
     def _close(self) -> None:
         if self._open is not None:
             self._open.close()
             self._open = None
+
+
+def _advice(error: Exception) -> str:
+    match getattr(error, "sqlite_errorcode", None):
+        case sqlite3.SQLITE_FULL:
+            return "; make room on the disk, or let things end sooner"
+        case sqlite3.SQLITE_BUSY:
+            return "; another process holds the file for seconds: look for one that is stopped in a transaction"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return "; the file and its directory must be writable"
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return "; move the file away to begin with an empty one"
+        case _:
+            return ""
