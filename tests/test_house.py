@@ -35,7 +35,8 @@ IMPURE = {
 IMPURE_CALLS = {"now", "utcnow", "today", "urandom", "open", "print", "input", "getLogger"}
 EXTRAS = {
     "pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic",
-    "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "opentelemetry", "joserfc",
+    "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "joserfc",
+    "opentelemetry",
 }  # fmt: skip
 # One module per library, loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
 HOMES_OF_EXTRAS = "connectors/extract/"
@@ -50,7 +51,7 @@ LAZY: dict[str, set[str]] = {
 HTTP_CLIENTS = {
     "urllib.request", "http.client", "httpx", "aiohttp", "requests", "urllib3", "dragoman.transport.http_wire",
 }  # fmt: skip
-SPEAK_HTTP = {"transport/http_client.py", "transport/fetch.py"}
+SPEAK_HTTP = {"transport/http_client.py", "transport/sse_client.py", "transport/fetch.py"}
 OPEN_SOCKETS = {"create_connection", "open_connection", "sock_connect", "urlopen"}
 MAY_OPEN_SOCKETS = {"transport/http_wire.py"}
 MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS = 400, 50, 8

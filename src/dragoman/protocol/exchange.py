@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
+from dragoman.protocol.identity import Admitted, Identity
 from dragoman.wire.base import Implementation, RequestId, Wire
 from dragoman.wire.jsonrpc import Notification
 from dragoman.wire.lifecycle import ClientCapabilities, RequestMeta
@@ -22,19 +23,47 @@ if TYPE_CHECKING:
 Headers: TypeAlias = Mapping[bytes, bytes]
 NO_HEADERS: Headers = MappingProxyType({})
 NO_META = RequestMeta()
+NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks: what the client says of itself, and the session it belongs to, if any.
+    """Who asks: what the client says of itself, the session it belongs to, and who vouches for it, if anybody does.
 
-    `client` is self-reported and unverified: show it, never trust it (META-05).
+    `client` is self-reported and unverified: show it, never trust it (META-05). `principal` is whom handles belong
+    to, "" where nobody was asked; `identity` is what the token of this very request proved.
     """
 
     version: str
     capabilities: ClientCapabilities
     client: Implementation | None = None
     session: str | None = None
-    subject: str | None = None
+    principal: str = ""
+    identity: Identity | None = None
+
+    @property
+    def subject(self) -> str | None:
+        """Who it is, unique within `issuer`; None where nobody was asked."""
+        return None if self.identity is None else self.identity.subject
+
+    @property
+    def issuer(self) -> str | None:
+        """Who vouches for the subject; None where nobody was asked."""
+        return None if self.identity is None else self.identity.issuer
+
+    @property
+    def client_id(self) -> str | None:
+        """The client that the token was given to, "" if the issuer does not say; None where nobody was asked."""
+        return None if self.identity is None else self.identity.client_id
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What the token allows, with what that implies; empty where nobody was asked."""
+        return frozenset() if self.identity is None else self.identity.scopes
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """All that the issuer says; empty where nobody was asked."""
+        return NO_CLAIMS if self.identity is None else self.identity.claims
 
 
 class Door(Protocol):
@@ -78,8 +107,16 @@ class Call(msgspec.Struct, eq=False):
     headers: Headers = NO_HEADERS
     log_level: str | None = None
     asking: Any = None  # the questions of this call, once it asks
+    task: Any = None  # the run of a task that this call is, if it is one
+    needs: frozenset[str] | None = None  # the scopes for want of which it was refused
     over: bool = False  # answered or given up, though a thread may still be at work on it
     door: Door = CLOSED_DOOR
+
+
+def sign(call: Call, headers: Admitted) -> None:
+    """Note on a call who sent it."""
+    identity = headers.identity
+    call.caller = msgspec.structs.replace(call.caller, principal=headers.principal, identity=identity)
 
 
 class Prepared:

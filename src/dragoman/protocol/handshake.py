@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from dragoman.errors import RequestError
 from dragoman.protocol.envelope import Methods, admit, is_modern, read_params
-from dragoman.protocol.eras import HEADERLESS, Era, negotiate
+from dragoman.protocol.eras import HANDSHAKE, HEADERLESS, Era, negotiate
 from dragoman.protocol.exchange import Call, Caller, meta_of
 from dragoman.protocol.failures import unknown_method
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Frame
@@ -24,15 +26,29 @@ MAX_SUBSCRIBED = 1000  # resources of one session
 NOBODY = Caller(HEADERLESS.version, ClientCapabilities())
 
 
-class Handshake:
-    """What one handshake-era peer has agreed with us so far."""
+class Agreed(msgspec.Struct, frozen=True):
+    """What was agreed with a peer, as it is kept for others who serve the same session."""
 
-    __slots__ = ("caller", "era", "greeted", "log_level", "subscribed")
+    caller: Caller
+    greeted: bool
+    log_level: str | None
+    subscribed: list[str]
+
+
+_write_agreed = msgspec.json.Encoder().encode
+_read_agreed = msgspec.json.Decoder(Agreed).decode
+
+
+class Handshake:
+    """What one handshake-era peer has agreed with us so far. `changed` until whoever keeps that has noted it."""
+
+    __slots__ = ("caller", "changed", "era", "greeted", "log_level", "subscribed")
 
     def __init__(self, era: Era = HEADERLESS, caller: Caller = NOBODY, *, greeted: bool = False) -> None:
         self.era = era
         self.caller = caller
         self.greeted = greeted
+        self.changed = False
         self.log_level: str | None = None
         self.subscribed: set[str] = set()
 
@@ -57,13 +73,27 @@ class Handshake:
             )
         elif isinstance(params, SetLevel):
             self.log_level = params.level
+            self.changed = True
         elif isinstance(params, Subscribe):
             self._subscribe(name, params.uri)
         call = Call(name, params, frame.id, self.era, self.caller, meta_of(params))  # type: ignore[arg-type]
         call.log_level = self.log_level
         return call
 
+    def written(self) -> bytes:
+        """Return what was agreed, for `read`."""
+        return _write_agreed(Agreed(self.caller, self.greeted, self.log_level, sorted(self.subscribed)))
+
+    def read(self, data: bytes) -> None:
+        """Agree to what `written` gave, elsewhere perhaps. Raises msgspec.DecodeError for anything else."""
+        agreed = _read_agreed(data)
+        self.era = HANDSHAKE.get(agreed.caller.version, HEADERLESS)
+        self.caller, self.greeted, self.log_level = agreed.caller, agreed.greeted, agreed.log_level
+        self.subscribed = set(agreed.subscribed)
+        self.changed = False
+
     def _subscribe(self, method: str, uri: str) -> None:
+        self.changed = True
         if method == UNSUBSCRIBE:
             self.subscribed.discard(uri)
         elif len(self.subscribed) >= MAX_SUBSCRIBED:
@@ -80,8 +110,12 @@ class Handshake:
         if self.greeted:
             raise RequestError(INVALID_REQUEST, "initialize came twice; a session is initialized once")
         self.era = negotiate(params.protocol_version)
-        self.caller = Caller(self.era.version, params.capabilities, params.client_info, self.caller.session)
+        before = self.caller
+        self.caller = Caller(
+            self.era.version, params.capabilities, params.client_info, before.session, before.principal
+        )
         self.greeted = True
+        self.changed = True
 
 
 def sessionless(era: Era) -> Handshake:
