@@ -1,4 +1,4 @@
-"""One trace from client through server, in every era and on every transport; and nothing in it that is nobody's business."""
+"""One trace from client through server, in every era, on every transport; and no argument or secret in it."""
 
 import asyncio
 import subprocess
