@@ -12,9 +12,9 @@ from tests.app.reaching import COMMAND, SAMPLE
 
 from dragoman import Client, LocalError, Server
 from dragoman.app.target import Options, way_to
-from dragoman.transport.http_client import HttpExchange
 from dragoman.transport.memory import MemoryExchange
 from dragoman.transport.process import ProcessExchange
+from dragoman.transport.sse_client import EitherHttp
 
 
 def exchange(target: Any, headers: dict[str, str] | None = None, **options: Any) -> Any:
@@ -23,8 +23,8 @@ def exchange(target: Any, headers: dict[str, str] | None = None, **options: Any)
 
 def test_a_url_leads_over_http_and_hides_its_query() -> None:
     made = exchange("http://example.com:8080/mcp?key=secret")
-    assert isinstance(made, HttpExchange) and made.where == "http://example.com:8080/mcp"
-    assert isinstance(exchange("HTTPS://example.com"), HttpExchange)
+    assert isinstance(made, EitherHttp) and made.where == "http://example.com:8080/mcp"
+    assert isinstance(exchange("HTTPS://example.com"), EitherHttp)
 
 
 @pytest.mark.parametrize("target", [["python", "x.py", "--flag"], ("python", "x.py", "--flag")])
@@ -56,7 +56,7 @@ def test_an_entry_of_a_configuration_is_a_command_or_a_url(monkeypatch: pytest.M
     assert words(made) == ("/somewhere/run", "--level", "low", "/somewhere")
     assert made._command.env == {"KEY": "/somewhere"} and made._command.cwd == "/tmp"
     remote = exchange({"type": "http", "url": "http://example.com/mcp", "headers": {"X-A": "1"}}, {"x-b": "2"})
-    assert remote._headers == {"X-A": "1", "x-b": "2"}
+    assert remote._http._headers == {"X-A": "1", "x-b": "2"}
 
 
 def test_a_whole_configuration_needs_one_server_or_its_name(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Literal conversations, one file a version: the same over HTTP without a socket, over a real one, and on stdio.
+"""Literal conversations, one file a version: the same over HTTP without a socket, over a real one, and on stdio;
+over the HTTP of 2024 too.
 
 Each entry of a transcript is an exchange: what the client asks, the notices it hears, and the answer.  Where a feature
 grows, `python -m tests.transcripts.test_transcripts VERSION...` writes them anew; read what changed before committing.
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from tests.transcripts.server import server
 from tests.transport.raw_http import PREFIX, Answer, Ask, in_process, listening
+from tests.transport.raw_sse import streaming
 from tests.transport.stdio_peer import Peer
 
 FOLDER = Path(__file__).parent
@@ -26,7 +28,7 @@ HELLO = {"capabilities": {}, "clientInfo": {"name": "transcript", "version": "1"
 Say = Callable[[dict[str, Any]], Awaitable[list[Any]]]
 
 
-# --- three ways to say something and hear all that comes back --------------------------------------------------
+# --- the ways to say something and hear all that comes back --------------------------------------------------
 
 
 def over(version: str, post: Callable[[Ask], Awaitable[Answer]]) -> Say:
@@ -68,6 +70,20 @@ async def http(version: str) -> AsyncIterator[Say]:
 
 
 @asynccontextmanager
+async def sse(version: str) -> AsyncIterator[Say]:
+    async with listening(server.asgi(sse=True)) as place, streaming(place) as stream:
+
+        async def say(frame: dict[str, Any]) -> list[Any]:
+            assert (await stream.post(json.dumps(frame).encode())).status == 202
+            heard: list[Any] = []
+            while "id" in frame and not (heard and "method" not in heard[-1]):
+                heard.append(await stream.next())
+            return heard
+
+        yield say
+
+
+@asynccontextmanager
 async def stdio(version: str) -> AsyncIterator[Say]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.transcripts.server"], cwd=FOLDER.parent.parent,
@@ -90,7 +106,7 @@ async def stdio(version: str) -> AsyncIterator[Say]:
             process.kill()
 
 
-WAYS = {"asgi": asgi, "http": http, "stdio": stdio}
+WAYS = {"asgi": asgi, "http": http, "sse": sse, "stdio": stdio}
 
 
 def greeting(version: str) -> list[dict[str, Any]]:
@@ -102,8 +118,9 @@ def greeting(version: str) -> list[dict[str, Any]]:
     ]
 
 
-# 2024-11-05 had an HTTP transport of its own.
-SPOKEN = [(version, way) for version in FILES for way in WAYS if way == "stdio" or version != "2024-11-05"]
+# 2024-11-05 had an HTTP transport of its own, over which clients still shake hands for any version.
+NOT_SPOKEN = {("2024-11-05", "asgi"), ("2024-11-05", "http"), (MODERN, "sse")}
+SPOKEN = [(version, way) for version in FILES for way in WAYS if (version, way) not in NOT_SPOKEN]
 
 
 @pytest.mark.parametrize(("version", "way"), SPOKEN)
