@@ -320,3 +320,21 @@ async def test_a_batch_holds_no_initialize_no_stateless_request_and_at_most_a_hu
     assert len((await client.post(batch(*[old("ping", n) for n in range(100)]))).json) == 100
     mixed = await client.post(batch(old("ping", 1), message("tools/list", 2)))
     assert {item["id"]: "error" in item for item in mixed.json} == {1: False, 2: True}
+
+
+async def test_idle_time_counts_from_the_end_of_the_last_request() -> None:
+    now = [0.0]
+    sessions = Sessions(Limits(session_idle_seconds=10), clock=lambda: now[0])
+    server = a_server()
+    app = Endpoint(server.service, sessions, HostPolicy.for_bind("127.0.0.1"))
+    slow, quick = await opened(app), await opened(app)
+    running = asyncio.ensure_future(slow.call("wait", 5))
+    assert (await quick.ask("ping")).status == 200
+    await until(lambda: server.began)
+    now[0] = 60
+    await slow.ask("notifications/cancelled", None, requestId=5)
+    await running
+    now[0] = 69
+    assert ((await slow.ask("ping")).status, (await quick.ask("ping")).status) == (200, 404)
+    now[0] = 79
+    assert (await slow.ask("ping")).status == 404

@@ -10,7 +10,7 @@ import pytest
 from tests.transport.raw_http import Ask, Place, Wire, hello, listening, old, until
 
 from dragoman import Context, Limits, Server
-from dragoman.transport.stream_log import MAX_BYTES, MAX_EVENTS, MAX_LOGS, StreamLog, find_log, open_log
+from dragoman.transport.stream_log import MAX_BYTES, MAX_EVENTS, MAX_LOGS, Shelf, StreamLog
 
 
 def a_server(**limits: Any) -> Server:
@@ -255,15 +255,46 @@ async def test_who_reads_a_log_gets_what_is_still_to_come() -> None:
     assert len(await reading) == 2
 
 
-def test_logs_are_bounded_in_number_and_in_size() -> None:
-    logs: dict[str, StreamLog] = {}
-    running = open_log(logs)
-    for _ in range(3 * MAX_LOGS):
-        log = open_log(logs)
+async def test_logs_are_bounded_in_number_and_in_size() -> None:
+    shelf = Shelf(100 * MAX_BYTES)
+    logs = shelf.of("session")
+    running = logs.open(1)
+    for number in range(3 * MAX_LOGS):
+        log = logs.open(number)
         log.add(b"x" * (MAX_BYTES // 4))
         log.end()
     assert len(logs) <= MAX_LOGS
-    assert sum(log.size for log in logs.values()) < 2 * MAX_BYTES
-    assert running.name in logs, "one that is still written goes last"
-    assert find_log(logs, f"{running.name}:1") == (running, 1)
-    assert find_log(logs, f"{running.name}:x") is None
+    assert shelf.size < 2 * MAX_BYTES
+    assert await logs.find(f"{running.name}:1") is not None, "one that is still written goes last"
+    assert await logs.find(f"{running.name}:x") is None
+
+
+async def test_logs_of_all_sessions_are_bounded_together() -> None:
+    shelf = Shelf(1000)
+    running = shelf.of("the first").open(1)
+    running.add(b"x" * 100)
+    held = [shelf.of(f"session {number}") for number in range(20)]
+    for logs in held:
+        log = logs.open(1)
+        log.add(b"x" * 100)
+        log.end()
+    assert shelf.size <= 1000 and sum(len(logs) for logs in held) < 10
+    assert len(held[-1]) == 1 and running.size > 0, "the oldest that ended go first"
+    held[-1].clear()
+    before = shelf.size
+    held[-2].clear()
+    assert len(held[-2]) == 0 and shelf.size < before
+
+
+async def test_a_log_that_was_forgotten_ends_for_whoever_reads_it_and_grows_no_more() -> None:
+    shelf = Shelf(1000)
+    log = shelf.of("session").open(1)
+    log.add(b"1")
+    reading = asyncio.ensure_future(read(log, 1))
+    await asyncio.sleep(0)
+    shelf.drop(log)
+    async with asyncio.timeout(5):
+        assert await reading == []
+    log.add(b"2")
+    log.end()
+    assert (log.size, shelf.size, len(shelf)) == (0, 0, 0)

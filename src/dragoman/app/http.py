@@ -24,6 +24,7 @@ from dragoman.protocol.hosts import HostPolicy
 from dragoman.serving.sessions import Sessions
 from dragoman.transport.asgi import Endpoint
 from dragoman.transport.sse_server import POST_PATH, STREAM_PATH, SseServer
+from dragoman.transport.stream_log import Shelf
 
 if TYPE_CHECKING:
     from dragoman.app.server import Server
@@ -36,13 +37,17 @@ BACKLOG = 2048
 def endpoint(server: Server, options: HttpOptions, host: str = "127.0.0.1") -> Endpoint:
     """Return the ASGI application of `server`, for a bind to `host`."""
     check_options("the HTTP endpoint", options, HttpOptions)
-    sessions = Sessions(server.limits) if options.get("sessions", True) else None
+    sessions = _sessions(server) if options.get("sessions", True) else None
     policy = HostPolicy.for_bind(host, options.get("allowed_hosts", ()), options.get("allowed_origins", ()))
     path = options.get("path", "/mcp")
     sse = SseServer(server.service) if options.get("sse", False) else None
     if sse is not None and path.rstrip("/") in (STREAM_PATH, POST_PATH):
         raise LocalError(f"with sse, {STREAM_PATH} and {POST_PATH} are those of the older transport; change path")
     return Endpoint(server.service, sessions, policy, path, sse)
+
+
+def _sessions(server: Server) -> Sessions:
+    return Sessions(server.limits, streams=Shelf(server.limits.replay).of)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -19,7 +19,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     connection or session, `threads` how many plain functions at once,
     `listeners` how many clients may listen for changes. A stream that was
     silent for `quiet_seconds` gets a comment; a client that does not read for
-    `stalled_seconds` is given up.
+    `stalled_seconds` is given up. `replay` is how much of what was said on
+    streams is kept for clients that lost them, in all sessions together. Of
+    several processes with one store, one that was silent for `worker_seconds`
+    is taken to have ended. `tasks` run at once in one process, and a caller has at most
+    `tasks_kept`; one is kept for `task_seconds` from its beginning, or as long
+    as the client wants up to `task_most_seconds`. Clients are told to ask after
+    `task_poll` seconds. Whoever stops a server gives the tasks that run
+    `drain_seconds` to end.
     """
 
     body: int = 4 * 1024 * 1024
@@ -38,4 +45,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     listeners: int = 10_000
     sessions: int = 10_000
     session_idle_seconds: float = 1800.0
+    replay: int = 64 * 1024 * 1024
+    worker_seconds: float = 10.0
     listed: int = 1000
+    tasks: int = 32
+    tasks_kept: int = 1000
+    task_seconds: float = 3600.0
+    task_most_seconds: float = 24 * 3600.0
+    task_poll: float = 0.5
+    drain_seconds: float = 10.0

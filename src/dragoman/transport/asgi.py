@@ -11,7 +11,7 @@ import asyncio
 import logging
 from typing import Any
 
-from dragoman.errors import MalformedError, RequestError
+from dragoman.errors import MalformedError, RequestError, StoreError
 from dragoman.ports.service import Service
 from dragoman.ports.sessions import Sessions
 from dragoman.protocol.envelope import admit
@@ -31,6 +31,7 @@ from dragoman.transport.http_plain import (
     send_fault,
     send_plain,
     send_refusal,
+    unavailable,
 )
 from dragoman.transport.sse_server import SseServer
 
@@ -92,6 +93,8 @@ class Endpoint:
                 await self._other(scope["method"], headers, receive, send, extra)
         except Refused as refused:
             await send_refusal(send, refused, extra)
+        except StoreError as error:
+            await send_refusal(send, unavailable(error), extra)
         except OSError:
             log.debug("the client left before its answer", exc_info=True)
 
@@ -109,8 +112,11 @@ class Endpoint:
         return await self._sse(scope, headers, receive, send, extra)
 
     async def _other(self, method: str, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
+        if self._started is not asyncio.get_running_loop():
+            # A session may be known here though nothing was ever posted here.
+            await self._start()
         if method == "DELETE":
-            self._handshake.delete(headers)
+            await self._handshake.delete(headers)
             await send_plain(send, 204, "", extra)
         elif method == "GET":
             await self._handshake.get(headers, receive, send, extra)

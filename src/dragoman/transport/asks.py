@@ -26,15 +26,18 @@ _numbers = itertools.count(1)
 _read_failure = msgspec.json.Decoder(Failure).decode
 
 
-async def ask(asks: Asks, send: Callable[[bytes], Awaitable[None]], method: str, params: Any) -> msgspec.Raw:
+async def ask(
+    asks: Asks, send: Callable[[bytes], Awaitable[None]], method: str, params: Any, owner: str = ""
+) -> msgspec.Raw:
     """Send a request to the client and return the result of its response.
 
+    Its id begins with `owner`, if there are several who ask the same client.
     Raises PeerError if it answers with an error, LocalError if too many
     questions are open. If the waiting is cancelled, the client is told.
     """
     if len(asks) >= MAX_ASKS:
         raise LocalError(f"{len(asks)} questions to this client are unanswered")
-    number = next(_numbers)
+    number: RequestId = f"{owner}.{next(_numbers)}" if owner else next(_numbers)
     future = asks[number] = asyncio.get_running_loop().create_future()
     try:
         await send(encode(Request(id=number, method=method, params=params)))

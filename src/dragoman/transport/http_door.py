@@ -22,7 +22,8 @@ from dragoman.protocol.limits import Limits
 from dragoman.protocol.sse import COMMENT, encode_event
 from dragoman.transport.asks import Asks, ask
 from dragoman.transport.http_plain import RawHeaders, Receive, Send, send_json
-from dragoman.transport.stream_log import Logs, StreamLog, open_log
+from dragoman.transport.stream_log import Logs, StreamLog
+from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure, Notification
 
 WATCH_AFTER = 0.1  # seconds of waiting before we look whether the client is still there
@@ -38,7 +39,7 @@ class HttpDoor:
     """One POST's way back to its client.
 
     `asks` and `logs` are those of its session, if there is one: where answers to questions arrive, and what was said
-    on streams that can be taken up again.
+    on streams that can be taken up again. `owner` is what the ids of its questions begin with, `request_id` the call's.
     """
 
     # Defaults of the class and not slots: most calls are answered without touching any of these.
@@ -46,6 +47,8 @@ class HttpDoor:
     committed = False
     asks: Asks | None = None
     logs: Logs | None = None
+    owner = ""
+    request_id: RequestId = 0
     _detached = False
     _left = False
     _log: StreamLog | None = None
@@ -78,7 +81,7 @@ class HttpDoor:
         """Send a request on the response stream, and wait for the response that the client posts to its session."""
         if self.asks is None or not self._streams:
             raise LocalError(f"{method}: this client has no session with a stream, so it cannot be asked")
-        return await ask(self.asks, self._event, method, params)
+        return await ask(self.asks, self._event, method, params, self.owner)
 
     async def disconnect(self, retry: float) -> None:
         """Close the stream while the call goes on; the client comes back for the rest after `retry` seconds.
@@ -103,10 +106,11 @@ class HttpDoor:
             log.end()
         if not self._detached:
             await self._write(event, more=more)
+        await log.room()
 
     async def _begin(self, logs: Logs) -> StreamLog:
         """Return the log of this stream, having given the client an event id before anything can be lost (LEG-13)."""
-        log = self._log = open_log(logs)
+        log = self._log = logs.open(self.request_id)
         if self._era.primes and not self._detached:
             await self._write(log.add(b""))
         return log

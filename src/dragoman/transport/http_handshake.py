@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from dragoman.errors import MalformedError, RequestError
+from dragoman.errors import MalformedError, RequestError, StoreError
 from dragoman.ports.bus import Feed
 from dragoman.ports.service import Service
 from dragoman.ports.sessions import Session, Sessions
@@ -32,13 +32,15 @@ from dragoman.transport.http_plain import (
     Send,
     send_accepted,
     send_json,
+    unavailable,
 )
 from dragoman.transport.http_streams import changes, stream
-from dragoman.transport.stream_log import find_log
+from dragoman.transport.stream_log import Logs
 from dragoman.wire.base import RequestId
-from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure
+from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure, Frame
 from dragoman.wire.notices import CANCELLED, Cancelled
 
+TRIES = 8  # of two who agree to something at the same time, one tries again
 _cancelled = msgspec.json.Decoder(Cancelled).decode
 
 
@@ -48,41 +50,46 @@ class HandshakePosts:
     def __init__(self, service: Service, sessions: Sessions | None) -> None:
         self._service = service
         self._sessions = sessions
+        if sessions is not None:
+            sessions.deliver = deliver
 
-    def delete(self, headers: Headers) -> None:
+    async def delete(self, headers: Headers) -> None:
         """End the session that `headers` name. Raises Refused if there is none."""
-        sessions, session = self._with_session(headers)
-        sessions.end(session.id)
+        sessions, session = await self._with_session(headers)
+        await sessions.end(session.id)
 
     async def get(self, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
         """Stream what a session hears outside of its calls, or the rest of a stream that it lost (LEG-10).
 
         Raises Refused.
         """
-        _, session = self._with_session(headers)
+        sessions, session = await self._with_session(headers)
         if not accepted(headers.get(b"accept")).stream:
             raise Refused(406, "a GET is answered with text/event-stream; accept it")
         limits = self._service.limits
         lost = headers.get(b"last-event-id")
         if lost is not None:
-            found = find_log(session.streams, lost.decode("latin-1"))
+            logs: Logs | None = session.streams
+            found = None if logs is None else await logs.find(lost.decode("latin-1"))
             if found is None:
                 raise Refused(400, "no stream of this session has an event of that id any more")
-            return await stream(found[0].after(found[1]), receive, send, extra, limits)
+            return await stream(found, receive, send, extra, limits)
         feed = self._listen(session)
         try:
+            await sessions.listens(session)
             await stream(changes(feed), receive, send, extra, limits)
         finally:
             session.listening = None
+            session.used = sessions.clock()
             feed.close()
 
-    def _with_session(self, headers: Headers) -> tuple[Sessions, Session]:
+    async def _with_session(self, headers: Headers) -> tuple[Sessions, Session]:
         """Return the session of a GET or DELETE: only sessions have use for these."""
         try:
             era = named_era(headers.get(VERSION_HEADER))
         except RequestError as error:
             raise Refused(400, error.message) from None
-        session = self._session(headers) if era is not None else None
+        session = await self._session(headers) if era is not None else None
         if self._sessions is None or session is None:
             raise Refused(405, "there are no sessions here; this endpoint takes POST", [POST_ONLY])
         return self._sessions, session
@@ -101,48 +108,63 @@ class HandshakePosts:
         try:
             if post.kind == "request" and post.frame.method == "initialize":
                 return await self._initialize(post, headers, receive, send, extra)
-            session = self._session(headers)
+            session = await self._session(headers)
             if post.kind == "request":
                 peer = session.peer if session is not None else sessionless(post.era or HEADERLESS)
                 call = peer.admit(post.frame, post.params, post.fault, self._service.methods)
+                if peer.changed and session is not None:
+                    call = await self._agree(post, session)
                 call.headers = headers
                 return await self._answer(call, session, headers, receive, send, extra)
-        except Refused as refused:
+        except (Refused, StoreError) as error:
+            refused = error if isinstance(error, Refused) else unavailable(error)
             refused.request_id = post.frame.id if post.kind == "request" else msgspec.UNSET
-            raise
+            raise refused from None
         if session is not None:
-            _take(post, session)
+            await self._take(post.frame, session)
         return await send_accepted(send, extra)
 
     async def _initialize(self, post: Post, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
-        if self._sessions is None:
-            peer, session = Handshake(), None
-        else:
-            session = self._sessions.open()
-            if session is None:
-                raise Refused(503, "too many sessions are open; try again later")
-            peer = session.peer
+        sessions = self._sessions
+        if sessions is None:
+            call = Handshake().admit(post.frame, post.params, post.fault, self._service.methods)
+            call.headers = headers
+            return await self._answer(call, None, headers, receive, send, extra)
+        session = await sessions.open()
+        if session is None:
+            raise Refused(503, "too many sessions are open; try again later")
         try:
-            call = peer.admit(post.frame, post.params, post.fault, self._service.methods)
-        except RequestError:
-            if self._sessions is not None and session is not None:
-                self._sessions.end(session.id)
+            call = session.peer.admit(post.frame, post.params, post.fault, self._service.methods)
+            # Before the client has its id: the next request may come in at another process.
+            await sessions.save(session, session.loads)
+        except (RequestError, StoreError):
+            await sessions.end(session.id)
             raise
         call.headers = headers
-        if session is not None:
-            extra = [(SESSION_HEADER, session.id.encode()), *extra]
-        await self._answer(call, session, headers, receive, send, extra)
+        extra = [(SESSION_HEADER, session.id.encode()), *extra]
+        return await self._answer(call, session, headers, receive, send, extra)
 
-    def _session(self, headers: Headers) -> Session | None:
-        """Return the session of a POST, None where the server keeps none."""
+    async def _agree(self, post: Post, session: Session) -> Call:
+        """Return the call that changes what was agreed, once every process knows of the change."""
+        for _ in range(TRIES):
+            loads = session.loads
+            call = session.peer.admit(post.frame, post.params, post.fault, self._service.methods)
+            if self._sessions is None or await self._sessions.save(session, loads):
+                return call
+            if session.ended:
+                raise Refused(404, NO_SESSION)
+        raise Refused(503, "others change this session all the time; try again later")
+
+    async def _session(self, headers: Headers) -> Session | None:
+        """Return the session of a request, None where the server keeps none. The one place that looks sessions up."""
         if self._sessions is None:
             return None
         session_id = headers.get(SESSION_HEADER)
         if session_id is None:
             raise Refused(400, "Mcp-Session-Id is missing; initialize first, and send the id it gave (LEG-09)")
-        session = self._sessions.get(session_id.decode("latin-1"))
+        session = await self._sessions.get(session_id.decode("latin-1"))
         if session is None:
-            raise Refused(404, "no such session; initialize a new one")
+            raise Refused(404, NO_SESSION)
         return session
 
     async def _answer(
@@ -151,7 +173,7 @@ class HandshakePosts:
         accepts = accepted(headers.get(b"accept"))
         door = call.door = HttpDoor(call.era, receive, send, extra, accepts, self._service.limits)
         if session is not None:
-            door.asks, door.logs = session.asks, session.streams
+            door.asks, door.logs, door.owner, door.request_id = session.asks, session.streams, session.owner, call.id
         calls: dict[RequestId, Any] = {} if session is None else session.calls
         if call.id in calls:
             raise RequestError(INVALID_REQUEST, f"the id {call.id!r} is that of a call still under way")
@@ -168,26 +190,34 @@ class HandshakePosts:
             await door.close()
         finally:
             calls.pop(call.id, None)
+            if session is not None and self._sessions is not None:
+                # What counts is how long a session was silent, not how long ago its last call began.
+                session.used = self._sessions.clock()
 
     async def batch(self, body: bytes, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
         """Answer an array of messages, where the era has batches (LEG-24). Notices of its calls are dropped.
 
         Raises Refused, and RequestError or MalformedError for what is no batch.
         """
-        session = self._session(headers) if SESSION_HEADER in headers else None
+        session = await self._session(headers) if SESSION_HEADER in headers else None
         era = session.peer.era if session is not None else named_era(headers.get(VERSION_HEADER))
         if era is None or not era.batches:
             raise Refused(400, "this protocol version has no batches: send one message per POST")
-        session = session or self._session(headers)
+        session = session or await self._session(headers)
         posts = [self._item(item, headers) for item in read_batch(body)]
         for post in posts:
-            if isinstance(post, Post) and session is not None:
-                _take(post, session)
+            if isinstance(post, Post) and session is not None and post.kind != "request":
+                await self._take(post.frame, session)
         answers = await asyncio.gather(*(self._one(post, session, headers) for post in posts))
         kept = [answer for answer in answers if answer]
         if not kept:
             return await send_accepted(send, extra)
         return await send_json(send, 200, b"[" + b",".join(kept) + b"]", extra)
+
+    async def _take(self, frame: Frame, session: Session) -> None:
+        """Act on what gets no answer, here or at the process that it is for."""
+        if self._sessions is not None and not deliver(session, frame):
+            await self._sessions.pass_on(session, frame)
 
     def _item(self, item: msgspec.Raw, headers: Headers) -> Post | bytes:
         try:
@@ -208,28 +238,31 @@ class HandshakePosts:
         peer = session.peer if session is not None else sessionless(post.era or HEADERLESS)
         try:
             call = peer.admit(post.frame, post.params, post.fault, self._service.methods)
+            if peer.changed and session is not None:
+                call = await self._agree(post, session)
         except RequestError as error:
             return write_failure(post.frame.id, Failure(error.code, error.message, error.data))
         call.headers = headers
         return (await self._service.answer(call))[1]
 
 
-def _take(post: Post, session: Session) -> None:
-    """Act on what gets no answer."""
-    if post.kind == "notification":
-        hear(post, session)
-    elif post.kind == "response":
-        settle(session.asks, post.frame)
+NO_SESSION = "no such session; initialize a new one"
 
 
-def hear(post: Post, session: Session) -> None:
+def deliver(session: Session, frame: Frame) -> bool:
+    """Act on a notification, or the response to a question; returns whether anybody here waited for it."""
+    return settle(session.asks, frame) if frame.method is msgspec.UNSET else hear(frame, session)
+
+
+def hear(frame: Frame, session: Session) -> bool:
     """Act on a notification: only a cancellation asks for anything. Unknown and finished ids are ignored (PROG-09)."""
-    if post.frame.method != CANCELLED:
-        return
+    if frame.method != CANCELLED:
+        return True
     try:
-        wanted = _cancelled(post.frame.params or b"{}").request_id
+        wanted = _cancelled(frame.params or b"{}").request_id
     except msgspec.DecodeError:
-        return
+        return True
     cancel = session.calls.get(wanted) if wanted is not msgspec.UNSET else None
     if cancel is not None:
         cancel()
+    return cancel is not None

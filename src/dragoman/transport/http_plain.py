@@ -5,23 +5,26 @@ What an HTTP status says is said again in words that tell the reader what to do 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
-from dragoman.errors import MalformedError, RequestError
+from dragoman.errors import MalformedError, RequestError, StoreError
 from dragoman.protocol.failures import REFUSED_STATUS
 from dragoman.protocol.frames import id_of, write_failure
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure
 
+log = logging.getLogger("dragoman")
 Message: TypeAlias = MutableMapping[str, Any]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 ALLOW = (b"allow", b"GET, POST, DELETE, OPTIONS")
 POST_ONLY = (b"allow", b"POST, OPTIONS")
+RETRY_AFTER = (b"retry-after", b"1")
 BODILESS = 204
 
 
@@ -34,6 +37,12 @@ class Refused(Exception):
         self.reason = reason
         self.headers = headers or []
         self.request_id: RequestId | UnsetType = UNSET
+
+
+def unavailable(error: StoreError) -> Refused:
+    """Return the refusal of what needs a store that fails: nobody is let in on a guess. The log has the cause."""
+    log.error("sessions cannot be looked up: %s", error)
+    return Refused(503, "sessions cannot be looked up now; try again later", [RETRY_AFTER])
 
 
 async def send_plain(send: Send, status: int, text: str, extra: RawHeaders) -> None:
