@@ -94,3 +94,15 @@ def test_a_list_holds_as_long_as_the_shortest_of_its_pages() -> None:
 def test_addresses_are_related_by_whole_segments() -> None:
     assert related("x://a", "x://a/b") and related("x://a/b", "x://a") and related("x://a#p", "x://a")
     assert not related("x://a", "x://ab") and not related("x://a/b", "x://a/c")
+
+
+def test_what_holds_no_more_is_given_a_while_longer_if_it_is_asked_for_as_stale() -> None:
+    """CACHE-12"""
+    cache, key = Cache(stale=5.0), key_of("m", "", {})
+    cache.keep(key, [raw("x")], 10.0, 0)
+    assert cache.find(key, 9.0) and cache.find(key, 14.0, stale=True)
+    assert cache.find(key, 14.0) is None
+    assert cache.find(key, 15.0, stale=True) is None and len(cache) == 0
+    usual = Cache()
+    usual.keep(key, [raw("x")], 10.0, 0)
+    assert usual.find(key, 9.0) and usual.find(key, 10.0, stale=True) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from dragoman.calling.pages import MAX_PAGES, all_pages
-from dragoman.errors import MalformedError
+from dragoman.errors import MalformedError, PeerError
 from dragoman.wire.resources import ListResourcesResult, Resource
 
 
@@ -58,3 +58,34 @@ async def test_ever_new_cursors_come_to_an_end_too() -> None:
     with pytest.raises(MalformedError, match=f"more than {MAX_PAGES} pages"):
         await all_pages(fetch, "resources")
     assert asked == MAX_PAGES
+
+
+def refusing(times: int, code: int = -32602) -> tuple[list[Any], Any]:
+    """Return what was asked, and a list of two pages whose second is refused so many times."""
+    asked: list[Any] = []
+
+    async def fetch(params: dict[str, Any]) -> ListResourcesResult:
+        asked.append(params.get("cursor"))
+        if params and asked.count("c") <= times:
+            raise PeerError(code, "no such cursor")
+        return page(["b"]) if params else page([f"a{len(asked)}"], "c")
+
+    return asked, fetch
+
+
+async def test_a_cursor_that_is_refused_makes_the_list_begin_anew_once() -> None:
+    """CACHE-10"""
+    asked, fetch = refusing(1)
+    assert [one.name for one in await all_pages(fetch, "resources")] == ["a3", "b"]
+    assert asked == [None, "c", None, "c"]
+    asked, fetch = refusing(2)
+    with pytest.raises(PeerError, match="no such cursor"):
+        await all_pages(fetch, "resources")
+    assert len(asked) == 4
+
+
+async def test_another_error_of_a_page_is_told_at_once() -> None:
+    asked, fetch = refusing(1, -32603)
+    with pytest.raises(PeerError):
+        await all_pages(fetch, "resources")
+    assert asked == [None, "c"]

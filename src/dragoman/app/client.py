@@ -7,7 +7,6 @@ many calls may be under way at once.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypedDict, Unpack
 
@@ -17,13 +16,12 @@ from dragoman.app import lazily
 from dragoman.app.settings import ClientSettings, check_settings
 from dragoman.app.sync_client import SyncClient
 from dragoman.app.target import Options, Target, way_to
-from dragoman.calling.answers import READERS
-from dragoman.calling.cache import Cache, key_of
+from dragoman.calling.cache import Cache
 from dragoman.calling.callbacks import Callbacks
 from dragoman.calling.connection import Connection
 from dragoman.calling.fields import ToolFields, check_fields
 from dragoman.calling.listening import Listening
-from dragoman.calling.pages import all_pages
+from dragoman.calling.lists import whole_list
 from dragoman.calling.resending import repeatable
 from dragoman.calling.results import CallResult, ReadResult
 from dragoman.calling.rounds import Unanswered, resumed, unanswered
@@ -106,6 +104,8 @@ class Client:
         check_settings(settings)
         options = options or Options()
         check_fields(headers or NO_FIELDS)
+        if (auth := settings.get("auth")) is not None:
+            options = structs.replace(options, auth=auth)
         way = way_to(target, headers or NO_FIELDS, options)
         on_log = settings.get("on_log")
         self._fields = ToolFields()
@@ -132,7 +132,7 @@ class Client:
                 key=way.key,
                 observer=lazily.observer(settings.get("telemetry", False)),
             ),
-            Cache() if settings.get("cache", True) else None,
+            Cache(stale=options.stale_seconds) if settings.get("cache", True) else None,
         )
 
     @classmethod
@@ -344,6 +344,13 @@ class Client:
         """Return when the server has answered."""
         await self._connection.ping(Wish(timeout=timeout))
 
+    async def roots_changed(self) -> None:
+        """Tell the server that `roots` gives other folders now; a stateless server asks anew by itself.
+
+        Raises TransportError if it could not be told.
+        """
+        await self._connection.roots_changed()
+
     async def discover(self) -> ServerCapabilities:
         """Return what the server can do now, asked anew unless what it said still holds; the properties follow."""
         return (await self._connection.discover()).capabilities
@@ -366,18 +373,4 @@ class Client:
         return self._connection.over_http and self._connection.greeting.dress.routed
 
     async def _list(self, method: str, field: str) -> list[Any]:
-        connection = self._connection
-        key = key_of(method, "", NO_FIELDS)
-        if (pages := connection.find(key)) is not None:
-            return [item for page in pages for item in getattr(READERS[method].read(page, method), field)]
-        fetched: list[tuple[Any, Any]] = []
-        now, changes = time.monotonic(), 0 if connection.cache is None else connection.cache.changes
-
-        async def fetch(params: dict[str, Any]) -> Any:
-            fetched.append(await connection.page(method, params))
-            return fetched[-1][0]
-
-        items = await all_pages(fetch, field)
-        # All pages together, by the shortest of their times: never a list put together from two states (CACHE-10).
-        connection.keep(key, fetched, now, changes)
-        return items
+        return await whole_list(self._connection, method, field)

@@ -188,6 +188,10 @@ class SyncClient:
         """Return when the server has answered."""
         self._run(self._client.ping(timeout=timeout))
 
+    def roots_changed(self) -> None:
+        """Tell the server that the folders changed."""
+        self._run(self._client.roots_changed())
+
     def discover(self) -> ServerCapabilities:
         """Ask the server anew what it can do."""
         return self._run(self._client.discover())

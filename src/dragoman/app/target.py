@@ -41,10 +41,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     its stderr is passed on (`show_stderr`). `max_bytes` bounds one message
     from the server. `restarts` says how often in a row a command that ended is
     started again in vain, 0 for never; `resends` how often a request whose
-    answer was lost, and that may run twice, is sent again. `rounds` bounds how
+    answer was lost, and that may run twice, is sent again. `stale_seconds` says
+    for how long what was kept is given when it holds no more and the server
+    cannot be reached. `rounds` bounds how
     often one call may ask, and `sampling` names what the model behind `on_sample` can do beyond plain text: "tools",
     "context". `log_level` asks the server for log messages. `wrap` puts
-    something around each connection, such as a trace of what passes.
+    something around each connection, such as a trace of what passes. `auth`
+    is set by `Client(auth=...)`.
     """
 
     proxy: str | None = None
@@ -58,10 +61,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = 4 * 1024 * 1024
     restarts: int = 5
     resends: int = 2
+    stale_seconds: float = 0.0
     rounds: int = 10
     sampling: Sequence[str] = ()
     log_level: LogLevel | None = None
     wrap: Callable[[Exchange], Exchange] | None = None
+    auth: Any = None
 
 
 class Way(NamedTuple):
@@ -145,20 +150,24 @@ def _url(url: str, headers: Fields, options: Options) -> Way:
         certificate=options.certificate,
         max_bytes=options.max_bytes,
     )
-    return Way(lambda: _http(url, settings, headers), url)
+    auth = options.auth
+    if auth is not None and any(name.lower() == "authorization" for name in headers):
+        raise LocalError("there are an Authorization header and auth: give one of them")
+    return Way(lambda: _http(url, settings, headers, auth), url)
 
 
-def _http(url: str, settings: HttpSettings, headers: Fields) -> Exchange:
-    # Loaded by name when it is first needed: a client of a command or of a Server pays for no HTTP.
-    exchange: Exchange = import_module("dragoman.transport.sse_client").EitherHttp(url, settings, headers)
+def _http(url: str, settings: HttpSettings, headers: Fields, auth: Any) -> Exchange:
+    # Loaded by name when it is first needed: a client of a command or of a Server pays for no HTTP, nor for OAuth.
+    proof = None if auth is None else import_module("dragoman.app.proof").credentials(auth, url, settings)
+    exchange: Exchange = import_module("dragoman.transport.sse_client").EitherHttp(url, settings, headers, proof)
     return exchange
 
 
 def _command(words: list[str], headers: Fields, options: Options, entry: _Entry | None = None) -> Way:
     if not words or not words[0]:
         raise LocalError("the command is empty; its first word is the program to run")
-    if headers:
-        raise LocalError("headers travel over HTTP only; give a command what it needs in env")
+    if headers or options.auth is not None:
+        raise LocalError("headers and auth travel over HTTP only; give a command what it needs in env")
     env = {**(options.env or {}), **(entry.env if entry else {})}
     cwd = (entry.cwd if entry else None) or options.cwd
     command = Command(

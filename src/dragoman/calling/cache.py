@@ -42,9 +42,10 @@ def seconds_fresh(results: Sequence[Any]) -> float:
 
 
 class Cache:
-    """What one client keeps. Times in seconds, of any clock that only goes forward."""
+    """What one client keeps, `stale` seconds longer than it holds. Times are of any clock that only goes forward."""
 
-    def __init__(self, *, entries: int = MAX_ENTRIES, size: int = MAX_BYTES) -> None:
+    def __init__(self, *, entries: int = MAX_ENTRIES, size: int = MAX_BYTES, stale: float = 0.0) -> None:
+        self._stale = stale
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
         self._most = entries
         self._room = size
@@ -55,13 +56,15 @@ class Cache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def find(self, key: Key, now: float) -> Pages | None:
-        """Return what is kept under `key`, if it still holds."""
+    def find(self, key: Key, now: float, *, stale: bool = False) -> Pages | None:
+        """Return what is kept under `key`, if it still holds; if `stale`, also what held lately (CACHE-12)."""
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if now >= entry.until:
+        if now >= entry.until + self._stale:
             self._drop(key)
+            return None
+        if now >= entry.until and not stale:
             return None
         self._entries.move_to_end(key)
         return entry.pages

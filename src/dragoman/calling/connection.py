@@ -1,12 +1,13 @@
 """An open connection: agreed on an era, bounded in time, and renewed when the server forgot it.
 
 Opens and closes from any task: what must be owned is owned by the exchange, not by a task of the caller's.
-A call is repeated only when it is known not to have run.
+A call is repeated only when it is known not to have run, or when it may run twice.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Mapping
@@ -22,16 +23,27 @@ from dragoman.calling.changes import Changes
 from dragoman.calling.fields import check_fields
 from dragoman.calling.line import Line
 from dragoman.calling.negotiate import agree, check_mode, greeting_of
+from dragoman.calling.patience import patiently
 from dragoman.calling.resending import may_repeat, pause
 from dragoman.calling.revival import Revival
 from dragoman.calling.rounds import ASKING, answered
 from dragoman.calling.terms import PLAIN, Greeting, Terms, Wish
-from dragoman.errors import ClosedError, DeadlineError, LocalError, MalformedError, McpError, PeerError, VersionError
+from dragoman.errors import (
+    ClosedError,
+    DeadlineError,
+    LocalError,
+    MalformedError,
+    McpError,
+    PeerError,
+    TransportError,
+    VersionError,
+)
 from dragoman.ports.exchange import Dial
 from dragoman.protocol.dress import Dress, dress_of
 from dragoman.protocol.replies import InputWantedError, ResultReader
 from dragoman.wire.jsonrpc import MISSING_CAPABILITY
 from dragoman.wire.lifecycle import Result
+from dragoman.wire.notices import ROOTS_CHANGED
 
 log = logging.getLogger("dragoman")
 T = TypeVar("T", bound=Result)
@@ -49,7 +61,6 @@ class Connection:
         self._line = Line(dial, terms.on_log, terms.callbacks, self.changes, self._lost)
         self._line.observer = terms.observer
         self._revival = Revival(self._start_again, terms.restarts)
-        self._recovery: asyncio.Task[None] | None = None
         self._greeting: Greeting | None = None
         self._closed = False
         self._renewing: asyncio.Lock | None = None
@@ -97,8 +108,6 @@ class Connection:
             return
         self._closed = True
         self.changes.end()
-        if self._recovery is not None:
-            self._recovery.cancel()
         await self._revival.close()
         greeting = self._greeting
         try:
@@ -125,16 +134,21 @@ class Connection:
         if (pages := self.find(key)) is not None:
             return READERS[method].read(pages[0], method)
         now, changes = time.monotonic(), cache.changes
-        result, raw, rounds = await self._settled(method, params, wish, READERS[method])
+        try:
+            result, raw, rounds = await self._settled(method, params, wish, READERS[method])
+        except TransportError:
+            if (pages := self.find(key, stale=True)) is None:
+                raise
+            return READERS[method].read(pages[0], method)
         if not rounds:  # CACHE-06
             self.keep(key, [(result, raw)], now, changes)
         return result
 
-    def find(self, key: Key) -> Pages | None:
-        """Return what is kept under `key` and still holds. Nothing is, once closed."""
+    def find(self, key: Key, *, stale: bool = False) -> Pages | None:
+        """Return what is kept under `key` and holds, or if `stale` did so lately. Nothing is, once closed."""
         if self._cache is None or self._closed or self._greeting is None:
             return None
-        return self._cache.find(key, time.monotonic())
+        return self._cache.find(key, time.monotonic(), stale=stale)
 
     def keep(self, key: Key, pages: list[tuple[Any, msgspec.Raw]], now: float, changes: int) -> None:
         """Keep results that were asked for at `now`, as long as the server says; an era without hints keeps none."""
@@ -179,7 +193,8 @@ class Connection:
     ) -> tuple[T, msgspec.Raw, int]:
         leg, rounds = params, 0
         while True:
-            raw = await self._delivered(method, leg, wish)
+            deliver = functools.partial(self._delivered, method, leg)
+            raw = await patiently(wish, f"{method} at {self.where}", deliver)
             try:
                 return reader.read(raw, method), raw, rounds
             except InputWantedError as wanted:
@@ -236,6 +251,17 @@ class Connection:
             return
         await self.request("resources/unsubscribe" if end else "resources/subscribe", {"uri": uri})
 
+    async def roots_changed(self) -> None:
+        """Tell a handshake-era server that the user's folders changed. Raises TransportError."""
+        dress = self.greeting.dress
+        if self._closed:
+            raise ClosedError(f"the client of {self.where} is closed")
+        if self._terms.callbacks.roots is None:
+            raise LocalError("this client has no roots: pass roots to Client")
+        # One that ended asks anew when it was started again, and stateless ones ask whenever they need them.
+        if dress.era.handshake and not self._line.exchange.ended:
+            await self._line.tell(dress, ROOTS_CHANGED)
+
     async def _agreed(self, greeting: Greeting) -> None:
         """Begin to hear what belongs to no call, if there is anybody to hear it; after a renewal, again."""
         self._greeting = greeting
@@ -260,19 +286,12 @@ class Connection:
 
     def _lost(self) -> None:
         """The server ended by itself. Nothing is under way that would tell those who hear a session's changes."""
-        if self._greeting is not None and not self._closed and self.changes.standing and self._recovery is None:
-            self._recovery = asyncio.get_running_loop().create_task(self._recover())
+        if self._greeting is not None and not self._closed and self.changes.standing:
+            self._revival.begin(self._not_revived)
 
-    async def _recover(self) -> None:
-        try:
-            if not self.lasting:
-                raise ClosedError(f"{self.where} ended")
-            await self._revival.again()
-        except McpError as fault:
-            for feed in self.changes.standing:
-                feed.end(fault)
-        finally:
-            self._recovery = None
+    def _not_revived(self, fault: McpError) -> None:
+        for feed in self.changes.standing:
+            feed.end(fault)
 
     async def _start_again(self) -> None:
         """Dial anew and agree anew, in the era that was spoken if it still is. Raises as `open` does."""
@@ -281,13 +300,13 @@ class Connection:
         try:
             async with asyncio.timeout(terms.timeout):
                 await self._line.redial()
-                if self._cache is not None:
-                    self._cache.clear()
                 try:
                     known = structs.replace(terms, mode=era.version) if terms.mode == "auto" else terms
                     greeting = await agree(self._line, known)
                 except (PeerError, MalformedError):
                     greeting = await agree(self._line, terms)
+                if self._cache is not None:
+                    self._cache.clear()
                 await self._agreed(greeting)
         except TimeoutError:
             await self._line.exchange.close()

@@ -205,9 +205,11 @@ async def initialize(line: Line, terms: Terms, era: Era) -> Greeting:
 
     Raises VersionError when it answers with a version that nobody here speaks.
     """
-    hello = Initialize(
-        protocol_version=era.version, capabilities=terms.callbacks.capabilities, client_info=terms.client
-    )
+    capabilities = terms.callbacks.capabilities
+    if capabilities.roots is not UNSET:
+        # A session can be told that they changed; a request of the stateless era names them as they are.
+        capabilities = structs.replace(capabilities, roots={"listChanged": True})
+    hello = Initialize(protocol_version=era.version, capabilities=capabilities, client_info=terms.client)
     params = {
         "protocolVersion": hello.protocol_version,
         "capabilities": hello.capabilities,

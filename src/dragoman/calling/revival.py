@@ -28,14 +28,30 @@ class Revival:
 
     async def again(self) -> None:
         """Return when the server runs. Raises why it does not: a fresh error for each who waits."""
-        task = self._task
-        if task is None or task.done():
-            task = self._task = asyncio.get_running_loop().create_task(self._tries())
+        task = self._begun()
         await asyncio.wait({task})
         if task.cancelled():
             raise ClosedError("the connection was closed while the server was started again")
         if (fault := task.result()) is not None:
-            raise ClosedError(f"the server ended, and starting it again failed: {fault}") from fault
+            raise _vain(fault) from fault
+
+    def begin(self, failed: Callable[[McpError], None]) -> None:
+        """Have the server run, without waiting for it; `failed` hears if it cannot be."""
+
+        def done(task: asyncio.Task[McpError | None]) -> None:
+            if not task.cancelled() and (fault := task.result()) is not None:
+                failed(_vain(fault))
+
+        if self.limit:
+            self._begun().add_done_callback(done)
+        else:
+            failed(ClosedError("the server ended, and restarts are turned off"))
+
+    def _begun(self) -> asyncio.Task[McpError | None]:
+        task = self._task
+        if task is None or task.done():
+            task = self._task = asyncio.get_running_loop().create_task(self._tries())
+        return task
 
     async def close(self) -> None:
         """Start nothing any more. Whoever waits gets ClosedError. Safe to call twice."""
@@ -62,6 +78,10 @@ class Revival:
                 return error
             else:
                 return None
+
+
+def _vain(fault: McpError) -> ClosedError:
+    return ClosedError(f"the server ended, and starting it again failed: {fault}")
 
 
 def pause(count: int) -> float:
