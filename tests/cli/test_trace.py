@@ -8,7 +8,8 @@ import pytest
 from dragoman import Client, Server, UnreachableError
 from dragoman.app.target import Options
 from dragoman.cli.session import Notes
-from dragoman.cli.trace import TracedExchange, Tracer, is_secret, masked
+from dragoman.cli.trace import Tracer, is_secret, masked
+from dragoman.transport.tapped import TappedExchange
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ async def test_both_directions_of_a_call_are_shown() -> None:
 
     stream = io.StringIO()
     tracer = Tracer(stream)
-    async with Client(server, options=Options(wrap=lambda exchange: TracedExchange(exchange, tracer))) as client:
+    async with Client(server, options=Options(wrap=lambda exchange: TappedExchange(exchange, tracer))) as client:
         assert (await client.call_tool("login", {"password": "sesame"})).text == "welcome \x1b[2J"
     shown = stream.getvalue()
     assert '"name":"login"' in shown
@@ -49,7 +50,7 @@ async def test_both_directions_of_a_call_are_shown() -> None:
 async def test_what_never_came_back_is_shown_too() -> None:
     stream = io.StringIO()
     tracer = Tracer(stream)
-    options = Options(wrap=lambda exchange: TracedExchange(exchange, tracer))
+    options = Options(wrap=lambda exchange: TappedExchange(exchange, tracer))
     with pytest.raises(UnreachableError):
         async with Client(["/nonexistent/program"], options=options):
             pass
@@ -58,7 +59,7 @@ async def test_what_never_came_back_is_shown_too() -> None:
 
 def test_bytes_that_are_no_json_and_long_messages_are_shown_in_part() -> None:
     stream = io.StringIO()
-    Tracer(stream).body("<--", b"<html>\x1b" + b"x" * 10_000)
+    Tracer(stream).heard(b"<html>\x1b" + b"x" * 10_000, 0, None)
     assert "<html>\\x1b" in stream.getvalue()
     assert "(10007 characters)" in stream.getvalue()
     assert len(stream.getvalue()) < 5_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -93,7 +93,7 @@ class Telemetry:
             return reply
 
     @contextmanager
-    def _spanned(self, call: Call, facts: dict[str, Any]) -> Iterator[_Ending]:
+    def _spanned(self, call: Call, facts: dict[str, Any]) -> Generator[_Ending]:
         parent = self._propagator.extract(trace_of(call.meta))
         around = self._trace.get_current_span().get_span_context()
         meant = self._trace.get_current_span(parent).get_span_context()
@@ -116,7 +116,7 @@ class Telemetry:
             return raw
 
     @contextmanager
-    def _span(self, ending: _Ending, kind: SpanKind, number: int | str, parent: Any, links: Any) -> Iterator[Span]:
+    def _span(self, ending: _Ending, kind: SpanKind, number: int | str, parent: Any, links: Any) -> Generator[Span]:
         """Run in a span; what comes of it is told by its type or code, never by its words."""
         token = None if parent is None else self._context.attach(parent)
         began = time.perf_counter()

@@ -17,8 +17,9 @@ from dragoman.app.target import Options
 from dragoman.cli.outcome import OK
 from dragoman.cli.target import Target, read_headers
 from dragoman.cli.terminal import Paper, visible
-from dragoman.cli.trace import TracedExchange, Tracer
+from dragoman.cli.trace import Tracer
 from dragoman.ports.exchange import Exchange
+from dragoman.transport.tapped import TappedExchange
 
 MOST = 5  # warnings shown: a server that babbles on stdout gives one for each line
 Action = Callable[[Client, argparse.Namespace, Paper], Awaitable[None]]
@@ -37,7 +38,7 @@ async def _use(target: Target, options: argparse.Namespace, action: Action) -> N
     if options.trace:
         tracer = Tracer()
         tracer.headers("-->", dict.fromkeys(headers, "***"))
-        wrap = lambda exchange: TracedExchange(exchange, tracer)  # noqa: E731
+        wrap = lambda exchange: TappedExchange(exchange, tracer)  # noqa: E731
     rare = Options(wrap=wrap, show_stderr=options.trace)
     async with Client(target, headers=headers, timeout=options.timeout, options=rare) as client:
         await action(client, options, Paper(sys.stdout))

@@ -1,6 +1,6 @@
 """The wire on stderr: what went out, what came in, line by line, with secrets masked.
 
-Wraps any exchange; it sees the bytes that the exchange sends and gets, and changes none of them.
+A tap for any exchange (`transport.tapped`).
 Limit: secrets are known by the names they go under; a secret inside a text is shown.
 """
 
@@ -9,16 +9,13 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Mapping
 from typing import Any, TextIO
 
 import msgspec
-from msgspec import UNSET
 
 from dragoman.cli.schemas import elements, members
 from dragoman.cli.terminal import visible
-from dragoman.ports.exchange import NO_FIELDS, Exchange, Fields, Incoming, Listener, Outgoing
-from dragoman.wire.jsonrpc import Frame, Notification
+from dragoman.ports.exchange import NO_FIELDS, Fields
 
 MASK = "***"
 MOST = 4000  # characters of one message shown
@@ -54,113 +51,40 @@ class Tracer:
         self._stream = stream or sys.stderr
         self._began = time.monotonic()
 
-    def body(self, arrow: str, data: bytes, note: str = "") -> None:
-        """Write one message, in or out."""
+    def opened(self, where: str) -> None:
+        """Write where this leads."""
+        self._line(f"--- {where}")
+
+    def sent(self, body: bytes, headers: Fields | None) -> None:
+        """Write a message on its way out."""
+        self.headers("-->", headers)
+        self._body("-->", body)
+
+    def heard(self, body: bytes, status: int, headers: Fields | None) -> None:
+        """Write a message that came in."""
+        self.headers("<--", headers)
+        self._body("<--", body, str(status) if status else "")
+
+    def failed(self, error: BaseException) -> None:
+        """Write that no answer came."""
+        self._line(f"<-- nothing: {type(error).__name__}: {error}")
+
+    def ended(self, how: str) -> None:
+        """Write that the way is no more."""
+        self._line(f"--- {how}")
+
+    def _body(self, arrow: str, data: bytes, note: str = "") -> None:
         try:
             shown = msgspec.json.encode(masked(msgspec.json.decode(data))).decode()
         except (msgspec.DecodeError, RecursionError, UnicodeError):
             shown = data.decode(errors="replace")
         cut = f"{shown[:MOST]}... ({len(shown)} characters)" if len(shown) > MOST else shown
-        self.line(f"{arrow} {f'{note} ' if note else ''}{cut}")
+        self._line(f"{arrow} {f'{note} ' if note else ''}{cut}")
 
-    def headers(self, arrow: str, fields: Mapping[str, str]) -> None:
+    def headers(self, arrow: str, fields: Fields | None) -> None:
         """Write header fields, one a line."""
-        for name, value in fields.items():
-            self.line(f"{arrow} {name}: {MASK if is_secret(name) else value}")
+        for name, value in (fields or NO_FIELDS).items():
+            self._line(f"{arrow} {name}: {MASK if is_secret(name) else value}")
 
-    def line(self, text: str) -> None:
-        """Write one line, with the time."""
+    def _line(self, text: str) -> None:
         print(visible(f"{time.monotonic() - self._began:8.3f} {text}"), file=self._stream, flush=True)
-
-
-class TracedListener:
-    """A listener, and who listens in."""
-
-    def __init__(self, inner: Listener, tracer: Tracer) -> None:
-        self._inner = inner
-        self._tracer = tracer
-
-    def hear(self, notice: Frame) -> None:
-        """Show a notification, and pass it on."""
-        params = notice.params if len(bytes(notice.params)) else UNSET
-        self._tracer.body("<--", msgspec.json.encode(Notification(method=str(notice.method), params=params)))
-        self._inner.hear(notice)
-
-    def lost(self) -> None:
-        """Show that the way ended, and pass it on."""
-        self._tracer.line("--- ended by itself")
-        self._inner.lost()
-
-    async def answer(self, request: Frame) -> bytes | None:
-        """Show a request of the server's and the answer to it."""
-        self._tracer.body("<--", msgspec.json.encode({"id": request.id, "method": request.method}))
-        reply = await self._inner.answer(request)
-        if reply is not None:
-            self._tracer.body("-->", reply)
-        return reply
-
-
-class TracedExchange:
-    """An exchange, and who reads along."""
-
-    def __init__(self, inner: Exchange, tracer: Tracer) -> None:
-        self._inner = inner
-        self._tracer = tracer
-
-    @property
-    def where(self) -> str:
-        """What the exchange leads to."""
-        return self._inner.where
-
-    @property
-    def over_http(self) -> bool:
-        """Whether header fields travel."""
-        return self._inner.over_http
-
-    @property
-    def session(self) -> str | None:
-        """The HTTP session, if any."""
-        return self._inner.session
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing can be sent any more."""
-        return self._inner.ended
-
-    async def open(self, listener: Listener) -> None:
-        """Open the exchange."""
-        self._tracer.line(f"--- {self._inner.where}")
-        await self._inner.open(TracedListener(listener, self._tracer))
-
-    async def send(self, request: Outgoing) -> Incoming:
-        """Show a request and its answer."""
-        if self._inner.over_http:
-            self._tracer.headers("-->", request.headers)
-        self._tracer.body("-->", request.body)
-        try:
-            answer = await self._inner.send(request)
-        except BaseException as error:
-            self._tracer.line(f"<-- nothing: {type(error).__name__}: {error}")
-            raise
-        if self._inner.over_http:
-            self._tracer.headers("<--", answer.headers)
-        self._tracer.body("<--", answer.body, str(answer.status) if self._inner.over_http else "")
-        return answer
-
-    async def tell(self, body: bytes, headers: Fields = NO_FIELDS) -> None:
-        """Show a notification or a response on its way out."""
-        self._tracer.body("-->", body)
-        await self._inner.tell(body, headers)
-
-    async def forget_session(self, headers: Fields = NO_FIELDS, *, end: bool = False) -> None:
-        """Forget the session."""
-        await self._inner.forget_session(headers, end=end)
-
-    async def listen(self, headers: Fields = NO_FIELDS) -> None:
-        """Hear what is said outside of calls."""
-        await self._inner.listen(headers)
-
-    async def close(self) -> None:
-        """Close the exchange."""
-        await self._inner.close()
-        self._tracer.line("--- closed")
