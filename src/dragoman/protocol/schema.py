@@ -1,19 +1,20 @@
 """JSON Schemas written by hand: are they ones, of a dialect that is known, and whole in themselves?
 
 Judged once, when a tool is registered, so that no peer gets a schema it cannot use. Nothing is ever fetched.
-Limit: only the shape is judged here; no value is checked against a schema.
+Limit: only the shape is judged here; values are checked by `validator`, which is loaded where one is used.
 Source: specification, basic/index, "JSON Schema Usage"; JSON Schema 2020-12 and draft-07.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeGuard
 
+from dragoman.protocol.schema_graph import MAX_SCHEMAS, graph_of
+
 MAX_DEPTH = 64
-MAX_SCHEMAS = 10_000
-DIALECTS = frozenset({"https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema"})
+OLD_DIALECT = "http://json-schema.org/draft-07/schema"
+DIALECTS = frozenset({"https://json-schema.org/draft/2020-12/schema", OLD_DIALECT})
 _TYPES = frozenset({"null", "boolean", "object", "array", "number", "integer", "string"})
 
 
@@ -85,17 +86,17 @@ def complaint_about(schema: Any, *, of_object: bool = False) -> str | None:
         return f"its dialect {dialect!r} is not known; write it in 2020-12 (no $schema is needed) or draft-07"
     if of_object and root.get("type") != "object":
         return 'its root needs "type": "object"'
-    names: set[str] = set()
-    references: list[tuple[str, str]] = []
     for count, (where, found, depth) in enumerate(_walk(root)):
         if count >= MAX_SCHEMAS or depth > MAX_DEPTH:
             return f"it is deeper than {MAX_DEPTH} levels or has more than {MAX_SCHEMAS} schemas"
         complaint = _fault_of(found)
         if complaint is not None:
             return f"{complaint} (at {where})"
-        if _is_map(found):
-            _note(found, where, names, references)
-    return _lost(root, names, references)
+    try:
+        graph_of(root, old=str(dialect).removesuffix("#") == OLD_DIALECT)
+    except ValueError as lost:
+        return str(lost)
+    return None
 
 
 def _walk(root: Any) -> Iterator[tuple[str, Any, int]]:
@@ -131,37 +132,3 @@ def _fault_of(schema: Any) -> str | None:
         if key in _MANY and not (_is_list(value) and value):
             return f"{key} must be a list of schemas"
     return None
-
-
-def _note(schema: Mapping[str, Any], where: str, names: set[str], references: list[tuple[str, str]]) -> None:
-    """Collect what a schema can be referred to as, and what it refers to."""
-    names |= {f"#{schema[key]}" for key in ("$anchor", "$dynamicAnchor") if key in schema}
-    if "$id" in schema:
-        names.add(str(schema["$id"]))
-    references += [(where, str(schema[key])) for key in ("$ref", "$dynamicRef") if key in schema]
-
-
-def _lost(root: Mapping[str, Any], names: set[str], references: list[tuple[str, str]]) -> str | None:
-    for where, reference in references:
-        if reference in names or (reference.startswith("#") and _leads(root, reference[1:])):
-            continue
-        kind = "nowhere in this schema" if reference.startswith("#") else "out of this schema, and nothing is fetched"
-        return f"the reference {reference[:200]!r} leads {kind}; put what is meant under $defs (at {where})"
-    return None
-
-
-def _leads(root: Any, pointer: str) -> bool:
-    """Say whether a JSON pointer leads to something (RFC 6901)."""
-    if pointer and not pointer.startswith("/"):
-        return False
-    found: Any = root
-    for step in pointer.split("/")[1:]:
-        key = re.sub("%([0-9A-Fa-f]{2})", lambda code: chr(int(code[1], 16)), step)
-        key = key.replace("~1", "/").replace("~0", "~")
-        if _is_map(found) and key in found:
-            found = found[key]
-        elif _is_list(found) and key.isdecimal() and len(key) < 9 and int(key) < len(found):
-            found = found[int(key)]
-        else:
-            return False
-    return True
