@@ -7,15 +7,21 @@ import json
 from typing import Annotated, Any
 
 import pytest
+from tests.app.reaching import over_http
 
 from dragoman import Client, PeerError, RegistrationError, ToolError
-from dragoman.compat import fast, server, types
+from dragoman.compat import fast, server, transports, types
 from dragoman.compat.authorization import AuthSettings
 from dragoman.compat.context import Context, FastContext
 from dragoman.compat.lowlevel import Server as LowServer
 from dragoman.compat.media import Image
 from dragoman.compat.models import Model
-from dragoman.compat.refusal import CompatError, UnsupportedArgumentError, UnsupportedAttributeError
+from dragoman.compat.refusal import (
+    CompatError,
+    UnsupportedArgumentError,
+    UnsupportedAttributeError,
+    UnsupportedNameError,
+)
 from dragoman.compat.resources import BinaryResource, DirectoryResource, FileResource, FunctionResource, TextResource
 from dragoman.compat.security import TransportSecuritySettings
 from dragoman.compat.stage import Captured, loading
@@ -334,9 +340,15 @@ async def test_a_server_that_declares_authorization_answers_over_stdio_only(face
     assert b'"serverInfo"' in (await posted(face("open").streamable_http_app(), "/mcp"))[1]
 
 
-def test_the_transport_of_2024_is_refused() -> None:
-    with pytest.raises(UnsupportedAttributeError, match=r"sse_app is not supported .* use streamable_http_app"):
-        server.FastMCP("x").sse_app()
+@FACES
+async def test_the_transport_of_2024_is_served_and_refused_only_as_a_part(face) -> None:
+    mcp = face("older")
+    mcp.add_tool(lambda: 1, name="one")
+    async with over_http(mcp.sse_app()) as url, Client(url.replace("/mcp", "/sse")) as client:
+        assert (await client.call_tool("one")).text == "1"
+    assert (await posted(mcp.streamable_http_app(), "/sse"))[0] == 404
+    with pytest.raises(UnsupportedNameError, match="SseServerTransport"):
+        transports.SseServerTransport("/messages/")
 
 
 # --- fastmcp ---------------------------------------------------------------------------------------------------

@@ -70,9 +70,10 @@ def choose(options: argparse.Namespace, stdin: Any = None) -> Place:
     Raises UsageError for options that contradict each other, and when stdin is nothing that could be served.
     """
     host, number = options.host or HOST, PORT if options.port is None else options.port
-    over_http = bool(options.http or options.host or options.port is not None or getattr(options, "workers", 1) > 1)
+    run_only = getattr(options, "workers", 1) > 1 or getattr(options, "sse", False)
+    over_http = bool(options.http or options.host or options.port is not None or run_only)
     if options.stdio and over_http:
-        raise UsageError("--host, --port and --workers are for HTTP; leave them out, or --stdio")
+        raise UsageError("--host, --port, --workers and --sse are for HTTP; leave them out, or --stdio")
     kind = _kind(sys.stdin if stdin is None else stdin)
     if options.stdio or over_http:
         return Place(bool(options.stdio), host, number, teaches=kind == "person" and not options.stdio | options.http)

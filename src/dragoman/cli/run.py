@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE[:NAME]", help="the Python file, and which of its servers")
     hosting.add_options(parser)
     parser.add_argument("--workers", type=workers, default=1, metavar="N", help="processes (HTTP only)")
-    parser.add_argument("--sse", action="store_true", help="serve clients of 2024 too, at /sse (HTTP, one process)")
+    parser.add_argument("--sse", action="store_true", help="serve clients of 2024 too, at /sse (one process)")
     parser.add_argument("--reload", action="store_true", help="start anew when a .py file changes (HTTP only)")
     parser.add_argument("--no-compat", action="store_true", help="import mcp and fastmcp as they are installed")
     parser.add_argument("--inherit", type=inherited.read, help=argparse.SUPPRESS)
@@ -64,8 +64,8 @@ def run(options: argparse.Namespace) -> int:
     if options.inherit is not None:
         return _work(options, options.inherit)
     place = hosting.choose(options)
-    if options.sse and (place.stdio or options.workers > 1):
-        raise UsageError("--sse works over HTTP, in one process: a client of it has to come back to the same one")
+    if options.sse and options.workers > 1:
+        raise UsageError("--sse works in one process: a client of it has to come back to the same one")
     if options.reload and place.stdio:
         raise UsageError(
             "--reload works over HTTP; on stdio the client owns the process, and would lose its session: use --http"

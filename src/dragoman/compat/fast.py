@@ -121,7 +121,8 @@ class FastMCP(Face):
 
     async def run_async(self, transport: str | None = None, **options: Any) -> None:
         """Serve from a running event loop."""
-        await (self.run_streamable_http_async if transport not in (None, "stdio") else self.run_stdio_async)(**options)
+        ways = {None: self.run_stdio_async, "stdio": self.run_stdio_async, "sse": self.run_sse_async}
+        await ways.get(transport, self.run_streamable_http_async)(**options)
 
     async def run_http_async(self, **options: Any) -> None:
         """Serve over HTTP from a running event loop."""

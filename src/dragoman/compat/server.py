@@ -297,9 +297,13 @@ class Face:
         """Return the server as an ASGI application."""
         return serving.HttpApp(self, options, self._routes)
 
-    def sse_app(self, *given: Any, **options: Any) -> Any:
-        """Refused: the HTTP+SSE transport of 2024 is not served."""
-        raise unsupported_attribute(self.title, "sse_app", "use streamable_http_app()")
+    def sse_app(self, mount_path: str | None = None, **options: Any) -> serving.HttpApp:
+        """Return the server as an ASGI application that serves clients of 2024 too, at /sse and /messages."""
+        return serving.HttpApp(self, {**options, "sse": True}, self._routes)
+
+    async def run_sse_async(self, mount_path: str | None = None, **options: Any) -> None:
+        """Serve over HTTP from a running event loop, clients of 2024 too."""
+        await serving.run_async(self, "sse", options)
 
     @property
     def session_manager(self) -> serving.SessionManager:

@@ -16,7 +16,6 @@ from typing import Any, cast
 import msgspec
 
 from dragoman.app.options import HttpOptions, ServerOptions
-from dragoman.app.saying import say
 from dragoman.compat.handlers import ServerRequestContext, entry, models_of, wire_of
 from dragoman.compat.models import Model, to_wire
 from dragoman.compat.refusal import CompatError
@@ -56,9 +55,8 @@ def run(face: Any, transport: str, options: dict[str, Any]) -> None:
     if transport == "stdio":
         face.native.run("stdio")
     elif transport in _HTTP:
-        if transport == "sse":
-            say("the HTTP+SSE transport is not served; this is streamable HTTP instead")
-        host, port, http = address(face, options)
+        # Newer clients are served at the usual path all the same.
+        host, port, http = address(face, {**options, "sse": transport == "sse"})
         face.native.run("http", host=host, port=port, **http)
     else:
         raise CompatError(f"unknown transport {transport!r}; it is 'stdio' or 'streamable-http'")
@@ -82,7 +80,8 @@ def http_options(face: Any, options: dict[str, Any]) -> HttpOptions:
     """Return Dragoman's HTTP options for those of another package."""
     settings = face.settings
     path = options.get("streamable_http_path") or options.get("path") or settings.streamable_http_path
-    http = HttpOptions(path=path, sessions=not options.get("stateless_http", settings.stateless_http))
+    stateless = options.get("stateless_http", settings.stateless_http)
+    http = HttpOptions(path=path, sessions=not stateless, sse=bool(options.get("sse")))
     security = options.get("transport_security", settings.transport_security)
     if security is not None and security.enable_dns_rebinding_protection:
         http["allowed_hosts"] = [host.removesuffix(":*") for host in security.allowed_hosts]
