@@ -9,15 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dragoman.app.options import HttpOptions
     from dragoman.app.server import Server
+    from dragoman.app.surface import Surface
     from dragoman.app.telemetry import Telemetry
     from dragoman.ports.observed import Observer
     from dragoman.ports.service import Middleware
     from dragoman.ports.state import States
     from dragoman.ports.store import Store
+    from dragoman.serving.tasks import Tasks
     from dragoman.transport.asgi import Endpoint
 
 
@@ -29,6 +31,17 @@ def endpoint(server: Server, options: HttpOptions) -> Endpoint:
 def states(audience: str, secrets: Sequence[bytes | str], store: str | Store) -> States:
     """Return where calls that ask keep their state (see `app.keeping`)."""
     return cast("States", import_module("dragoman.app.keeping").states(audience, secrets, store))
+
+
+def store(address: str | Store) -> Store:
+    """Return the store at `address` (see `app.keeping`)."""
+    return cast("Store", import_module("dragoman.app.keeping").store_at(address))
+
+
+def tasks(surface: Surface, storage: Callable[[], Store], states: Callable[[], States]) -> Tasks:
+    """Return the tasks of a server (see `serving.tasks`)."""
+    use = surface.tools.task_use
+    return cast("Tasks", import_module("dragoman.serving.tasks").Tasks(storage, states, surface.kernel, use))
 
 
 def middleware(telemetry: bool | Telemetry) -> tuple[Middleware, ...]:

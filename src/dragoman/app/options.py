@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from dragoman.errors import RegistrationError
 from dragoman.ports.service import Middleware
@@ -58,7 +58,9 @@ class ToolOptions(TypedDict, total=False):
     `read_only`, `destructive`, `idempotent` and `open_world` are hints for the
     client. `timeout` is in seconds. `single_use` lets every answer of the
     user be used once: a request that is sent again with the same answer is
-    refused, and not answered again. `output_schema` replaces the schema of the
+    refused, and not answered again. `task` lets calls go on after they were
+    answered: "optional" for clients that know tasks, "required" for nobody
+    else; a function that calls `ctx.detach()` becomes a task there. `output_schema` replaces the schema of the
     return annotation; False means none.
     """
 
@@ -71,6 +73,7 @@ class ToolOptions(TypedDict, total=False):
     open_world: bool
     timeout: float
     single_use: bool
+    task: Literal["optional", "required"]
     icons: Sequence[Icon]
     meta: Meta
     output_schema: dict[str, Any] | bool

@@ -6,6 +6,7 @@ first calls.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -53,6 +54,7 @@ def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Regis
     _checked_schema("output", declared, place(function))
     plan = read_signature(function, context_type=Context, output_schema=declared)
     hints: dict[str, Any] = {_HINTS[key]: options[key] for key in _HINTS if key in options}  # type: ignore[literal-required]
+    task = _task_use(function, options, plan)
     definition = Tool(
         name=_checked_name("tool", options.get("name") or plan.name, plan.where),
         title=_or_unset(options.get("title")),
@@ -61,6 +63,7 @@ def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Regis
         output_schema=_or_unset(plan.output_schema),
         annotations=ToolAnnotations(**hints) if hints else UNSET,
         icons=checked_icons(options.get("icons"), plan.where),
+        execution=UNSET if task is None else {"taskSupport": "required" if task.required else "optional"},
         meta=_checked_meta(options.get("meta"), plan.where),
     )
     timeout = options.get("timeout")
@@ -68,7 +71,23 @@ def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Regis
         raise RegistrationError(f"timeout is in seconds and more than 0, not {timeout!r}", where=plan.where)
     if options.get("single_use") and plan.context_parameter is None:
         raise RegistrationError("single_use is for tools that ask, and this one takes no Context", where=plan.where)
-    return tools.Registered(definition, plan, function, timeout, single_use=options.get("single_use", False))
+    single_use = options.get("single_use", False)
+    return tools.Registered(definition, plan, function, timeout, single_use=single_use, task=task)
+
+
+def _task_use(function: Callable[..., Any], options: ToolOptions, plan: Plan) -> tools.TaskUse | None:
+    """Return how calls of a tool can be tasks, None if they cannot. Raises RegistrationError for another word."""
+    wanted = options.get("task")
+    if wanted not in (None, "optional", "required"):
+        raise RegistrationError(f'task is "optional" or "required", not {wanted!r}', where=plan.where)
+    # Read off the code, so that nobody has to say it twice. Hidden from us, as in a function that this one calls,
+    # it makes the call a task at once, in which detach() does nothing.
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    detaches = plan.context_parameter is not None and code is not None and "detach" in code.co_names
+    if wanted is None and not detaches:
+        return None
+    safe = options.get("idempotent", False) or options.get("read_only", False)
+    return tools.TaskUse(wanted == "required", detaches, safe)
 
 
 def _declared(options: ToolOptions) -> Any:

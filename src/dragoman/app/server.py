@@ -35,6 +35,7 @@ from dragoman.app.switching import Kind, switch
 from dragoman.errors import RegistrationError
 from dragoman.ports.service import Middleware
 from dragoman.ports.state import States
+from dragoman.ports.store import Store
 from dragoman.protocol.eras import Facts
 from dragoman.protocol.limits import Limits
 from dragoman.serving.lifecycle import CustomParams, custom
@@ -87,34 +88,37 @@ class Server:
         self._states: States | None = None
         self._secrets = tuple(options.get("secrets", ()))
         self._store = options.get("store", "memory:")
+        self._storage: Store | None = None
         # What is offered: the registries, and the kernel in front of them. Compositions of servers build on it.
-        self.surface = Surface(self.info, facts, self.limits, options, self._asking_state)
+        self.surface = Surface(self.info, facts, self.limits, options, self.storage, self._asking_state)
         self.service = self.surface.kernel
         self._begin(options)
 
     def _begin(self, options: ServerOptions) -> None:
-        self.service.on_stop = self._rest
         enter = options.get("lifespan")
-        if enter is not None:
-            self._follow(Lifespan(lambda: enter(self)))
+        life = None if enter is None else Lifespan(lambda: enter(self))
+
+        async def start() -> None:
+            if life is not None:
+                self.surface.face.state = await life.start()
+            await self.surface.start()
+
+        async def stop() -> None:
+            # Tasks end before what they use does.
+            await self.surface.stop()
+            if life is not None:
+                await life.stop()
+            await self._rest()
+
+        self.service.on_start, self.service.on_stop = start, stop
         if "secrets" in options or "store" in options:
             # What is wrong with them is said now, not at the first question.
             self._asking_state()
         self.surface.changed()
 
-    def _follow(self, lifespan: Lifespan) -> None:
-        async def start() -> None:
-            self.surface.face.state = await lifespan.start()
-
-        async def stop() -> None:
-            await lifespan.stop()
-            await self._rest()
-
-        self.service.on_start, self.service.on_stop = start, stop
-
     async def _rest(self) -> None:
-        if self._states is not None:
-            await self._states.close()
+        if self._storage is not None:
+            await self._storage.close()
 
     # --- registering ------------------------------------------------------------------------------------------
 
@@ -293,8 +297,14 @@ class Server:
 
     def _asking_state(self) -> States:
         if self._states is None:
-            self._states = lazily.states(self.name, self._secrets, self._store)
+            self._states = lazily.states(self.name, self._secrets, self.storage())
         return self._states
+
+    def storage(self) -> Store:
+        """Return where the server keeps what outlives a request (its option `store`), opened when it is first used."""
+        if self._storage is None:
+            self._storage = lazily.store(self._store)
+        return self._storage
 
     # --- serving ----------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from dragoman.app import lazily
 from dragoman.app.options import ServerOptions
 from dragoman.errors import RegistrationError
 from dragoman.ports.state import States
+from dragoman.ports.store import Store
 from dragoman.protocol.eras import Facts
 from dragoman.protocol.keys import complaint_about
 from dragoman.protocol.limits import Limits
@@ -29,14 +30,26 @@ from dragoman.serving.tools import Tools
 from dragoman.serving.workers import Workers
 from dragoman.wire.base import Implementation
 from dragoman.wire.lifecycle import ListCapability, ResourcesCapability, ServerCapabilities
+from dragoman.wire.tasks import EXTENSION as TASKS
+
+# What of tasks there is in 2025-11-25; the extension has no settings.
+_TASKS_2025: dict[str, Any] = {"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}}
 
 
 class Surface:
     """Tools, resources, prompts and completions of one server, and the kernel in front of them."""
 
     def __init__(
-        self, info: Implementation, facts: Facts, limits: Limits, options: ServerOptions, states: Callable[[], States]
+        self,
+        info: Implementation,
+        facts: Facts,
+        limits: Limits,
+        options: ServerOptions,
+        storage: Callable[[], Store],
+        states: Callable[[], States],
     ) -> None:
+        self._storage = storage
+        self._states = states
         watching = lazily.middleware(options.get("telemetry", False))
         self.kernel = Kernel(facts, limits, (*watching, *options.get("middleware", ())))
         self.face = ServerFace(info.name, states)
@@ -59,6 +72,16 @@ class Surface:
         ):
             self.kernel.handle(name, handler)
 
+    async def start(self) -> None:
+        """Begin to run the tasks that wait, if this server has any. Safe to call again."""
+        if self.face.tasks is not None:
+            await self.face.tasks.work.start()
+
+    async def stop(self) -> None:
+        """Let what runs end, or leave it to others."""
+        if self.face.tasks is not None:
+            await self.face.tasks.work.stop()
+
     def add_extension(self, identifier: str, settings: dict[str, Any]) -> None:
         """Declare an extension. Raises RegistrationError for an identifier without a prefix."""
         complaint = complaint_about(identifier, prefixed=True)
@@ -78,6 +101,8 @@ class Surface:
         if len(self.tools.listing):
             handle("tools/list", self.tools.list)
             handle("tools/call", self.tools.call)
+        if self.tools.tasked and self.face.tasks is None:
+            self._begin_tasks()
         if self._has_resources():
             handle("resources/list", resources.list)
             handle("resources/templates/list", resources.list_templates)
@@ -94,6 +119,18 @@ class Surface:
         if told:
             self.kernel.bus.tell(told)
 
+    def _begin_tasks(self) -> None:
+        tasks = self.face.tasks = lazily.tasks(self, self._storage, self._states)
+        for name, handler in (
+            ("tasks/get", tasks.get),
+            ("tasks/update", tasks.update),
+            ("tasks/cancel", tasks.cancel),
+            ("tasks/list", tasks.list),
+            ("tasks/result", tasks.result),
+        ):
+            self.kernel.handle(name, handler)
+        self._extensions[TASKS] = {}
+
     def _has_resources(self) -> bool:
         # A tool's result can become a resource when it is large.
         resources = self.resources
@@ -109,6 +146,7 @@ class Surface:
             prompts=ListCapability(list_changed=True) if "prompts/list" in answered else UNSET,
             completions={} if "completion/complete" in answered else UNSET,
             logging={},
+            tasks=_TASKS_2025 if "tasks/get" in answered else UNSET,
             extensions=self._extensions or UNSET,
             experimental=self._experimental or UNSET,
         )

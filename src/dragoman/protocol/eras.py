@@ -270,3 +270,8 @@ HEADERLESS = HANDSHAKE["2025-03-26"]
 def negotiate(requested: str) -> Era:
     """Return the handshake era for `initialize`: the one asked for, else our newest (LEG-02)."""
     return HANDSHAKE.get(requested) or next(iter(HANDSHAKE.values()))
+
+
+def era_named(version: str) -> Era:
+    """Return the era of a version that was accepted before; our newest with a handshake if it is no longer served."""
+    return STATELESS.get(version) or negotiate(version)

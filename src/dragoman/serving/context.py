@@ -226,6 +226,21 @@ class Context:
             return _asking().step(self._call, states, name, run)
         return _asking().step_here(self._call, states, name, run, self._wait)
 
+    def detach(self) -> Awaitable[None]:
+        """Let this call become a task from here on: the client gets a handle, and the function runs on without it.
+
+        Ask first, then detach. The function runs again from its beginning, answers
+        and steps kept; inside a task, and for clients without tasks, this does nothing.
+        """
+        tasks = self._server.tasks
+        done: Awaitable[None] = _Done() if tasks is None else self._run(tasks.detach(self._call))
+        return done
+
+    def status(self, text: str) -> None:
+        """Say what a task is doing, in a few words that its client may show. Outside of tasks it does nothing."""
+        if self._call.task is not None:
+            self._call.task.say(text)
+
     def _one(self, key: str, question: Any) -> Any:
         async def ask() -> Any:
             return next(iter((await _asking().ask(self._call, self._server.states(), {key: question})).values()))
@@ -269,10 +284,11 @@ async def redeem(call: Call, server: ServerFace) -> None:
 class ServerFace:
     """What a Context shows of its server. `state` is what the server's lifespan yielded."""
 
-    __slots__ = ("capabilities", "name", "state", "states")
+    __slots__ = ("capabilities", "name", "state", "states", "tasks")
 
     def __init__(self, name: str, states: Callable[[], States]) -> None:
         self.name = name
         self.states = states
+        self.tasks: Any = None  # the server's tasks, once it has tools that can be one
         self.capabilities = ServerCapabilities()
         self.state: Any = None

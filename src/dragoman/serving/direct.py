@@ -14,9 +14,8 @@ import msgspec
 
 from dragoman.errors import DeclinedError, LocalError, PeerError
 from dragoman.protocol.exchange import Call
-from dragoman.serving.question import TOGETHER, Question
+from dragoman.serving.question import TOGETHER, Question, identified
 from dragoman.serving.steps import Step, named
-from dragoman.wire.questions import Elicit
 
 USER_REJECTED = -1  # what clients answer for a user who does not want a model asked (client/sampling "Error Handling")
 
@@ -59,9 +58,7 @@ class Direct:
         return Step(name, f"{name}-{secrets.token_hex(16)}")
 
     async def _put(self, question: Question) -> msgspec.Raw:
-        params = question.params
-        if isinstance(params, Elicit) and params.mode == "url":
-            params = msgspec.structs.replace(params, elicitation_id=f"page-{secrets.token_hex(16)}")
+        params = identified(question.params)
         try:
             return await self._call.door.ask(question.method, self._call.era.pose(params))
         except PeerError as error:

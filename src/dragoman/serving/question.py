@@ -6,12 +6,15 @@ Promise: two questions have one digest just when they ask the same in the same w
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from dragoman.wire.lifecycle import ClientCapabilities
+from dragoman.wire.questions import Elicit
 
 TOGETHER = "two questions at the same time: put them in one `ctx.ask_all({...})`"
 LABEL = 120  # characters of a question that errors quote
@@ -38,3 +41,10 @@ class Question(msgspec.Struct, frozen=True):
         """Return the question as errors name it."""
         said = getattr(self.params, "message", "") or _encode(self.params).decode()
         return f"{self.method} {said if len(said) <= LABEL else said[:LABEL] + '…'!r}"
+
+
+def identified(params: Any) -> Any:
+    """Return the parameters of a question, a page to visit with the id that it has in revisions that know one."""
+    if isinstance(params, Elicit) and params.mode == "url":
+        return structs.replace(params, elicitation_id=f"page-{secrets.token_hex(16)}")
+    return params

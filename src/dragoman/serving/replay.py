@@ -24,7 +24,7 @@ from dragoman.errors import LocalError, RequestError
 from dragoman.ports.state import States
 from dragoman.protocol.exchange import Call
 from dragoman.protocol.sealed import not_ours
-from dragoman.serving.question import TOGETHER, Question
+from dragoman.serving.question import TOGETHER, Question, identified
 from dragoman.serving.steps import Step, named
 from dragoman.serving.suspended import Suspended
 from dragoman.wire.jsonrpc import INVALID_PARAMS
@@ -67,14 +67,15 @@ _read_past = msgspec.json.Decoder(Past).decode
 class Replay:
     """The questions of one run of a call."""
 
-    def __init__(self, call: Call, states: States) -> None:
+    def __init__(self, call: Call, states: States, past: Past | None = None) -> None:
+        """Begin a run that remembers `past`, or what the call's own state says."""
         if call.method not in SUPPORTED:
             raise LocalError(f"{call.method} cannot ask: only {', '.join(sorted(SUPPORTED))} can (MRTR-02)")
         self._call = call
         self._states = states
-        self._sent: Mapping[str, msgspec.Raw] = _sent(call.params)
-        self._fresh = call.params.request_state is UNSET
-        self._past: Past | None = None
+        self._sent: Mapping[str, msgspec.Raw] = {} if past else _sent(call.params)
+        self._fresh = past is None and call.params.request_state is UNSET
+        self._past: Past | None = past
         self._missing: dict[str, Question] = {}
         self._asked: set[str] = set()
         self._steps: set[str] = set()
@@ -92,7 +93,7 @@ class Replay:
             raise LocalError(TOGETHER)
         self._busy = True
         try:
-            past = await self._remembered()
+            past = await self.remembered()
         finally:
             self._busy = False
         answers: dict[str, Any] = {}
@@ -109,19 +110,24 @@ class Replay:
 
     async def required(self) -> InputRequired:
         """Return the result that asks the client for what is missing. Raises LocalError after two at once."""
+        past, requests = await self.pause()
+        state = await self._states.save(_encode(past), binding_of(self._call))
+        return InputRequired(result_type=INPUT_REQUIRED, input_requests=requests, request_state=state)
+
+    async def pause(self) -> tuple[Past, dict[str, InputRequest]]:
+        """Return what the next run has to know, and what this one asks. Raises LocalError after two at once."""
         if self._conflict:
             raise LocalError(TOGETHER)
-        past = await self._remembered()
+        past = await self.remembered()
         era, missing = self._call.era, self._missing
         requests = {
-            key: InputRequest(method=item.method, params=era.pose(item.params)) for key, item in missing.items()
+            key: InputRequest(method=item.method, params=era.pose(identified(item.params)))
+            for key, item in missing.items()
         }
         past.pending = {key: Asked(item.digest(), item.label()) for key, item in missing.items()}
-        payload = _encode(past)
-        if len(payload) > MAX_PAST:
+        if len(_encode(past)) > MAX_PAST:
             raise LocalError(f"the answers and steps of this call are over {MAX_PAST} bytes: keep less, elsewhere")
-        state = await self._states.save(payload, binding_of(self._call))
-        return InputRequired(result_type=INPUT_REQUIRED, input_requests=requests, request_state=state)
+        return past, requests
 
     async def step(self, name: str) -> Step:
         """Return a step, with its result if an earlier run, or the same request sent before, has done it.
@@ -129,7 +135,7 @@ class Replay:
         Raises LocalError if it began there and its result was never recorded.
         """
         named(name, self._steps)
-        past = await self._remembered()
+        past = await self.remembered()
         # By the call, not by this request: a request that was sent twice goes on twice.
         key = hashlib.sha256(f"{past.call}\0{name}".encode()).hexdigest()
         found = past.steps.get(name)
@@ -144,8 +150,8 @@ class Replay:
                 found = past.steps[name] = msgspec.Raw(there)
         return Step(name, key, found, self._states, lambda raw: past.steps.update({name: raw}))
 
-    async def _remembered(self) -> Past:
-        """Return what earlier runs left. Raises RequestError if the state is not ours (MRTR-06)."""
+    async def remembered(self) -> Past:
+        """Return what earlier runs left, to add to. Raises RequestError if the state is not ours (MRTR-06)."""
         past = self._past
         if past is None:
             past = await recall(self._call, self._states)
@@ -195,7 +201,7 @@ def _sent(params: Any) -> Mapping[str, msgspec.Raw]:
 
 
 def binding_of(call: Call) -> bytes:
-    """Return what a call's state belongs to: method, name and arguments, and subject of the caller (MRTR-07)."""
+    """Return what a call's state belongs to: method, name and arguments, and principal (MRTR-07)."""
     params = call.params
     named = getattr(params, "name", None) or getattr(params, "uri", "")
     arguments = getattr(params, "arguments", b"{}")
@@ -203,7 +209,7 @@ def binding_of(call: Call) -> bytes:
         arguments = _encode(msgspec.json.decode(arguments))
     except msgspec.DecodeError:
         raise not_ours() from None
-    return _encode([call.method, named, hashlib.sha256(arguments).hexdigest(), call.caller.subject])
+    return _encode([call.method, named, hashlib.sha256(arguments).hexdigest(), call.caller.principal])
 
 
 async def recall(call: Call, states: States) -> Past:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType, structs
@@ -37,10 +37,22 @@ _NARROWING = frozenset({"format", "pattern", "enum", "const", "maxLength", "allO
 CUT = 2000  # characters of a text result that are still shown when the rest is behind a link
 
 
+class TaskUse(NamedTuple):
+    """That calls of a tool can be tasks.
+
+    `detaches` says that the function calls `ctx.detach()` where it wants to be
+    one, `safe` that it may run again after a run that was cut off.
+    """
+
+    required: bool
+    detaches: bool
+    safe: bool
+
+
 class Registered:
     """A tool and all that was decided about it at registration."""
 
-    __slots__ = ("definition", "function", "plan", "rules", "single_use", "timeout", "where")
+    __slots__ = ("definition", "function", "plan", "rules", "single_use", "task", "timeout", "where")
 
     def __init__(
         self,
@@ -50,12 +62,14 @@ class Registered:
         timeout: float | None,
         *,
         single_use: bool = False,
+        task: TaskUse | None = None,
     ) -> None:
         self.definition = definition
         self.plan = plan
         self.function = function
         self.timeout = timeout
         self.single_use = single_use
+        self.task = task
         self.where = plan.where
         self.rules: tuple[HeaderRule, ...] = rules_of(definition, plan.where)
 
@@ -76,11 +90,18 @@ class Tools:
         self._face = face
         self._workers = workers
         self._kept = kept
+        self.tasked = False  # whether a tool's calls can be tasks
         self.listing: Listing[Registered] = Listing(limits.listed, lambda tool: tool.definition, _page)
 
     def add(self, tool: Registered) -> None:
         """Register a tool. Raises RegistrationError if the name is taken."""
         register(self.listing, tool.definition.name, tool, "tool")
+        self.tasked = self.tasked or tool.task is not None
+
+    def task_use(self, name: str) -> TaskUse | None:
+        """Return how a tool uses tasks, None if it does not, or is not there."""
+        tool = self.listing.entries.get(name)
+        return None if tool is None else tool.task
 
     async def list(self, call: Call) -> Prepared:
         """Answer `tools/list`."""
@@ -108,6 +129,10 @@ class Tools:
                 if memoryview(raw) != NULL:
                     raise
                 arguments = plan.decode(EMPTY)
+            if self._face.tasks is not None and call.task is None and (tool.task or params.task is not UNSET):
+                begun: CallToolResult | None = await self._face.tasks.begin(call, tool)
+                if begun is not None:
+                    return begun
             if plan.context_parameter is not None:
                 arguments = plan.place(arguments, self._context(call, plan))
             if tool.timeout is not None:
