@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from dragoman.app.server import Server
     from dragoman.app.sync_client import SyncClient
     from dragoman.app.telemetry import Telemetry
+    from dragoman.auth.grants import ClientCredentials, EnterpriseManaged, WorkloadIdentity
+    from dragoman.auth.oauth import OAuth
     from dragoman.calling.changes import Change
     from dragoman.calling.results import CallResult, ReadResult
     from dragoman.calling.rounds import Unanswered
     from dragoman.errors import (
         AuthorizationError,
+        AuthorizationNeededError,
         ClosedError,
         DeadlineError,
         DeclinedError,
@@ -54,14 +57,17 @@ _HOMES = {
     "Audio": "serving.results",
     "AudioContent": "wire.content",
     "AuthorizationError": "errors",
+    "AuthorizationNeededError": "errors",
     "CallResult": "calling.results",
     "Change": "calling.changes",
     "Client": "app.client",
+    "ClientCredentials": "auth.grants",
     "ClosedError": "errors",
     "Context": "serving.context",
     "DeadlineError": "errors",
     "DeclinedError": "errors",
     "EmbeddedResource": "wire.content",
+    "EnterpriseManaged": "auth.grants",
     "File": "serving.results",
     "Icon": "wire.base",
     "Image": "serving.results",
@@ -70,6 +76,7 @@ _HOMES = {
     "LocalError": "errors",
     "MalformedError": "errors",
     "McpError": "errors",
+    "OAuth": "auth.oauth",
     "PromptMessage": "wire.prompts",
     "PeerError": "errors",
     "ReadResult": "calling.results",
@@ -89,6 +96,7 @@ _HOMES = {
     "Unanswered": "calling.rounds",
     "UnreachableError": "errors",
     "VersionError": "errors",
+    "WorkloadIdentity": "auth.grants",
     "assistant": "serving.endpoints",
     "user": "serving.endpoints",
 }
@@ -100,14 +108,17 @@ __all__ = [
     "Audio",
     "AudioContent",
     "AuthorizationError",
+    "AuthorizationNeededError",
     "CallResult",
     "Change",
     "Client",
+    "ClientCredentials",
     "ClosedError",
     "Context",
     "DeadlineError",
     "DeclinedError",
     "EmbeddedResource",
+    "EnterpriseManaged",
     "File",
     "Icon",
     "Image",
@@ -116,6 +127,7 @@ __all__ = [
     "LocalError",
     "MalformedError",
     "McpError",
+    "OAuth",
     "PeerError",
     "PromptMessage",
     "ReadResult",
@@ -135,6 +147,7 @@ __all__ = [
     "Unanswered",
     "UnreachableError",
     "VersionError",
+    "WorkloadIdentity",
     "__version__",
     "ask",
     "assistant",

@@ -12,6 +12,8 @@ McpError
 │   └── VersionError       no protocol version in common
 ├── MalformedError         the peer sent bytes that are not MCP
 ├── AuthorizationError     the server wants credentials, or better ones
+│   └── AuthorizationNeededError  there are none to give: a login comes first
+├── TokenError             a token is not good here; its bearer is asked for another
 ├── UnsafeAddressError     a peer named an address that may not be reached from here
 └── TransportError         the bytes did not get through; retrying may help
     ├── UnreachableError   nothing answered at the address, or the command did not start
@@ -130,6 +132,14 @@ class AuthorizationError(McpError):
         super().__init__(message)
         self.status = status
         self.challenge = challenge
+
+
+class AuthorizationNeededError(AuthorizationError):
+    """The server wants credentials and none are there: log in (`dragoman login URL`), or pass `auth=`."""
+
+
+class TokenError(McpError):
+    """A token is not good here. The reason is for its bearer to read, and holds nothing of the token."""
 
 
 class UnsafeAddressError(McpError):

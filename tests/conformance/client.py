@@ -10,8 +10,9 @@ import json
 import os
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
-from dragoman import Client, McpError, ToolError
+from dragoman import Client, ClientCredentials, EnterpriseManaged, McpError, OAuth, ToolError, WorkloadIdentity
 
 SCENARIO = os.environ.get("MCP_CONFORMANCE_SCENARIO", "")
 VERSION = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "auto")
@@ -101,6 +102,47 @@ async def auth(client: Client) -> None:
     await try_tool(client, "test-tool", {})
 
 
+async def headless(url: str) -> str:
+    """Return the address to which the authorization page sends the browser at once: the suite has no people."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(f"GET {parts.path}?{parts.query} HTTP/1.0\r\nhost: {parts.netloc}\r\n\r\n".encode())
+    head = (await reader.read()).decode().partition("\r\n\r\n")[0]
+    writer.close()
+    return next(line[9:].strip() for line in head.split("\r\n") if line.lower().startswith("location:"))
+
+
+def proof() -> dict[str, Any]:
+    """Return what the scenario's client proves itself with."""
+    if not SCENARIO.startswith("auth/"):
+        return {}
+    told = CONTEXT.get
+    if SCENARIO.startswith("auth/client-credentials"):
+        key = told("private_key_pem", "")
+        algorithm = told("signing_algorithm", "ES256")
+        secret = told("client_secret", "")
+        return {
+            "auth": ClientCredentials(
+                client_id=CONTEXT["client_id"], client_secret=secret, private_key=key, algorithm=algorithm
+            )
+        }
+    if SCENARIO == "auth/wif-jwt-bearer":
+        return {"auth": WorkloadIdentity(client_id=CONTEXT["client_id"], assertion=CONTEXT["valid_jwt"])}
+    if SCENARIO == "auth/enterprise-managed-authorization":
+        names = ("client_id", "client_secret", "idp_client_id", "idp_token_endpoint", "idp_issuer")
+        return {"auth": EnterpriseManaged(id_token=CONTEXT["idp_id_token"], **{name: CONTEXT[name] for name in names})}
+    return {
+        "auth": OAuth(
+            client_id=told("client_id", ""),
+            client_secret=told("client_secret", ""),
+            issuer=told("issuer", ""),
+            client_metadata_url="https://conformance-test.local/client-metadata.json",
+            redirect_uri="http://127.0.0.1:3000/callback",
+            on_authorize=headless,
+        )
+    }
+
+
 async def skills(client: Client) -> None:
     await client.request("skills/list", {})
 
@@ -124,7 +166,7 @@ async def main(url: str) -> int:
     """Return the exit status: 0 when the scenario's exchange came to its end."""
     run = SCENARIOS.get(SCENARIO) or (auth if SCENARIO.startswith("auth/") else skills)
     try:
-        async with Client(url, mode=VERSION, timeout=20, **answering()) as client:
+        async with Client(url, mode=VERSION, timeout=20, **answering(), **proof()) as client:
             await run(client)
     except McpError as error:
         print(f"{SCENARIO}: {type(error).__name__}: {error}", file=sys.stderr)

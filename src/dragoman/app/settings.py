@@ -12,6 +12,7 @@ from dragoman.calling.callbacks import OnElicit, OnSample, Roots
 from dragoman.calling.terms import OnLog
 
 if TYPE_CHECKING:
+    from dragoman.app.proof import Auth
     from dragoman.app.telemetry import Telemetry
 
 
@@ -30,6 +31,9 @@ class ClientSettings(TypedDict, total=False):
     its words or a CreateMessageResult; None refuses. `roots` are the user's
     folders, as paths, or a function that gives them.
 
+    `auth` is what proves to an HTTP server who asks: a token, an `OAuth` that
+    logs a user in, `ClientCredentials`, or another of `dragoman.auth`.
+
     `cache` False keeps no results; otherwise lists, resources and what the
     server says of itself are kept for as long as the server says that they hold.
     `telemetry` True makes an OpenTelemetry span of each request, and lets the
@@ -37,6 +41,7 @@ class ClientSettings(TypedDict, total=False):
     """
 
     name: str
+    auth: Auth | None
     on_log: OnLog | None
     on_elicit: OnElicit | None
     on_visit: OnElicit | None

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from dragoman.errors import AuthorizationError, LocalError, MalformedError, TransportError
+from dragoman.errors import AuthorizationError, AuthorizationNeededError, LocalError, MalformedError, TransportError
 from dragoman.ports.exchange import Exchange, Incoming
 from dragoman.protocol.replies import ResultReader, result_of
 from dragoman.wire.methods import METHODS
@@ -48,9 +48,11 @@ def _unauthorized(answer: Incoming, where: str) -> AuthorizationError:
     challenge = answer.headers.get("www-authenticate", "")
     wanted = "wants credentials" if answer.status == 401 else "does not allow this"
     hint = f" ({challenge})" if challenge else ""
-    return AuthorizationError(
-        f"{where} {wanted}: HTTP {answer.status}{hint}; pass them in headers", status=answer.status, challenge=challenge
-    )
+    said = f"{where} {wanted}: HTTP {answer.status}{hint}"
+    if answer.status == 401:
+        help_ = f"log in with 'dragoman login {where}', or give the client auth="
+        return AuthorizationNeededError(f"{said}; {help_}", challenge=challenge)
+    return AuthorizationError(f"{said}; it takes other credentials", status=answer.status, challenge=challenge)
 
 
 def _strange(answer: Incoming, where: str) -> TransportError | MalformedError | LocalError:

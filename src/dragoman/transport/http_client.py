@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from dragoman.errors import ClosedError, MalformedError, McpError, TransportError, UnreachableError
+from dragoman.ports.credentials import Credentials
 from dragoman.ports.exchange import NO_FIELDS, Fields, Incoming, Listener, Outgoing
 from dragoman.protocol.http_reply import ReplyReader
 from dragoman.protocol.replies import answers, is_response, read_messages
@@ -35,16 +36,19 @@ STANDING = 1.0  # seconds that a server gets to open the stream outside of calls
 LONGEST_STANDING = 60.0  # seconds before that stream is opened again
 TRIES = 5  # in vain, one after the other
 REDIRECTS = 3
+PROOFS = 4  # times that a request is sent with ever better credentials
 END_SECONDS = 2.0  # that telling the server of a session's end may take
 
 
 class HttpExchange:
-    """The way to the endpoint at `url`. `headers` go with every request."""
+    """The way to the endpoint at `url`. `headers` go with every request, and what `credentials` give for it."""
 
     over_http = True
     ended = False
 
-    def __init__(self, url: str, settings: HttpSettings, headers: Fields = NO_FIELDS) -> None:
+    def __init__(
+        self, url: str, settings: HttpSettings, headers: Fields = NO_FIELDS, credentials: Credentials | None = None
+    ) -> None:
         parts = urlsplit(url)
         # Queries hold keys, now and then; they are for the server alone.
         self.where = f"{parts.scheme}://{parts.netloc}{parts.path}"
@@ -52,6 +56,7 @@ class HttpExchange:
         self.url = url
         self._settings = settings
         self._headers = headers
+        self._credentials = credentials
         self._listener: Listener | None = None
         self._tasks: dict[asyncio.Task[None], RequestId] = {}  # with the id of the call that they belong to
         self._closing = asyncio.Event()
@@ -80,6 +85,8 @@ class HttpExchange:
         for task in list(self._tasks):
             task.cancel()
         await self._pool.close()
+        if self._credentials is not None:
+            await self._credentials.close()
 
     # --- requests -------------------------------------------------------------------------------------------
 
@@ -142,11 +149,20 @@ class HttpExchange:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stood.wait(), STANDING)
 
-    async def ask(self, method: str, fields: str, headers: Fields, body: bytes | None) -> tuple[Wire, ReplyReader]:
-        """Send one request and return its response as far as it has come. Raises TransportError, MalformedError."""
+    async def ask(
+        self, method: str, fields: str, headers: Fields, body: bytes | None, proof: Fields | None = None
+    ) -> tuple[Wire, ReplyReader]:
+        """Send one request and return its response as far as it has come. Raises TransportError, MalformedError.
+
+        `proof` is what credentials gave for it, None to ask them: AuthorizationError is theirs.
+        """
         if self._listener is None:
             raise self._closed()
+        if proof is None and self._credentials is not None:
+            return await self._proven(self._credentials, method, fields, headers, body)
         head = f"{method} {self._target} {self._head}{fields}{_lines(headers)}"
+        if proof:
+            head += _lines(proof)
         if self.session is not None:
             head += f"mcp-session-id: {self.session}\r\n"
         if body is not None:
@@ -158,6 +174,19 @@ class HttpExchange:
         except BaseException as error:
             wire.abort()
             raise self._named(error) if isinstance(error, ClosedError | MalformedError) else error from None
+
+    async def _proven(
+        self, credentials: Credentials, method: str, fields: str, headers: Fields, body: bytes | None
+    ) -> tuple[Wire, ReplyReader]:
+        """Send one request with credentials, with better ones as long as a refusal says that these may help."""
+        for left in reversed(range(PROOFS)):
+            proof = await credentials.fields(method, self.url)
+            wire, reply = await self.ask(method, fields, headers, body, proof)
+            if not credentials.heard(reply.status, reply.headers, proof) or not left:
+                break
+            wire.finish()
+            await credentials.renew(reply.status, reply.headers, proof)
+        return wire, reply
 
     def _closed(self) -> ClosedError:
         return ClosedError(f"the connection to {self.where} is closed")

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from dragoman.errors import ClosedError, MalformedError, McpError, TransportError
+from dragoman.ports.credentials import Credentials
 from dragoman.ports.exchange import NO_FIELDS, Exchange, Fields, Incoming, Listener, Outgoing
 from dragoman.protocol.replies import is_response, read_messages
 from dragoman.protocol.sse import Event, EventReader
@@ -220,8 +221,10 @@ class EitherHttp:
 
     over_http = True
 
-    def __init__(self, url: str, settings: HttpSettings, headers: Fields = NO_FIELDS) -> None:
-        self._http = HttpExchange(url, settings, headers)
+    def __init__(
+        self, url: str, settings: HttpSettings, headers: Fields = NO_FIELDS, credentials: Credentials | None = None
+    ) -> None:
+        self._http = HttpExchange(url, settings, headers, credentials)
         self._max_bytes = settings.max_bytes
         self._way: Exchange = self._http
         self._listener: Listener | None = None

@@ -1,0 +1,36 @@
+"""What proves to a server who asks: header fields for each request, and what to do when they are refused.
+
+The HTTP client asks for both and knows nothing else of it: no token, no grant, no browser.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from dragoman.ports.exchange import Fields
+
+
+class Credentials(Protocol):
+    """Credentials for one server. Many requests may be under way at a time."""
+
+    async def fields(self, method: str, url: str) -> Fields:
+        """Return the header fields that prove a request; none if there is nothing to prove it with yet.
+
+        Raises AuthorizationError when what there was has run out and cannot be had anew.
+        """
+        ...
+
+    def heard(self, status: int, headers: Fields, sent: Fields) -> bool:
+        """Take note of the head of an answer to a request that had `sent`; returns whether `renew` may help."""
+        ...
+
+    async def renew(self, status: int, headers: Fields, sent: Fields) -> None:
+        """Get better credentials after a refusal; the request is then sent again, a bounded number of times.
+
+        Raises AuthorizationError if that cannot be.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
