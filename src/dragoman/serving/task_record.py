@@ -47,8 +47,8 @@ class Record(msgspec.Struct, kw_only=True):
     status: Status = "working"
     message: str = ""
     requests: dict[str, InputRequest] = {}
-    result: msgspec.Raw | None = None
-    error: msgspec.Raw | None = None
+    result: Opt[msgspec.Raw] = UNSET
+    error: Opt[msgspec.Raw] = UNSET
     run: str = ""
     runs: int = 0
 
@@ -69,7 +69,7 @@ class Record(msgspec.Struct, kw_only=True):
             poll=self.poll,
             requests=self.requests,
             result=result,
-            error=self.error,
+            error=None if self.error is UNSET else self.error,
         )
 
 

@@ -125,7 +125,7 @@ class Tasks:
     def shown(self, record: Record, call: Call) -> Any:
         """Return what can be told of a task, its result as the era of `call` has it."""
         raw = record.result
-        sealed = None if raw is None else msgspec.Raw(_encode(call.era.seal(_result(raw), self._facts)))
+        sealed = None if raw is UNSET else msgspec.Raw(_encode(call.era.seal(_result(raw), self._facts)))
         return record.state(sealed)
 
     async def update(self, call: Call) -> Result:
@@ -216,11 +216,11 @@ class Tasks:
         self._work.wake()
 
     def _given(self, record: Record) -> Any:
-        if record.status == "completed" and record.result is not None:
+        if record.result is not UNSET:
             given = _result(record.result)
             meta = {} if given.meta is UNSET else given.meta
             return msgspec.structs.replace(given, meta={**meta, RELATED: {"taskId": record.id}})
-        if record.error is not None:
+        if record.error is not UNSET:
             failure = _failure(record.error)
             raise PeerError(failure.code, failure.message, failure.data)
         raise RequestError(INVALID_PARAMS, "the task was cancelled: it has no result")
