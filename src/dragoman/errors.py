@@ -11,6 +11,7 @@ McpError
 ├── PeerError              the peer answered with a JSON-RPC error
 │   └── VersionError       no protocol version in common
 ├── MalformedError         the peer sent bytes that are not MCP
+│   └── SchemaError        a tool's schema cannot be used, or its result is not what that promises
 ├── AuthorizationError     the server wants credentials, or better ones
 │   └── AuthorizationNeededError  there are none to give: a login comes first
 ├── TokenError             a token is not good here; its bearer is asked for another
@@ -123,6 +124,18 @@ class MalformedError(McpError):
         self.reason = reason
         self.code = code
         self.at = at
+
+
+class SchemaError(MalformedError):
+    """A server's tool gave something else than its output schema promises, or the schema cannot be used.
+
+    `result` is what came (a `CallResult`), None when the tool was not called;
+    `at` says where in its structured content the first fault is.
+    """
+
+    def __init__(self, reason: str, *, at: str = "", result: Any = None) -> None:
+        super().__init__(reason, at=at)
+        self.result = result
 
 
 class AuthorizationError(McpError):

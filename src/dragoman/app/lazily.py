@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dragoman.app.options import HttpOptions
     from dragoman.app.server import Server
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from dragoman.ports.service import Middleware
     from dragoman.ports.state import States
     from dragoman.ports.store import Store
+    from dragoman.protocol.validator import Validator
+    from dragoman.serving.signature import Plan
     from dragoman.serving.tasks import Tasks
     from dragoman.transport.asgi import Endpoint
 
@@ -26,6 +28,16 @@ if TYPE_CHECKING:
 def endpoint(server: Server, options: HttpOptions) -> Endpoint:
     """Return the ASGI application of `server` (see `app.http`)."""
     return cast("Endpoint", import_module("dragoman.app.http").endpoint(server, options))
+
+
+def checked(plan: Plan, arguments: Mapping[str, object] | None, result: Mapping[str, object] | None) -> Plan:
+    """Return `plan` with its calls checked against schemas written by hand (see `serving.written`)."""
+    return cast("Plan", import_module("dragoman.serving.written").checked(plan, arguments, result))
+
+
+def validator(schema: Mapping[str, object]) -> Validator:
+    """Return what checks values against a schema that a peer wrote (see `protocol.validator`). Raises ValueError."""
+    return cast("Validator", import_module("dragoman.protocol.validator").Validator(schema))
 
 
 def states(audience: str, secrets: Sequence[bytes | str], store: str | Store) -> States:

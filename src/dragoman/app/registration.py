@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from dragoman.app import lazily
 from dragoman.app.options import PromptOptions, ResourceOptions, ToolOptions, check_options
 from dragoman.errors import LocalError, RegistrationError
 from dragoman.protocol import keys, schema
@@ -52,14 +53,18 @@ def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Regis
     check_options("a tool", options, ToolOptions, place(function))
     declared = _declared(options)
     _checked_schema("output", declared, place(function))
-    plan = read_signature(function, context_type=Context, output_schema=declared)
+    written = options.get("input_schema")
+    _checked_schema("input", written, place(function))
+    plan = read_signature(function, context_type=Context, output_schema=declared, written=bool(written))
+    if written or declared:
+        plan = lazily.checked(plan, written, declared or None)
     hints: dict[str, Any] = {_HINTS[key]: options[key] for key in _HINTS if key in options}  # type: ignore[literal-required]
     task = _task_use(function, options, plan)
     definition = Tool(
         name=_checked_name("tool", options.get("name") or plan.name, plan.where),
         title=_or_unset(options.get("title")),
         description=_or_unset(options.get("description") or plan.description),
-        input_schema=_checked_schema("input", options.get("input_schema"), plan.where) or plan.input_schema,
+        input_schema=written or plan.input_schema,
         output_schema=_or_unset(plan.output_schema),
         annotations=ToolAnnotations(**hints) if hints else UNSET,
         icons=checked_icons(options.get("icons"), plan.where),
@@ -99,12 +104,11 @@ def _listed(items: Any) -> Any:
     return list(items) if items else UNSET
 
 
-def _checked_schema(what: str, written: Any, where: str) -> Any:
-    """Return a schema that was written by hand, if there is one. Raises RegistrationError if it is none."""
+def _checked_schema(what: str, written: Any, where: str) -> None:
+    """Raise RegistrationError if there is a schema that was written by hand, and is none."""
     complaint = schema.complaint_about(written, of_object=what == "input") if written else None  # TOOL-04
     if complaint is not None:
         raise RegistrationError(f"the {what} schema: {complaint}", where=where)
-    return written
 
 
 def _checked_meta(meta: Any, where: str) -> Any:

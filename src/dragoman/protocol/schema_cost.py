@@ -30,11 +30,12 @@ class Costs:
         # Of each schema: the units for one value, and for one character of a text, at any level of the value.
         self._width, self._scan = _widest(order, "own"), _widest(order, "scan")
 
-    def of(self, value: Any, size: int) -> int:
-        """Return an upper bound of the units that `value`, of `size` bytes as JSON, costs. Raises TooCostlyError."""
+    def of(self, value: Any, data: bytes) -> int:
+        """Return an upper bound of what `value` costs, `data` being its JSON, in units. Raises TooCostlyError."""
         root = self._root
-        # Each value takes a byte and a comma.
-        bound = self._width[root] * (size // 2 + 1) + self._scan[root] * size // 5
+        # Before each value stands a comma, or what opens a list or an object; more of them in texts do no harm.
+        values = data.count(b",") + data.count(b"[") + data.count(b"{") + 1
+        bound = self._width[root] * values + self._scan[root] * len(data) // 5
         return bound if bound <= MOST else _Count().of(root, value)
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeGuard
 from urllib.parse import urljoin
 
 MAX_SCHEMAS = 10_000
+MAX_STATES = 20_000  # of all patterns of one schema together
 
 _HERE = ("allOf", "anyOf", "oneOf")
 _HERE_ONE = ("not", "if", "then", "else")
@@ -76,19 +77,20 @@ def is_map(value: Any) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping)
 
 
-def graph_of(schema: Any, *, old: bool = False) -> Graph:
+def graph_of(schema: Any, *, old: bool = False, most: int = MAX_SCHEMAS) -> Graph:
     """Return the graph of a schema that is one; `old` for draft-07, where nothing counts beside a `$ref`.
 
     Raises ValueError that says which reference leads out of it or nowhere, or that there is too much of it.
     """
-    return _Reader(schema, old).read()
+    return _Reader(schema, old, most).read()
 
 
 class _Reader:
     """Reads one schema. What only a reference leads to is read when the reference is."""
 
-    def __init__(self, schema: Any, old: bool) -> None:
+    def __init__(self, schema: Any, old: bool, most: int) -> None:
         self._schema = schema
+        self._most = most
         self._old = old
         self._nodes: dict[tuple[int, str], Node] = {}
         self._resources: dict[str, Any] = {"": schema}
@@ -119,8 +121,8 @@ class _Reader:
         key = (id(schema), place.base) if is_map(schema) else (id(self), place.path)
         node = self._nodes.get(key)
         if node is None:
-            if len(self._nodes) >= MAX_SCHEMAS:
-                raise ValueError(f"it has more than {MAX_SCHEMAS} schemas")
+            if len(self._nodes) >= self._most:
+                raise ValueError(f"it has more than {self._most} schemas")
             node = self._nodes[key] = Node(place.path)
             self._todo.append((schema, place))
         return node
@@ -261,6 +263,8 @@ def _joined(base: str, reference: str) -> str:
 
 def states_of(pattern: str) -> int:
     """Return about how many states an automaton of `pattern` has: its characters, times how often each may repeat."""
+    if len(pattern) > MAX_STATES:
+        return len(pattern)
     groups: list[int] = [0]
     size = last = at = 0
     while at < len(pattern):

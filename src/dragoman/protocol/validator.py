@@ -1,7 +1,7 @@
 """Values against JSON Schemas that a person or a peer wrote, in 2020-12 or draft-07. Loaded only where one is used.
 
 The work is done by jsonschema-rs: its regular expressions take linear time, and it may fetch nothing. What it cannot
-bound is bounded before it runs (schema_cost). `format` tells readers something and is not checked (2020-12, section 7.2.1).
+bound is bounded before it runs (schema_cost). `format` is not checked (2020-12 validation, section 7.2.1).
 Limit: it cannot be interrupted; hence the bounds.
 """
 
@@ -14,18 +14,19 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from dragoman.protocol.schema import OLD_DIALECT, complaint_about
+from dragoman.protocol.schema import OLD_DIALECT, read_schema
 from dragoman.protocol.schema_cost import Costs, TooCostlyError
-from dragoman.protocol.schema_graph import graph_of
+from dragoman.protocol.schema_graph import MAX_SCHEMAS, MAX_STATES
 from dragoman.protocol.violations import MAX_FAULTS, Violation, violations_of
 
 MAX_BYTES = 1024 * 1024  # of one schema
+MAX_FOREIGN = 1000  # schemas in one that a peer wrote: what is not ours must be ready within 100 ms
 MAX_PATTERNS = 256
-MAX_STATES = 20_000  # of all patterns of one schema together
 _REGEX = 128 * 1024  # bytes of one compiled pattern
 _BACKTRACKS = 10_000
-# Telling a fault copies the value that has it: units of work times bytes.
-_TELLING = 1_000_000
+# Telling a fault copies the value that has it: units of work, times bytes and what each fault takes by itself.
+_TELLING = 600_000
+_EACH = 140
 
 
 class Validator:
@@ -39,53 +40,50 @@ class Validator:
         Raises ValueError that says what is wrong with it: no schema, another
         dialect, a reference out of it, or more than can be checked in bounds.
         """
-        self.schema = schema
-        complaint = complaint_about(schema, of_object=of_object)
-        if complaint is not None:
-            raise ValueError(complaint)
         try:
             data = msgspec.json.encode(schema)
         except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"it is not JSON: {error}") from None
+            raise ValueError(f"it is not JSON, or nested too deeply: {error}") from None
         if len(data) > MAX_BYTES:
             raise ValueError(f"it has more than {MAX_BYTES} bytes")
-        plain = msgspec.json.decode(data)
-        old = str(plain.get("$schema", "")).removesuffix("#") == OLD_DIALECT
-        graph = graph_of(plain, old=old)
+        self.schema: Any = msgspec.json.decode(data)
+        graph = read_schema(self.schema, of_object=of_object, most=MAX_SCHEMAS if own else MAX_FOREIGN)
         if len(graph.patterns) > MAX_PATTERNS or sum(graph.patterns.values()) > MAX_STATES:
             raise ValueError(f"its patterns are more than {MAX_PATTERNS}, or repeat too much to be checked in time")
         self._costs = Costs(graph)
         self._chooses = graph.chooses
-        self._check = _compiled(plain, old, own)
+        self._check = _compiled(self.schema, own)
 
-    def violations(self, value: Any, size: int) -> list[Violation]:
-        """Return what is wrong with `value`, of `size` bytes as JSON, and where; nothing when it fits.
+    def violations(self, value: Any, data: bytes) -> list[Violation]:
+        """Return what is wrong with `value`, of which `data` is the JSON, and where; nothing when it fits.
 
         A value that would take too long to check does not fit, and that is said.
         """
         try:
-            cost = self._costs.of(value, size)
+            cost = self._costs.of(value, data)
         except TooCostlyError:
             return [Violation("$", "", hint="it is too large and its schema too complex for it to be checked in time")]
         try:
             if self._check.is_valid(value):
                 return []
-            return list(islice(self._told(value, cost * size), MAX_FAULTS)) or [Violation("$", "what its schema says")]
+            told = islice(self._told(value, cost * (len(data) + _EACH)), MAX_FAULTS)
+            return list(dict.fromkeys(told)) or [Violation("$", "what its schema says")]
         except (ValueError, OverflowError) as error:
             return [Violation("$", "a value in JSON", hint=str(error)[:300])]
 
     def _told(self, value: Any, work: int) -> Iterator[Violation]:
         if work <= _TELLING:
             for error in self._check.iter_errors(value):
-                yield from violations_of(error, self.schema)
+                yield from violations_of(error, self.schema, value)
         elif not self._chooses:
             try:
                 self._check.validate(value)
             except jsonschema_rs.ValidationError as error:
-                yield from violations_of(error, self.schema)
+                yield from violations_of(error, self.schema, value)
 
 
-def _compiled(schema: Any, old: bool, own: bool) -> jsonschema_rs.Validator:
+def _compiled(schema: Any, own: bool) -> jsonschema_rs.Validator:
+    old = str(schema.get("$schema", "")).removesuffix("#") == OLD_DIALECT
     kind = jsonschema_rs.Draft7Validator if old else jsonschema_rs.Draft202012Validator
     linear = jsonschema_rs.RegexOptions(size_limit=_REGEX)
     try:

@@ -17,7 +17,10 @@ _CHOICES = 12
 
 
 class Violation(NamedTuple):
-    """One thing that is wrong: where (`$.days[0]`), what was expected and came, a hint, and the names it may have meant."""
+    """One thing that is wrong: where (`$.days[0]`), what was expected, what came, a hint.
+
+    `meant` is a word that was wrong, and after it the words that would be right.
+    """
 
     path: str
     expected: str
@@ -40,9 +43,18 @@ def show(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
 
 
-def path_of(steps: Sequence[str | int]) -> str:
-    """Return where a value stands: `$.rows[3].name`."""
-    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step[:_SHOWN]}" for step in steps)
+def path_of(steps: Sequence[str | int], root: Any) -> str:
+    """Return where in `root` a value stands: `$.rows[3].name`."""
+    path, found = "$", root
+    for step in steps:
+        # The library takes a member whose name is a number for an item.
+        listed = isinstance(found, list)
+        path += f"[{step}]" if listed else f".{str(step)[:_SHOWN]}"
+        try:
+            found = found[step if listed else str(step)]
+        except (KeyError, IndexError, TypeError):
+            found = None
+    return path
 
 
 # Of each keyword with a limit, what it wants; the limit comes in at the braces.
@@ -62,25 +74,27 @@ _LIMITS: dict[str, tuple[str, str]] = {
 }
 
 
-def violations_of(error: Any, schema: Mapping[str, Any]) -> Iterator[Violation]:
+def violations_of(error: Any, schema: Mapping[str, Any], root: Any) -> Iterator[Violation]:
     """Yield what one error of the library tells: several when it names several members."""
-    path = path_of(error.instance_path)
+    path = path_of(error.instance_path, root)
     name: str = error.kind.name
     told = _TELLERS.get(name)
     if told is not None:
-        yield from told(error, path, schema)
+        yield from told(error, path, schema, root)
     elif name in _LIMITS:
         attribute, words = _LIMITS[name]
-        yield Violation(path, words.format(show(getattr(error.kind, attribute)).strip('"')), show(error.instance))
+        limit = getattr(error.kind, attribute)
+        shown = limit[:_SHOWN] if isinstance(limit, str) else show(limit)
+        yield Violation(path, words.format(shown), show(error.instance))
     else:
         yield Violation(path, "", show(error.instance), _cut(error.message))
 
 
-def _type(error: Any, path: str, schema: Any) -> Iterator[Violation]:
+def _type(error: Any, path: str, schema: Any, root: Any) -> Iterator[Violation]:
     yield Violation(path, " or ".join(sorted(error.kind.types)), show(error.instance))
 
 
-def _required(error: Any, path: str, schema: Any) -> Iterator[Violation]:
+def _required(error: Any, path: str, schema: Any, root: Any) -> Iterator[Violation]:
     name = str(error.kind.property)
     inner = _beside(error, schema).get(name)
     kind = inner.get("type") if isinstance(inner, dict) else None
@@ -88,14 +102,14 @@ def _required(error: Any, path: str, schema: Any) -> Iterator[Violation]:
     yield Violation(f"{path}.{name[:_SHOWN]}", wanted, "nothing", "it is required")
 
 
-def _additional(error: Any, path: str, schema: Any) -> Iterator[Violation]:
+def _additional(error: Any, path: str, schema: Any, root: Any) -> Iterator[Violation]:
     known = tuple(str(name) for name in _beside(error, schema))
     for name in error.kind.unexpected[:MAX_FAULTS]:
         step = f"[{name}]" if isinstance(name, int) else f".{str(name)[:_SHOWN]}"
         yield Violation(path + step, "no member of this name", meant=(str(name), *known))
 
 
-def _enum(error: Any, path: str, schema: Any) -> Iterator[Violation]:
+def _enum(error: Any, path: str, schema: Any, root: Any) -> Iterator[Violation]:
     options: list[Any] = error.kind.options
     several = f"one of {len(options)} values"
     words = tuple(option for option in options if isinstance(option, str))
@@ -104,11 +118,11 @@ def _enum(error: Any, path: str, schema: Any) -> Iterator[Violation]:
     yield Violation(path, wanted, show(error.instance), meant=meant)
 
 
-def _const(error: Any, path: str, schema: Any) -> Iterator[Violation]:
+def _const(error: Any, path: str, schema: Any, root: Any) -> Iterator[Violation]:
     yield Violation(path, show(error.kind.expected_value), show(error.instance))
 
 
-def _choice(error: Any, path: str, schema: Any) -> Iterator[Violation]:
+def _choice(error: Any, path: str, schema: Any, root: Any) -> Iterator[Violation]:
     branches: list[list[Any]] = error.kind.context
     failed = [branch[0] for branch in branches if branch]
     if len(failed) < len(branches) or not failed:
@@ -116,20 +130,23 @@ def _choice(error: Any, path: str, schema: Any) -> Iterator[Violation]:
         return
     # The branch that got furthest is the one that was meant, as a rule.
     nearest = max(failed, key=lambda one: len(one.instance_path) - (one.kind.name == "type"))
-    reasons = "; ".join(str(found) for found in violations_of(nearest, schema))
+    reasons = "; ".join(str(found) for found in violations_of(nearest, schema, root))
     yield Violation(path, f"one of {len(branches)} alternatives", show(error.instance), f"nearest: {_cut(reasons)}")
 
 
-def _never(error: Any, path: str, schema: Any) -> Iterator[Violation]:
-    yield Violation(path, "nothing", show(error.instance), "no value is allowed here")
+def _never(error: Any, path: str, schema: Any, root: Any) -> Iterator[Violation]:
+    if error.schema_path[-1:] in (["additionalProperties"], ["unevaluatedProperties"]):
+        yield Violation(path, "no other members", hint=f"one is {show(error.instance)}")
+    else:
+        yield Violation(path, "nothing", show(error.instance), "no value is allowed here")
 
 
-def _names(error: Any, path: str, schema: Any) -> Iterator[Violation]:
-    for found in violations_of(error.kind.error, schema):
+def _names(error: Any, path: str, schema: Any, root: Any) -> Iterator[Violation]:
+    for found in violations_of(error.kind.error, schema, root):
         yield Violation(path, f"other names of members: {found.expected or found.hint}", found.got)
 
 
-def _unique(error: Any, path: str, schema: Any) -> Iterator[Violation]:
+def _unique(error: Any, path: str, schema: Any, root: Any) -> Iterator[Violation]:
     yield Violation(path, "items that are all different", show(error.instance))
 
 
@@ -149,7 +166,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= 300 else f"{text[:300]}..."
 
 
-_TELLERS: dict[str, Callable[[Any, str, Any], Iterator[Violation]]] = {
+_TELLERS: dict[str, Callable[[Any, str, Any, Any], Iterator[Violation]]] = {
     "type": _type,
     "required": _required,
     "additionalProperties": _additional,

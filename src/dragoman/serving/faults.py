@@ -45,10 +45,10 @@ class ArgumentFaults(McpError):
 
 
 class OutputMismatch(LocalError):
-    """A function returned something else than its annotation promises; `fault` says where and what."""
+    """A function returned something else than its annotation, or its schema, promises; `fault` says where and what."""
 
-    def __init__(self, fault: Fault, *, where: str = "") -> None:
-        super().__init__(f"the result does not match the return annotation: {fault}" + (f" ({where})" if where else ""))
+    def __init__(self, fault: Fault, *, where: str = "", promise: str = "return annotation") -> None:
+        super().__init__(f"the result does not match the {promise}: {fault}" + (f" ({where})" if where else ""))
         self.fault = fault
         self.where = where
 

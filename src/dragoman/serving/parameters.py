@@ -52,10 +52,14 @@ class Reading:
     context_index: int | None
     returns: Any
     doc: Docstring
+    takes_all: bool = False
 
 
-def read(function: Function, context_type: type) -> Reading:
-    """Return what `function` takes and gives. Raises RegistrationError naming its file and line."""
+def read(function: Function, context_type: type, *, written: bool = False) -> Reading:
+    """Return what `function` takes and gives. Raises RegistrationError naming its file and line.
+
+    `written` says that its arguments have a schema written by hand: then `**arguments` takes them all.
+    """
     where = place(function)
     if not callable(function):
         raise RegistrationError(f"{function!r} is not a function", where=where)
@@ -70,10 +74,14 @@ def read(function: Function, context_type: type) -> Reading:
     doc = parse(inspect.getdoc(_target(function)))
     parameters: list[Parameter] = []
     context: tuple[str, int | None] | None = None
+    takes_all = ""
     positional = 0
     for name, declared in signature.parameters.items():
         keyword_only = declared.kind is declared.KEYWORD_ONLY
         annotation = hints.get(name, Any)
+        if written and declared.kind is declared.VAR_KEYWORD:
+            takes_all = name
+            continue
         _refuse_kinds(declared, name in hints, positional, where)
         if any(_is_context(member, context_type) for member in members(annotation)):
             if context is not None:
@@ -82,10 +90,21 @@ def read(function: Function, context_type: type) -> Reading:
             continue
         parameters.append(_parameter(name, annotation, declared.default, doc, keyword_only))
         positional += not keyword_only
+    if takes_all and parameters:
+        reason = f"both {parameters[0].name} and **{takes_all} take arguments; name them all, or take them all"
+        raise RegistrationError(reason, where=where)
     context_name, context_index = context or (None, None)
-    name = str(getattr(_target(function), "__name__", type(function).__name__))
-    returns = hints.get("return", MISSING)
-    return Reading(name, where, _is_async(function), tuple(parameters), context_name, context_index, returns, doc)
+    return Reading(
+        name=str(getattr(_target(function), "__name__", type(function).__name__)),
+        where=where,
+        is_async=_is_async(function),
+        parameters=tuple(parameters),
+        context_parameter=context_name,
+        context_index=context_index,
+        returns=hints.get("return", MISSING),
+        doc=doc,
+        takes_all=bool(takes_all),
+    )
 
 
 def put_context(arguments: Arguments, name: str | None, index: int | None, context: Any) -> Arguments:

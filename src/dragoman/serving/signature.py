@@ -51,13 +51,16 @@ class Plan:
         return put_context(arguments, self.context_parameter, self.context_index, context)
 
 
-def read_signature(function: Function, *, context_type: type, output_schema: Declared = None) -> Plan:
+def read_signature(
+    function: Function, *, context_type: type, output_schema: Declared = None, written: bool = False
+) -> Plan:
     """Return the plan of `function`.
 
     `output_schema` replaces the one that the return annotation gives; False means
-    none. Raises RegistrationError naming function, file, line and parameter.
+    none. `written` says that the arguments' schema is written by hand. Raises
+    RegistrationError naming function, file, line and parameter.
     """
-    reading = read(function, context_type)
+    reading = read(function, context_type, written=written)
     arguments, schemas, made = arguments_of(reading)
     output = output_of(reading.returns, output_schema, reading.where)
     return Plan(
@@ -69,9 +72,14 @@ def read_signature(function: Function, *, context_type: type, output_schema: Dec
         context_index=reading.context_index,
         input_schema=of_parameters(reading.parameters, made, schemas.defs),
         output_schema=output.schema,
-        decode=decode_of(reading, arguments, schemas),
+        decode=_all_of if reading.takes_all else decode_of(reading, arguments, schemas),
         encode=output.encode,
     )
+
+
+def _all_of(raw: bytes | msgspec.Raw) -> Arguments:
+    """Return the arguments as they came; whoever reads them by hand has checked that they are an object."""
+    return (), msgspec.json.decode(raw)
 
 
 def arguments_of(reading: Reading) -> tuple[list[Argument], Schemas, list[Schema]]:
