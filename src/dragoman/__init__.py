@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dragoman.app.client import Client
+    from dragoman.app.group import ClientGroup
     from dragoman.app.server import Server
     from dragoman.app.sync_client import SyncClient
     from dragoman.app.telemetry import Telemetry
@@ -61,6 +62,7 @@ _HOMES = {
     "CallResult": "calling.results",
     "Change": "calling.changes",
     "Client": "app.client",
+    "ClientGroup": "app.group",
     "ClientCredentials": "auth.grants",
     "ClosedError": "errors",
     "Context": "serving.context",
@@ -112,6 +114,7 @@ __all__ = [
     "CallResult",
     "Change",
     "Client",
+    "ClientGroup",
     "ClientCredentials",
     "ClosedError",
     "Context",

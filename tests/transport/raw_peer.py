@@ -67,7 +67,7 @@ Answer = Callable[[Got], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+async def serving(answer: Answer, tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[str]:
     """Serve with `answer`, called for every request, and yield the address."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -89,7 +89,7 @@ async def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIte
             writer.close()
             tasks.discard(task)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(connected, "127.0.0.1", port, ssl=tls)
     port = server.sockets[0].getsockname()[1]
     try:
         yield f"{'https' if tls else 'http'}://{'localhost' if tls else '127.0.0.1'}:{port}/mcp"

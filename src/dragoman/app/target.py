@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -244,3 +245,34 @@ def _expanded(value: Any, place: str) -> Any:
     if isinstance(value, list):
         return [_expanded(item, place) for item in cast("list[object]", value)]
     return value
+
+
+def servers_of(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, Any]:
+    """Return targets by name: of a mapping, of a client program's configuration, or of a file that holds one.
+
+    A target that is a string with no address and no file in it is a command line. Raises LocalError.
+    """
+    if isinstance(source, str | os.PathLike):
+        path = os.fspath(source)
+        table = _table_of(_load(path))
+        if table is None:
+            raise LocalError(f"{path!r} has no table of servers: it needs one named mcpServers")
+        return dict(table)
+    table = _table_of(source)
+    return {str(name): _worded(target) for name, target in (source if table is None else table).items()}
+
+
+def _table_of(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    found = next((config[key] for key in _SERVERS if isinstance(config.get(key), Mapping)), None)
+    if found is None or "command" in found or "url" in found:
+        return None  # a server that is called that
+    return cast("Mapping[str, Any]", found)
+
+
+def _worded(target: Any) -> Any:
+    if not isinstance(target, str) or "://" in target or target.partition("#")[0].endswith((".py", ".json")):
+        return target
+    try:
+        return shlex.split(target)
+    except ValueError as error:
+        raise LocalError(f"the command {target[:200]!r} cannot be read: {error}") from None

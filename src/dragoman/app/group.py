@@ -1,0 +1,382 @@
+"""Many servers as one: their tools, prompts and resources together, under names that cannot collide.
+
+Every server has a task of its own that opens it, and opens it again. One that is dead or slow is left out of what the
+others give, and its state says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar, Unpack
+
+import msgspec
+from msgspec import structs
+
+from dragoman.app.client import CallOptions, Client
+from dragoman.app.settings import ClientSettings
+from dragoman.app.target import Options, Target, servers_of
+from dragoman.calling.changes import Change
+from dragoman.calling.naming import joined, parted
+from dragoman.calling.results import CallResult, ReadResult
+from dragoman.calling.revival import pause
+from dragoman.errors import AuthorizationError, ClosedError, DeadlineError, LocalError, McpError, TransportError
+from dragoman.wire.prompts import GetPromptResult, Prompt
+from dragoman.wire.resources import Resource, ResourceTemplate
+from dragoman.wire.tools import Tool
+
+log = logging.getLogger("dragoman")
+T = TypeVar("T")
+N = TypeVar("N", Tool, Prompt)
+Servers: TypeAlias = Mapping[str, Target] | str | os.PathLike[str]
+State: TypeAlias = Literal["opening", "open", "failed", "closed"]
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a group waits, in seconds: for all servers when it opens, for one to open, for a list of one."""
+
+    patience: float = 5.0
+    opening: float = 60.0
+    listing: float = 10.0
+
+
+class Member:
+    """One server of a group. `state` is "opening", "open", "failed" (it is tried again) or "closed".
+
+    `error` is what went wrong last, None since something went right. `client` is for what the group has no
+    method for; it raises ClosedError while the server is not open.
+    """
+
+    def __init__(self, name: str, make: Callable[[], Client]) -> None:
+        self.name = name
+        self.state: State = "opening"
+        self.error: McpError | None = None
+        self.settled = asyncio.Event()
+        self._make = make
+        self._client: Client | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.state}{f', {self.error}' if self.error else ''}>"
+
+    @property
+    def client(self) -> Client:
+        """The open client of this server."""
+        if self._client is None:
+            why = f": {self.error}" if self.error is not None else ""
+            raise ClosedError(f"the server {self.name!r} is {self.state}{why}")
+        return self._client
+
+    async def ask(self, work: Callable[[Client], Awaitable[T]]) -> T:
+        """Return what `work` gives with the client, noting whether the server could be reached."""
+        client = self.client
+        try:
+            found = await work(client)
+        except TransportError as error:
+            self.error = error
+            raise
+        self.error = None
+        return found
+
+    async def keep_open(self, seconds: float) -> None:
+        """Open it, at growing intervals until that works; not again where trying cannot help."""
+        tries = 0
+        while True:
+            client = self._make()
+            try:
+                async with asyncio.timeout(seconds):
+                    await client.open()
+            except (McpError, TimeoutError) as error:
+                await client.close()
+                self.error = error if isinstance(error, McpError) else DeadlineError(f"not open within {seconds:g} s")
+                self.state = "failed"
+                log.warning("the server %r of the group did not open: %s", self.name, self.error)
+                self.settled.set()
+                if isinstance(error, LocalError | AuthorizationError):
+                    return
+            except BaseException:
+                await client.close()
+                raise
+            else:
+                self._client, self.error, self.state = client, None, "open"
+                self.settled.set()
+                return
+            tries += 1
+            await asyncio.sleep(pause(tries))
+
+    async def close(self) -> None:
+        """Close its client."""
+        client, self._client, self.state = self._client, None, "closed"
+        if client is not None:
+            await client.close()
+
+
+class GroupResource(NamedTuple):
+    """A resource and the server that has it: addresses of two servers may be the same."""
+
+    server: str
+    resource: Resource
+
+
+class GroupTemplate(NamedTuple):
+    """A template of addresses and the server that has it."""
+
+    server: str
+    template: ResourceTemplate
+
+
+class GroupChange(NamedTuple):
+    """A change, and the server that told of it."""
+
+    server: str
+    change: Change
+
+
+class ClientGroup:
+    """Clients of several servers: `async with ClientGroup({"git": "uvx mcp-server-git", "web": url}) as group:`.
+
+    `servers` is a target of `Client` by a name of yours, where a string may be a command line too; a client program's
+    configuration with `mcpServers`; or the path of a file with one. The rest is what `Client` takes, for all of them.
+
+    Entering returns when every server is open or has failed, at the latest after `pace.patience`. What fails is tried
+    again, at growing intervals; `servers[name]` has state, error and client of each. Methods raise what those of
+    `Client` do, ClosedError for a server that is not open, and LocalError for a name that no server has.
+    """
+
+    def __init__(
+        self,
+        servers: Servers,
+        *,
+        timeout: float | None = 60.0,
+        options: Options | None = None,
+        pace: Pace | None = None,
+        **settings: Unpack[ClientSettings],
+    ) -> None:
+        self._pace = pace or Pace()
+        self.servers: dict[str, Member] = {}
+        for name, target in servers_of(servers).items():
+            self.servers[name] = Member(name, _maker(target, timeout, options, settings))
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = asyncio.Event()
+        self._tools: dict[str, tuple[str, str]] = {}
+        self._prompts: dict[str, tuple[str, str]] = {}
+        self._uris: dict[str, list[str]] = {}
+
+    async def __aenter__(self) -> Self:
+        if self._tasks:
+            raise LocalError("a group opens once; make another one")
+        loop = asyncio.get_running_loop()
+        members = self.servers.values()
+        self._tasks = [loop.create_task(member.keep_open(self._pace.opening)) for member in members]
+        waiting = [asyncio.ensure_future(member.settled.wait()) for member in members]
+        try:
+            if waiting:
+                await asyncio.wait(waiting, timeout=self._pace.patience)
+        except BaseException:
+            await self.close()
+            raise
+        finally:
+            for one in waiting:
+                one.cancel()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all of them, at the same time. Safe to call twice."""
+        self._closing.set()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for found in await asyncio.gather(
+            *[member.close() for member in self.servers.values()], return_exceptions=True
+        ):
+            if isinstance(found, BaseException):
+                log.warning("a server of the group did not close well: %s", found)
+
+    # --- what they have -------------------------------------------------------------------------------------
+
+    async def tools(self) -> list[Tool]:
+        """Return the tools of all servers that are open, under the names that `call_tool` takes."""
+        found = await self._all(lambda client: client.list_tools(), lambda has: has.tools)
+        return _renamed(found, self._tools)
+
+    async def prompts(self) -> list[Prompt]:
+        """Return the prompts of all servers that are open, under the names that `prompt` takes."""
+        found = await self._all(lambda client: client.list_prompts(), lambda has: has.prompts)
+        return _renamed(found, self._prompts)
+
+    async def resources(self) -> list[GroupResource]:
+        """Return the resources of all servers that are open, each with its server."""
+        found = await self._all(lambda client: client.list_resources(), lambda has: has.resources)
+        self._uris.clear()
+        for server, items in found:
+            for item in items:
+                self._uris.setdefault(item.uri, []).append(server)
+        return [GroupResource(server, item) for server, items in found for item in items]
+
+    async def resource_templates(self) -> list[GroupTemplate]:
+        """Return the templates of addresses of all servers that are open, each with its server."""
+        found = await self._all(lambda client: client.list_resource_templates(), lambda has: has.resources)
+        return [GroupTemplate(server, item) for server, items in found for item in items]
+
+    async def _all(
+        self, work: Callable[[Client], Awaitable[list[T]]], has: Callable[[Any], Any]
+    ) -> list[tuple[str, list[T]]]:
+        """Return what each open server lists, in the order of the servers; the others are named in the log."""
+
+        async def of(member: Member) -> list[T]:
+            # A server that declares none is not asked: some answer with an error.
+            if member.state != "open" or has(member.client.server_capabilities) is msgspec.UNSET:
+                return []
+            try:
+                async with asyncio.timeout(self._pace.listing):
+                    return await member.ask(work)
+            except TimeoutError:
+                member.error = DeadlineError(f"a list of {member.name!r} took longer than {self._pace.listing:g} s")
+            except McpError as error:
+                member.error = error
+            log.warning("the server %r is left out of a list of the group: %s", member.name, member.error)
+            return []
+
+        members = list(self.servers.values())
+        return list(zip(self.servers, await asyncio.gather(*[of(member) for member in members]), strict=True))
+
+    # --- calls ----------------------------------------------------------------------------------------------
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        raise_on_error: bool = True,
+        **options: Unpack[CallOptions],
+    ) -> CallResult:
+        """Return what the tool gives that `tools` names so. Takes what `Client.call_tool` does."""
+        server, tool = await self._place(name, self._tools, self.tools)
+
+        def call(client: Client) -> Awaitable[CallResult]:
+            return client.call_tool(tool, arguments, raise_on_error=raise_on_error, **options)
+
+        return await self.servers[server].ask(call)
+
+    async def prompt(
+        self, name: str, arguments: Mapping[str, str] | None = None, *, timeout: float | None = None
+    ) -> GetPromptResult:
+        """Return the prompt that `prompts` names so, filled in."""
+        server, prompt = await self._place(name, self._prompts, self.prompts)
+        return await self.servers[server].ask(lambda client: client.prompt(prompt, arguments, timeout=timeout))
+
+    async def read(self, uri: str, *, server: str = "", timeout: float | None = None) -> ReadResult:
+        """Return what the resource at `uri` of `server` holds; without `server`, of the only one that lists it."""
+        if not server:
+            if uri not in self._uris:
+                await self.resources()
+            having = self._uris.get(uri, [])
+            if len(having) != 1:
+                said = f"is listed by {' and '.join(having)}" if having else "is listed by no server"
+                raise LocalError(f"{uri[:200]!r} {said}: say which server")
+            server = having[0]
+        return await self._member(server).ask(lambda client: client.read(uri, timeout=timeout))
+
+    async def _place(
+        self, name: str, known: dict[str, tuple[str, str]], renew: Callable[[], Awaitable[Any]]
+    ) -> tuple[str, str]:
+        """Return the server and its own name for what the group calls `name`."""
+        if name not in known:
+            place = parted(name)
+            if place is not None and place[0] in self.servers:
+                return place
+            await renew()
+        if name not in known:
+            raise LocalError(f"no server of the group has {name[:200]!r}; the servers are {', '.join(self.servers)}")
+        return known[name]
+
+    def _member(self, server: str) -> Member:
+        if server not in self.servers:
+            raise LocalError(f"the group has no server {server!r}; there are {', '.join(self.servers) or 'none'}")
+        return self.servers[server]
+
+    # --- changes --------------------------------------------------------------------------------------------
+
+    async def listen(
+        self,
+        *,
+        tools: bool = True,
+        prompts: bool = True,
+        resources: bool = True,
+        uris: Mapping[str, Sequence[str]] | None = None,
+    ) -> AsyncGenerator[GroupChange]:
+        """Listen for changes at all servers, and at their resources `uris`, by server. Ends with the group.
+
+        A server that opens later is listened to from then on; one that tells of nothing is left out.
+        """
+        if not self._tasks:
+            raise LocalError("the group is not open: use it in `async with ClientGroup(...) as group:`")
+        # One place: a server waits, its changes a set, until what another told of is taken.
+        found: asyncio.Queue[GroupChange] = asyncio.Queue(1)
+
+        async def hear(member: Member, wanted: Sequence[str]) -> None:
+            tries = 0
+            while member.state != "closed":
+                await member.settled.wait()
+                try:
+                    listening = member.client.listen(tools=tools, prompts=prompts, resources=resources, uris=wanted)
+                    async with listening, aclosing(aiter(listening)) as changes:
+                        tries = 0
+                        async for change in changes:
+                            await found.put(GroupChange(member.name, change))
+                except LocalError as error:
+                    log.info("the server %r is not listened to: %s", member.name, error)
+                    return
+                except McpError as error:
+                    log.debug("listening to the server %r broke: %s", member.name, error)
+                tries += 1
+                await asyncio.sleep(pause(tries))
+
+        given = uris or {}
+        loop = asyncio.get_running_loop()
+        hearing = [loop.create_task(hear(one, given.get(one.name, ()))) for one in self.servers.values()]
+        ended: asyncio.Future[Any] = asyncio.gather(*hearing)
+        closing = loop.create_task(self._closing.wait())
+        taken: asyncio.Future[GroupChange] | None = None
+        try:
+            while not (ended.done() or closing.done()):
+                taken = loop.create_task(found.get())
+                waiting: set[asyncio.Future[Any]] = {taken, ended, closing}
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if taken.done():
+                    yield taken.result()
+            if ended.done():
+                await ended  # so that a fault of ours is heard of
+        finally:
+            for one in (taken, ended, closing):
+                if one is not None:
+                    one.cancel()
+            if hearing:
+                await asyncio.wait(hearing)
+
+
+def _maker(
+    target: Target, timeout: float | None, options: Options | None, settings: ClientSettings
+) -> Callable[[], Client]:
+    def make() -> Client:
+        return Client(target, timeout=timeout, options=options, **settings)
+
+    make()  # so that a target or a setting that cannot be is told at once, and where
+    return make
+
+
+def _renamed(found: list[tuple[str, list[N]]], known: dict[str, tuple[str, str]]) -> list[N]:
+    """Return all items under names of the group, and remember what those stand for."""
+    items: list[N] = []
+    for server, members in found:
+        for item in members:
+            name = joined(server, item.name)
+            known[name] = (server, item.name)
+            items.append(structs.replace(item, name=name))
+    return items
