@@ -6,7 +6,7 @@ Limit: judges nothing; `claims` and `verifier` do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -41,9 +41,12 @@ class Identity(msgspec.Struct, frozen=True):
 class Admitted(dict[bytes, bytes]):
     """The headers of a request whose sender is known: without the token, and with what it proved."""
 
-    def __init__(self, headers: Mapping[bytes, bytes], identity: Identity) -> None:
+    def __init__(
+        self, headers: Mapping[bytes, bytes], identity: Identity, step_up: Callable[[frozenset[str]], str]
+    ) -> None:
         super().__init__(headers)
         self.pop(b"authorization", None)
+        self.step_up = step_up  # makes the challenge for scopes that are missing
         self.identity = identity
         self.principal = identity.principal
 

@@ -14,12 +14,15 @@ from typing import Any
 from dragoman.errors import MalformedError, RequestError, StoreError
 from dragoman.ports.service import Service
 from dragoman.ports.sessions import Sessions
+from dragoman.ports.verifier import Gate
 from dragoman.protocol.envelope import admit
-from dragoman.protocol.exchange import Headers
+from dragoman.protocol.exchange import Headers, sign
 from dragoman.protocol.hosts import HostPolicy, cors_headers
 from dragoman.protocol.http import Post, accepted, is_json, read_post
+from dragoman.protocol.identity import Admitted
 from dragoman.transport.http_body import read_body
 from dragoman.transport.http_door import HttpDoor, stopping
+from dragoman.transport.http_gate import FORBIDDEN, admitted, metadata, send_metadata, step_up
 from dragoman.transport.http_handshake import HandshakePosts
 from dragoman.transport.http_plain import (
     ALLOW,
@@ -48,7 +51,7 @@ class Endpoint:
 
     `path` is where the endpoint lies below the application's root. `sessions`
     is None for a server that keeps no handshake-era sessions, `sse` unless the
-    transport of 2024-11-05 is served too.
+    transport of 2024-11-05 is served too, `gate` unless everybody may come in.
     """
 
     def __init__(
@@ -58,12 +61,14 @@ class Endpoint:
         policy: HostPolicy,
         path: str = "/mcp",
         sse: SseServer | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._service = service
         self._policy = policy
         self._path = f"/{path.strip('/')}".rstrip("/")
         self._handshake = HandshakePosts(service, sessions)
         self._sse = sse
+        self._gate = gate
         self._started: asyncio.AbstractEventLoop | None = None  # where; each loop has a start of its own
 
     @property
@@ -85,6 +90,12 @@ class Endpoint:
                 raise Refused(*refusal)
             if origin is not None:
                 extra = cors_headers(origin, self._policy)
+            if self._gate is not None:
+                document = metadata(self._gate, scope)
+                if document is not None:
+                    return await send_metadata(send, document, extra, head=scope["method"] == "HEAD")
+                if scope["method"] != "OPTIONS":
+                    headers = await admitted(self._gate, headers)
             if not (scope["path"] == self._path or self._is_mount(scope)):
                 await self._elsewhere(scope, headers, receive, send, extra)
             elif scope["method"] == "POST":
@@ -154,11 +165,15 @@ class Endpoint:
             if post.kind != "request":
                 return await _one_way(post, send, extra)
             call = admit(post.frame, post.params, post.fault, service.methods, headers)
+            if isinstance(headers, Admitted):
+                sign(call, headers)
         except (RequestError, MalformedError) as error:
             return await send_fault(send, body, error, extra)
         door = call.door = HttpDoor(call.era, receive, send, extra, accepts, service.limits)
         try:
             status, answer = await service.answer(call)
+            if status == FORBIDDEN:
+                step_up(call, extra)
             await door.finish(status, answer)
         except asyncio.CancelledError:
             if not door.left():

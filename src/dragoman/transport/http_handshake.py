@@ -18,12 +18,14 @@ from dragoman.ports.service import Service
 from dragoman.ports.sessions import Session, Sessions
 from dragoman.protocol.envelope import VERSION_HEADER
 from dragoman.protocol.eras import HEADERLESS
-from dragoman.protocol.exchange import Call, Headers
+from dragoman.protocol.exchange import Call, Headers, sign
 from dragoman.protocol.frames import id_of, read_batch, write_failure
 from dragoman.protocol.handshake import Handshake, sessionless
 from dragoman.protocol.http import SESSION_HEADER, Post, accepted, named_era, read_post
+from dragoman.protocol.identity import Admitted, principal_of
 from dragoman.transport.asks import settle
 from dragoman.transport.http_door import HttpDoor, stopping
+from dragoman.transport.http_gate import FORBIDDEN, mark, step_up
 from dragoman.transport.http_plain import (
     POST_ONLY,
     RawHeaders,
@@ -115,6 +117,8 @@ class HandshakePosts:
                 if peer.changed and session is not None:
                     call = await self._agree(post, session)
                 call.headers = headers
+                if isinstance(headers, Admitted):
+                    sign(call, headers)
                 return await self._answer(call, session, headers, receive, send, extra)
         except (Refused, StoreError) as error:
             refused = error if isinstance(error, Refused) else unavailable(error)
@@ -128,11 +132,12 @@ class HandshakePosts:
         sessions = self._sessions
         if sessions is None:
             call = Handshake().admit(post.frame, post.params, post.fault, self._service.methods)
-            call.headers = headers
+            mark(call, headers)
             return await self._answer(call, None, headers, receive, send, extra)
         session = await sessions.open()
         if session is None:
             raise Refused(503, "too many sessions are open; try again later")
+        session.peer.caller = msgspec.structs.replace(session.peer.caller, principal=principal_of(headers))
         try:
             call = session.peer.admit(post.frame, post.params, post.fault, self._service.methods)
             # Before the client has its id: the next request may come in at another process.
@@ -140,7 +145,7 @@ class HandshakePosts:
         except (RequestError, StoreError):
             await sessions.end(session.id)
             raise
-        call.headers = headers
+        mark(call, headers)
         extra = [(SESSION_HEADER, session.id.encode()), *extra]
         return await self._answer(call, session, headers, receive, send, extra)
 
@@ -163,7 +168,9 @@ class HandshakePosts:
         if session_id is None:
             raise Refused(400, "Mcp-Session-Id is missing; initialize first, and send the id it gave (LEG-09)")
         session = await self._sessions.get(session_id.decode("latin-1"))
-        if session is None:
+        principal = headers.principal if isinstance(headers, Admitted) else ""
+        if session is None or session.peer.caller.principal != principal:
+            # Of somebody else, it is not there either (threat 3).
             raise Refused(404, NO_SESSION)
         return session
 
@@ -182,6 +189,8 @@ class HandshakePosts:
         calls[call.id] = door.cancel
         try:
             status, body = await self._service.answer(call)
+            if status == FORBIDDEN:
+                step_up(call, extra)
             await door.finish(status, body)
         except asyncio.CancelledError:
             if not door.left():
@@ -242,7 +251,7 @@ class HandshakePosts:
                 call = await self._agree(post, session)
         except RequestError as error:
             return write_failure(post.frame.id, Failure(error.code, error.message, error.data))
-        call.headers = headers
+        mark(call, headers)
         return (await self._service.answer(call))[1]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
+from msgspec import structs
 
 from dragoman.errors import MalformedError, RequestError
 from dragoman.ports.bus import Feed
@@ -25,9 +26,11 @@ from dragoman.protocol.exchange import Call, Caller, Headers
 from dragoman.protocol.frames import read_frame, write_failure, write_notice
 from dragoman.protocol.handshake import NOBODY, Handshake
 from dragoman.protocol.http import accepted, is_json
+from dragoman.protocol.identity import principal_of
 from dragoman.protocol.sse import encode_event
 from dragoman.transport.asks import Asks, ask, settle
 from dragoman.transport.http_body import read_body
+from dragoman.transport.http_gate import mark
 from dragoman.transport.http_plain import RawHeaders, Receive, Refused, Send, send_accepted, send_fault, send_plain
 from dragoman.transport.http_streams import stream
 from dragoman.wire.base import RequestId
@@ -146,7 +149,7 @@ class SseSession:
         except RequestError as error:
             self.outbox.put(write_failure(number, Failure(error.code, error.message, error.data)))
             return
-        call.headers = headers
+        mark(call, headers)
         door = call.door = SseDoor(self.outbox, self._asks)
         task = asyncio.get_running_loop().create_task(self._serve(call, door))
         self._calls[number] = (task, door)
@@ -222,6 +225,7 @@ class SseServer:
         # 24 random bytes: whoever knows the id may post.
         session_id = secrets.token_urlsafe(24)
         session = SseSession(self._service, session_id)
+        session.peer.caller = structs.replace(session.peer.caller, principal=principal_of(headers))
         try:
             feed = self._service.bus.open(session.peer.hears)
         except RequestError as error:
@@ -245,7 +249,7 @@ class SseServer:
         if not is_json(headers.get(b"content-type")):
             raise Refused(415, "send the message as Content-Type: application/json")
         session = self._sessions.get(_session_id(scope["query_string"]))
-        if session is None:
+        if session is None or session.peer.caller.principal != principal_of(headers):
             raise Refused(404, f"no such session; GET {STREAM_PATH} opens one, and says where to post")
         body = await read_body(headers, receive, self._service.limits)
         try:

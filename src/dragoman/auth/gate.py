@@ -1,0 +1,182 @@
+"""The gate of a server over HTTP: a token in, an identity or a challenge out, before anything else is read.
+
+A token that was judged is taken again for a short while without judging it anew: at most a minute, and never longer
+than it lives. Kept are digests, never tokens.
+Source: specification, basic/authorization; RFC 6750, section 3; RFC 9728, section 5.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+
+from dragoman.errors import (
+    AuthorizationError,
+    LocalError,
+    MalformedError,
+    TokenError,
+    TransportError,
+    UnsafeAddressError,
+)
+from dragoman.ports.verifier import Dial, Remote, Verifier
+from dragoman.protocol.bearer import metadata_paths, metadata_url, read_bearer, write_challenge, write_metadata
+from dragoman.protocol.claims import peek
+from dragoman.protocol.identity import Identity
+
+log = logging.getLogger("dragoman")
+REMEMBERED = 10_000  # tokens
+LONGEST = 300.0  # seconds for which any token is taken again unjudged
+EXPLAINED = 200  # characters of a reason
+
+
+class BearerGate:
+    """The gate of the server `name` at the URL `resource`, for the tokens of `verifiers`.
+
+    `listed` gives all scopes that something needs. `clock` is in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        resource: str,
+        verifiers: Sequence[Verifier],
+        listed: Callable[[], Iterable[str]],
+        dial: Dial,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Raises LocalError for verifiers that could not be told apart."""
+        check_verifiers(verifiers)
+        self._name = name
+        self._resource = resource
+        self._verifiers = verifiers
+        self._listed = listed
+        self._dial = dial
+        self._connected = False
+        self._clock = clock
+        self._issuers = [verifier.issuer for verifier in verifiers if verifier.issuer]
+        self._paths = metadata_paths(resource) if self._issuers else ()
+        self._metadata = metadata_url(resource) if self._issuers else ""
+        self._known: OrderedDict[bytes, tuple[Identity, float]] = OrderedDict()
+        # What is missing, an extra perhaps, is told before anybody comes.
+        self._connect()
+
+    def document(self, path: str) -> bytes | None:
+        """Return the metadata of this resource if `path` is where it lies (AUTHRS-01, AUTHRS-02)."""
+        if path not in self._paths:
+            return None
+        needed = {scope for verifier in self._verifiers for scope in verifier.scopes}
+        return write_metadata(self._resource, self._name, self._issuers, needed | set(self._listed()))
+
+    def known(self, authorization: bytes | None) -> Identity | None:
+        """Return who sent this header, if its token was judged a short while ago and is still good."""
+        if authorization is None:
+            return None
+        found = self._known.get(sha256(authorization).digest())
+        return found[0] if found is not None and found[1] > self._clock() else None
+
+    async def admit(self, authorization: bytes | None) -> Identity:
+        """Return who sent this header. Raises AuthorizationError (AUTHRS-03, AUTHRS-09)."""
+        try:
+            token = read_bearer(authorization)
+        except MalformedError as error:
+            raise AuthorizationError(
+                error.reason, status=400, challenge=self._challenge("invalid_request", error.reason)
+            ) from None
+        if token is None or authorization is None:
+            # Nothing was tried, so nothing is said to be wrong (RFC 6750, 3.1).
+            raise AuthorizationError(
+                "authorization is needed: send Authorization: Bearer and a token for this server",
+                challenge=self._challenge("", ""),
+            )
+        stated = peek(token)
+        issuer = None if stated is None else stated.issuer
+        verifier = next((each for each in self._verifiers if each.takes(token, issuer)), None)
+        identity = await self._judged(verifier, token)
+        if verifier is not None:
+            if not identity.scopes.issuperset(verifier.scopes):
+                needed = frozenset(verifier.scopes)
+                raise AuthorizationError(_lacks(needed), status=403, challenge=self.step_up(needed))
+            self._remember(authorization, identity, verifier.cache_seconds)
+        return identity
+
+    async def _judged(self, verifier: Verifier | None, token: str) -> Identity:
+        try:
+            if verifier is None:
+                raise TokenError("it is of no issuer that this server knows")
+            self._connect()
+            return await verifier.verify(token, self._resource)
+        except TokenError as error:
+            reason = f"the token is not good here: {error}"[:EXPLAINED]
+            raise AuthorizationError(reason, challenge=self._challenge("invalid_token", reason)) from None
+        except (TransportError, UnsafeAddressError) as error:
+            # Without a judgement nobody comes in; the client's token may be good all the same.
+            log.error("tokens cannot be judged: %s", error)
+            raise AuthorizationError("tokens cannot be judged at the moment; try again later", status=503) from None
+        except Exception:
+            # Of a verifier of the user's own, perhaps: what fails lets nobody in.
+            log.exception("a verifier failed")
+            raise AuthorizationError("tokens cannot be judged at the moment; try again later", status=503) from None
+
+    def _connect(self) -> None:
+        if not self._connected:
+            self._connected = True
+            for verifier in self._verifiers:
+                if isinstance(verifier, Remote):
+                    verifier.connect(self._dial)
+
+    def _remember(self, authorization: bytes, identity: Identity, seconds: float) -> None:
+        now = self._clock()
+        until = min(now + min(seconds, LONGEST), float("inf") if identity.expires_at is None else identity.expires_at)
+        if until > now:
+            self._known[sha256(authorization).digest()] = (identity, until)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+
+    def _challenge(self, error: str, reason: str) -> str:
+        needed = {scope: None for verifier in self._verifiers for scope in verifier.scopes}
+        return write_challenge(
+            {
+                "error": error,
+                "error_description": reason,
+                "scope": " ".join(needed),
+                "resource_metadata": self._metadata,
+            }
+        )
+
+    def step_up(self, scopes: frozenset[str]) -> str:
+        """Return the challenge for a request that came without `scopes`: all of them at once (AUTHRS-06)."""
+        return write_challenge(
+            {
+                "error": "insufficient_scope",
+                "error_description": _lacks(scopes),
+                "scope": " ".join(sorted(scopes)),
+                "resource_metadata": self._metadata,
+            }
+        )
+
+    async def close(self) -> None:
+        """Release what verifiers hold. Judgements are forgotten."""
+        self._known.clear()
+        if self._connected:
+            self._connected = False
+            for verifier in self._verifiers:
+                if isinstance(verifier, Remote):
+                    await verifier.close()
+
+
+def check_verifiers(verifiers: Sequence[Verifier]) -> None:
+    """Raise LocalError for verifiers of which two could want the same token."""
+    issuers = [verifier.issuer for verifier in verifiers if verifier.issuer]
+    if twice := {issuer for issuer in issuers if issuers.count(issuer) > 1}:
+        raise LocalError(f"auth names the issuer {min(twice)} twice")
+    opaque = [verifier for verifier in verifiers if verifier.takes("", None)]
+    if len(opaque) > 1:
+        # Tokens that say nothing of their issuer would be shown to the wrong one.
+        raise LocalError("auth has two verifiers for tokens that do not name their issuer; one is the most")
+
+
+def _lacks(scopes: frozenset[str]) -> str:
+    return f"this needs {'the scope' if len(scopes) == 1 else 'the scopes'} {' '.join(sorted(scopes))}"

@@ -1,0 +1,141 @@
+"""What a token says, judged: by whom it was issued, for whom, when, and for what.
+
+The signature is checked elsewhere, by whoever has the keys; here are the rules on the claims.
+Source: RFC 7519, section 4.1; RFC 9068, section 4; RFC 8725; RFC 7662, section 2.2; RFC 8707.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeGuard
+
+import msgspec
+
+from dragoman.errors import TokenError
+from dragoman.protocol.identity import Identity, widen
+
+MAX_LEEWAY = 60.0  # seconds
+# at+jwt is what RFC 9068 wants; many issuers write JWT or nothing. Any other type is a token for another purpose.
+TYPES = frozenset({"", "jwt", "at+jwt"})
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What a token must say. `audiences` are exact; `leeway` is in seconds; `strict` wants the type at+jwt."""
+
+    issuer: str
+    audiences: frozenset[str]
+    leeway: float = 30.0
+    strict: bool = False
+    implied: Mapping[str, frozenset[str]] = {}
+
+
+class Unverified(NamedTuple):
+    """A token's two readable parts, of which nothing is known to be true yet."""
+
+    header: dict[str, Any]
+    claims: dict[str, Any]
+
+    @property
+    def issuer(self) -> str | None:
+        """Who it says has issued it."""
+        issuer = self.claims.get("iss")
+        return issuer if isinstance(issuer, str) else None
+
+
+def peek(token: str) -> Unverified | None:
+    """Return what a token says of itself, unverified; None if it is no signed JWT."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    header, claims = _object(parts[0]), _object(parts[1])
+    return (
+        None
+        if header is None or claims is None or not isinstance(header.get("alg"), str)
+        else Unverified(header, claims)
+    )
+
+
+def _object(part: str) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(base64.b64decode(part + "=" * (-len(part) % 4), b"-_", validate=True))
+    except (binascii.Error, msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    return found if _is_object(found) else None
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def check_header(header: Mapping[str, Any], rules: Rules, algorithms: frozenset[str]) -> None:
+    """Raise TokenError unless a token's header is one of an access token, signed with an algorithm that is allowed."""
+    if header["alg"] not in algorithms:
+        raise TokenError(f"it is signed with {str(header['alg'])[:20]!r}, which its issuer is not known to use")
+    if "crit" in header or "b64" in header:
+        raise TokenError("its header makes demands (crit, b64) that are not understood here")
+    kind = str(header.get("typ") or "").lower().removeprefix("application/")
+    if kind not in TYPES or (rules.strict and kind != "at+jwt"):
+        raise TokenError(f"it is of type {kind[:40]!r}, and no access token")
+
+
+def check_claims(claims: Mapping[str, Any], rules: Rules, now: float, *, introspected: bool = False) -> Identity:
+    """Return whom `claims` are about.
+
+    What an issuer was asked just now (`introspected`) may leave out issuer, subject and expiry.  Raises TokenError.
+    """
+    if not (introspected and "iss" not in claims) and claims.get("iss") != rules.issuer:
+        raise TokenError("it is of another issuer")
+    audience = claims.get("aud")
+    audiences: list[object] = audience if isinstance(audience, list) else [audience]
+    if not any(isinstance(item, str) and item in rules.audiences for item in audiences):
+        raise TokenError("it is for another audience than this server")
+    expires = _times(claims, rules, now, needed=not introspected)
+    if "cnf" in claims:
+        # Whoever stole such a token could use it here, which is what binding it to a key is against.
+        raise TokenError("it is bound to a key, whose proof is not taken here")
+    client = _first(claims, "client_id", "azp", "cid", "appid")
+    subject = claims.get("sub")
+    if subject is None and introspected:
+        subject = client
+    if not isinstance(subject, str) or not subject:
+        raise TokenError("it does not say who its subject is")
+    scopes = widen(_scopes(claims), rules.implied)
+    return Identity(subject, rules.issuer, client, scopes, dict(claims), expires)
+
+
+def _times(claims: Mapping[str, Any], rules: Rules, now: float, *, needed: bool) -> float | None:
+    """Check the times of a token; returns when it expires. Clocks may differ by the leeway (X-22)."""
+    expires, begins, issued = _time(claims, "exp"), _time(claims, "nbf"), _time(claims, "iat")
+    if expires is None and needed:
+        raise TokenError("it does not say when it expires")
+    if expires is not None and expires + rules.leeway <= now:
+        raise TokenError("it has expired")
+    for start in (begins, issued):
+        if start is not None and start - rules.leeway > now:
+            raise TokenError("it is not valid yet")
+    return None if expires is None else expires + rules.leeway
+
+
+def _time(claims: Mapping[str, Any], name: str) -> float | None:
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TokenError(f"its {name} is no time")
+    return float(value)
+
+
+def _first(claims: Mapping[str, Any], *names: str) -> str:
+    found = (claims.get(name) for name in names)
+    return next((value for value in found if isinstance(value, str) and value), "")
+
+
+def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return the scopes of a token: a text with spaces, or a list; `scp` is what some issuers call it."""
+    stated = claims.get("scope", claims.get("scp"))
+    if isinstance(stated, str):
+        return frozenset(stated.split())
+    return frozenset(item for item in stated if isinstance(item, str)) if isinstance(stated, list) else frozenset()
