@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 from asking import register
+from tasks import register as register_tasks
 
 from dragoman import (
     Audio,
@@ -229,6 +230,7 @@ async def test_prompt_with_image() -> list[PromptMessage]:
 
 
 register(server)
+register_tasks(server)
 
 
 def main() -> None:

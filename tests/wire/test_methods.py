@@ -17,7 +17,7 @@ def test_every_method_is_listed_under_its_own_name_with_wire_types() -> None:
 def test_the_name_header_repeats_what_each_method_is_about() -> None:
     """HTTP-19, TASK-20"""
     named = {name: method.named_by for name, method in METHODS.items() if method.named_by}
-    about_tasks = dict.fromkeys(("tasks/get", "tasks/update", "tasks/cancel", "tasks/result"), "task_id")
+    about_tasks = dict.fromkeys(("tasks/get", "tasks/update", "tasks/cancel"), "task_id")
     assert named == {"tools/call": "name", "prompts/get": "name", "resources/read": "uri", **about_tasks}
     for name, member in named.items():
         assert member in METHODS[name].params.__struct_fields__

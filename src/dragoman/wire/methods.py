@@ -81,7 +81,7 @@ METHODS: dict[str, Method] = _table(
     Method("tasks/update", UpdateTask, Result, "task_id"),
     Method("tasks/cancel", TaskParams, Result, "task_id"),
     Method("tasks/list", ListTasks, ListTasksResult),
-    Method("tasks/result", TaskParams, Result, "task_id", endless=True),
+    Method("tasks/result", TaskParams, Result, endless=True),
 )
 
 # Decodes what every request has, for messages whose method is unknown or whose other parameters are at fault.
