@@ -232,6 +232,7 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         """Notice that the process exited. What it still has in its pipes is read first."""
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
+            self._group.leader_ended()
         if not self._open_pipes:
             self._settle()
         else:
