@@ -22,6 +22,7 @@ from dragoman.calling.connection import Connection
 from dragoman.calling.fields import ToolFields, check_fields
 from dragoman.calling.listening import Listening
 from dragoman.calling.lists import whole_list
+from dragoman.calling.promises import Promises
 from dragoman.calling.resending import repeatable
 from dragoman.calling.results import CallResult, ReadResult
 from dragoman.calling.rounds import Unanswered, resumed, unanswered
@@ -110,6 +111,7 @@ class Client:
         on_log = settings.get("on_log")
         self._fields = ToolFields()
         self._repeatable: frozenset[str] = frozenset()
+        self._promises = Promises(lazily.validator) if settings.get("check_results", True) else None
         self._connection = Connection(
             way.dial,
             Terms(
@@ -195,6 +197,8 @@ class Client:
         """Return all tools. Over HTTP, one whose `x-mcp-header` rules are invalid is left out and logged (HTTP-30)."""
         tools: list[Tool] = await self._list("tools/list", "tools")
         self._repeatable = repeatable(tools)
+        if self._promises is not None:
+            self._promises.note(tools, self._connection.changes.tool_lists)
         return self._fields.sift(tools) if self._routed else tools
 
     async def call_tool(
@@ -211,8 +215,8 @@ class Client:
         task is cancelled, the server is told), `idle_timeout`, which bounds each time without an answer or progress,
         `on_progress`, called with each `Progress`, `repeatable`, which says whether the call may be sent again when
         its answer was lost (None: as the tool was listed), `headers` and `meta`.
-        Raises ToolError, with `result`, when the tool says that it failed, unless `raise_on_error` is off, and what
-        the class names.
+        Raises ToolError, with `result`, when the tool says that it failed, unless `raise_on_error` is off;
+        SchemaError when the result is not what the tool's output schema, as listed, promises; and what the class names.
         """
         given = NO_ARGUMENTS if arguments is None else arguments
         params = {"name": name, "arguments": given}
@@ -252,9 +256,13 @@ class Client:
         result = CallResult(wire)
         if result.is_error and raise_on_error:
             raise ToolError(result.text or f"the tool {name!r} failed and did not say why", result=result)
+        if self._promises is not None:
+            self._promises.keep(name, result, self._connection.changes.tool_lists)
         return result
 
     async def _call(self, name: str, given: Mapping[str, Any], params: dict[str, Any], wish: Wish) -> Any:
+        if self._promises is not None:
+            self._promises.ready(name, self._connection.changes.tool_lists)
         if wish.repeatable is None and name in self._repeatable:
             wish = structs.replace(wish, repeatable=True)
         if not self._routed:

@@ -36,6 +36,8 @@ class ClientSettings(TypedDict, total=False):
 
     `cache` False keeps no results; otherwise lists, resources and what the
     server says of itself are kept for as long as the server says that they hold.
+    `check_results` False takes results of tools as they come; otherwise those of
+    tools that were listed are checked against their output schemas.
     `telemetry` True makes an OpenTelemetry span of each request, and lets the
     server join its trace; a `Telemetry` says where spans and metrics go.
     """
@@ -48,6 +50,7 @@ class ClientSettings(TypedDict, total=False):
     on_sample: OnSample | None
     roots: Roots | None
     cache: bool
+    check_results: bool
     telemetry: bool | Telemetry
 
 

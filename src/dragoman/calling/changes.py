@@ -141,6 +141,7 @@ class Changes:
         self._cache = cache
         self.numbered: dict[RequestId, Feed] = {}  # by the id of the request that opened them
         self.standing: dict[Feed, None] = {}  # those of the handshake era, which has one stream for all
+        self.tool_lists = 0  # how often the list of tools changed
 
     def hear(self, notice: Frame) -> bool:
         """Take a notification; returns whether it was one of these. Raises msgspec.DecodeError."""
@@ -157,6 +158,7 @@ class Changes:
                 feed.promise(told.notifications)
             return True
         change = Change(kind, told.uri if kind == "resource" else "")
+        self.tool_lists += change.kind == "tools"
         self._forget(change)
         if feed is not None:
             feed.tell(change)
