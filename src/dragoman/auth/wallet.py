@@ -6,7 +6,7 @@ A token is kept with the issuer that gave it and the resource that it is for: it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -100,7 +100,7 @@ class MemoryWallet:
         return self._values.pop(key, None) is not None
 
     @asynccontextmanager
-    async def alone(self, key: str) -> AsyncIterator[None]:
+    async def alone(self, key: str) -> AsyncGenerator[None]:
         """Hold a lock of this process."""
         async with self._locks.setdefault(key, asyncio.Lock()):
             yield
