@@ -3,7 +3,7 @@
 from typing import Any
 
 from dragoman.protocol.limits import Limits
-from dragoman.serving.sessions import Session, Sessions
+from dragoman.serving.sessions import OwnSession, Sessions
 
 
 class Clock:
@@ -13,7 +13,7 @@ class Clock:
         return self.now
 
 
-async def opened(sessions: Sessions) -> Session:
+async def opened(sessions: Sessions) -> OwnSession:
     session = await sessions.open()
     assert session is not None
     return session

@@ -10,8 +10,10 @@ import errno
 import gc
 import logging
 import socket
+from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -19,9 +21,11 @@ from dragoman.app.options import HttpOptions, check_options
 from dragoman.app.saying import say
 from dragoman.errors import LocalError
 from dragoman.ports.service import Service
+from dragoman.ports.sessions import Sessions
+from dragoman.ports.verifier import Gate
 from dragoman.protocol.eras import HANDSHAKE, STATELESS
 from dragoman.protocol.hosts import HostPolicy
-from dragoman.serving.sessions import Sessions
+from dragoman.serving.sessions import Sessions as OwnSessions
 from dragoman.transport.asgi import Endpoint
 from dragoman.transport.sse_server import POST_PATH, STREAM_PATH, SseServer
 from dragoman.transport.stream_log import Shelf
@@ -29,25 +33,50 @@ from dragoman.transport.stream_log import Shelf
 if TYPE_CHECKING:
     from dragoman.app.server import Server
 
+LOOPBACK = ("localhost", "::1")
 GRACE = 5  # seconds that running calls get when the server is told to stop
 IDLE = 30  # seconds that an unused connection stays open
 BACKLOG = 2048
 
 
-def endpoint(server: Server, options: HttpOptions, host: str = "127.0.0.1") -> Endpoint:
-    """Return the ASGI application of `server`, for a bind to `host`."""
+def endpoint(server: Server, options: HttpOptions, host: str = "127.0.0.1", bound: str = "") -> Endpoint:
+    """Return the ASGI application of `server`, for a bind to `host`; `bound` is its URL if it listens already."""
     check_options("the HTTP endpoint", options, HttpOptions)
     sessions = _sessions(server) if options.get("sessions", True) else None
-    policy = HostPolicy.for_bind(host, options.get("allowed_hosts", ()), options.get("allowed_origins", ()))
+    url = options.get("url", bound if host in LOOPBACK or host.startswith("127.") else "")
+    # What clients are told to call has to answer by that name.
+    named = [*options.get("allowed_hosts", ()), *([urlsplit(url).netloc] if "url" in options else [])]
+    policy = HostPolicy.for_bind(host, named, options.get("allowed_origins", ()))
     path = options.get("path", "/mcp")
     sse = SseServer(server.service) if options.get("sse", False) else None
     if sse is not None and path.rstrip("/") in (STREAM_PATH, POST_PATH):
         raise LocalError(f"with sse, {STREAM_PATH} and {POST_PATH} are those of the older transport; change path")
-    return Endpoint(server.service, sessions, policy, path, sse)
+    gate = _gate(server, url)
+    return Endpoint(server.service, sessions, policy, path, sse, gate)
+
+
+def _gate(server: Server, url: str) -> Gate | None:
+    protection = import_module("dragoman.app.protection") if server.auth else None
+    if protection is None:
+        _without_auth(server)
+        return None
+    made: Gate = protection.gate(server, url)
+    return made
+
+
+def _without_auth(server: Server) -> None:
+    """Raise LocalError for a server that anybody may call, and that has things which need a scope."""
+    if needed := sorted(set(server.surface.scopes.listed())):
+        raise LocalError(
+            f"something here needs the scope {needed[0]!r}, and without auth nobody has any: "
+            "give Server(auth=...), or remove scopes="
+        )
 
 
 def _sessions(server: Server) -> Sessions:
-    return Sessions(server.limits, streams=Shelf(server.limits.replay).of)
+    if server.sharing is not None:
+        return server.sharing.sessions(Shelf(server.limits.replay, server.sharing.streams).of)
+    return OwnSessions(server.limits, streams=Shelf(server.limits.replay).of)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -77,7 +106,7 @@ def run(server: Server, host: str, port: int, options: HttpOptions) -> None:
     versions = ", ".join([*STATELESS, *HANDSHAKE])
     say(f"{server.name} {server.version} serves {address(listener, options.get('path', '/mcp'))} ({versions})")
     try:
-        serve(endpoint(server, options, host), listener)
+        serve(endpoint(server, options, host, address(listener, options.get("path", "/mcp"))), listener)
     finally:
         listener.close()
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from dragoman.app.options import HttpOptions
     from dragoman.app.server import Server
+    from dragoman.app.sharing import Sharing
     from dragoman.app.surface import Surface
     from dragoman.app.telemetry import Telemetry
     from dragoman.ports.observed import Observer
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from dragoman.serving.signature import Plan
     from dragoman.serving.tasks import Tasks
     from dragoman.transport.asgi import Endpoint
+
+
+# The store of a server that names none: set by a command line that runs several processes.
+unnamed_store = "memory:"
 
 
 def endpoint(server: Server, options: HttpOptions) -> Endpoint:
@@ -43,6 +48,12 @@ def validator(schema: Mapping[str, object]) -> Validator:
 def states(audience: str, secrets: Sequence[bytes | str], store: str | Store) -> States:
     """Return where calls that ask keep their state (see `app.keeping`)."""
     return cast("States", import_module("dragoman.app.keeping").states(audience, secrets, store))
+
+
+def sharing(server: Server) -> Sharing:
+    """Return this process's part in what several share (see `app.sharing`)."""
+    made = import_module("dragoman.app.sharing").Sharing
+    return cast("Sharing", made(server.name, server.storage(), server.limits, server.service.bus))
 
 
 def store(address: str | Store) -> Store:

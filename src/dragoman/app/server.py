@@ -6,7 +6,7 @@ registries and a kernel; transports are loaded when they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -23,6 +23,7 @@ from dragoman.app.options import (
     check_options,
 )
 from dragoman.app.registration import (
+    checked_auth,
     checked_hints,
     checked_icons,
     make_prompt,
@@ -81,24 +82,32 @@ class Server:
             name=name,
             version=version,
             title=options.get("title", UNSET),
+            description=options.get("description", UNSET),
             website_url=options.get("website_url", UNSET),
             icons=checked_icons(options.get("icons"), ""),
         )
         facts = Facts.of(self.info, 0 if ttl_ms is UNSET else ttl_ms, "private" if scope is UNSET else scope)
         self._states: States | None = None
         self._secrets = tuple(options.get("secrets", ()))
-        self._store = options.get("store", "memory:")
+        self._store = options.get("store", lazily.unnamed_store)
         self._storage: Store | None = None
         # What is offered: the registries, and the kernel in front of them. Compositions of servers build on it.
         self.surface = Surface(self.info, facts, self.limits, options, self.storage, self._asking_state)
         self.service = self.surface.kernel
+        self.auth = checked_auth(options.get("auth"))
+        if self.auth:
+            self.surface.guard()
         self._begin(options)
 
     def _begin(self, options: ServerOptions) -> None:
+        # What other processes have a part in; None where nobody else can reach the store.
+        self.sharing = None if self._store == "memory:" else lazily.sharing(self)
         enter = options.get("lifespan")
         life = None if enter is None else Lifespan(lambda: enter(self))
 
         async def start() -> None:
+            if self.sharing is not None:
+                await self.sharing.start()
             if life is not None:
                 self.surface.face.state = await life.start()
             await self.surface.start()
@@ -108,6 +117,8 @@ class Server:
             await self.surface.stop()
             if life is not None:
                 await life.stop()
+            if self.sharing is not None:
+                await self.sharing.stop()
             await self._rest()
 
         self.service.on_start, self.service.on_stop = start, stop
@@ -186,19 +197,26 @@ class Server:
 
         return decorate
 
+    def _guard(self, options: Mapping[str, Any]) -> None:
+        if options.get("scopes"):
+            self.surface.guard()
+
     def add_tool(self, function: Callable[..., Any], **options: Unpack[ToolOptions]) -> None:
         """Register a function as a tool, as `tool` does."""
         self.surface.tools.add(make_tool(function, options))
+        self._guard(options)
         self.surface.changed(TOOLS_CHANGED)
 
     def add_resource(self, function: Callable[..., Any], uri: str, **options: Unpack[ResourceOptions]) -> None:
         """Register a function for a resource or template, as `resource` does."""
         self.surface.resources.add(make_resource(function, uri, options))
+        self._guard(options)
         self.surface.changed(RESOURCES_CHANGED)
 
     def add_prompt(self, function: Callable[..., Any], **options: Unpack[PromptOptions]) -> None:
         """Register a function as a prompt, as `prompt` does."""
         self.surface.prompts.add(make_prompt(function, options))
+        self._guard(options)
         self.surface.changed(PROMPTS_CHANGED)
 
     def add_resource_lister(self, lister: Lister) -> None:

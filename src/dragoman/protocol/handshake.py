@@ -81,8 +81,9 @@ class Handshake:
         return call
 
     def written(self) -> bytes:
-        """Return what was agreed, for `read`."""
-        return _write_agreed(Agreed(self.caller, self.greeted, self.log_level, sorted(self.subscribed)))
+        """Return what was agreed, for `read`; what a token proved is proved anew by each request."""
+        caller = msgspec.structs.replace(self.caller, identity=None)
+        return _write_agreed(Agreed(caller, self.greeted, self.log_level, sorted(self.subscribed)))
 
     def read(self, data: bytes) -> None:
         """Agree to what `written` gave, elsewhere perhaps. Raises msgspec.DecodeError for anything else."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 from dragoman.errors import RequestError
 from dragoman.ports.bus import Topic, Wants
@@ -78,6 +79,7 @@ class LocalBus:
 
     def __init__(self, listeners: int) -> None:
         self._limit = listeners
+        self.relay: Callable[[Topic], None] | None = None  # to other processes; must not block, nor raise
         self._listeners: dict[Listener, None] = {}
 
     def __len__(self) -> int:
@@ -92,8 +94,14 @@ class LocalBus:
         return listener
 
     def tell(self, method: str, uri: str = "") -> None:
-        """Tell everybody who wants to know of a change; safe from any thread."""
+        """Tell everybody who wants to know of a change, in other processes too; safe from any thread."""
         topic = (method, uri)
+        self.hear(topic)
+        if self.relay is not None:
+            self.relay(topic)
+
+    def hear(self, topic: Topic) -> None:
+        """Tell everybody here of a change; safe from any thread."""
         for listener in list(self._listeners):
             if listener.wants(topic):
                 listener.tell(topic)

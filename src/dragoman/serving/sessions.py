@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from dragoman.ports.bus import Feed
-from dragoman.ports.sessions import Deliver
+from dragoman.ports.sessions import Deliver, Session
 from dragoman.protocol.exchange import Caller
 from dragoman.protocol.handshake import NOBODY, Handshake
 from dragoman.protocol.limits import Limits
@@ -28,7 +28,7 @@ NAMED = 24  # random bytes of an id
 Streams = Callable[[str], Any]
 
 
-class Session:
+class OwnSession:
     """One session: what was agreed, and what is under way here."""
 
     __slots__ = ("asks", "calls", "ended", "id", "listening", "loads", "owner", "peer", "streams", "used")
@@ -77,22 +77,22 @@ class Sessions:
         self.deliver: Deliver | None = None
         self._limits = limits
         self._streams = streams
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._sessions: OrderedDict[str, OwnSession] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    async def open(self) -> Session | None:
+    async def open(self) -> OwnSession | None:
         """Return a new session with an unguessable id, or None if there is no room and all are busy."""
         self._end_idle()
         if len(self._sessions) >= self._limits.sessions and not self._make_room():
             return None
         session_id = new_id()
         streams = None if self._streams is None else self._streams(session_id)
-        session = self._sessions[session_id] = Session(session_id, self.clock(), streams)
+        session = self._sessions[session_id] = OwnSession(session_id, self.clock(), streams)
         return session
 
-    async def get(self, session_id: str) -> Session | None:
+    async def get(self, session_id: str) -> OwnSession | None:
         """Return the session, now used; None if it never was or has ended."""
         session = self._sessions.get(session_id)
         if session is None:
@@ -124,7 +124,7 @@ class Sessions:
     async def listens(self, session: Session) -> None:
         """Do nothing: there is no other process."""
 
-    def _forget(self, session: Session) -> None:
+    def _forget(self, session: OwnSession) -> None:
         del self._sessions[session.id]
         session.close()
 
