@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from dragoman.app.sync_client import SyncClient
     from dragoman.app.telemetry import Telemetry
     from dragoman.auth.grants import ClientCredentials, EnterpriseManaged, WorkloadIdentity
+    from dragoman.auth.introspection import IntrospectionAuth
+    from dragoman.auth.jwt import JWTAuth
     from dragoman.auth.oauth import OAuth
+    from dragoman.auth.static_keys import KeyAuth
     from dragoman.calling.changes import Change
     from dragoman.calling.results import CallResult, ReadResult
     from dragoman.calling.rounds import Unanswered
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
         UnreachableError,
         VersionError,
     )
+    from dragoman.protocol.identity import Identity
     from dragoman.protocol.limits import Limits
     from dragoman.serving import questions as ask
     from dragoman.serving.context import Context
@@ -73,8 +77,12 @@ _HOMES = {
     "EnterpriseManaged": "auth.grants",
     "File": "serving.results",
     "Icon": "wire.base",
+    "Identity": "protocol.identity",
     "Image": "serving.results",
     "ImageContent": "wire.content",
+    "IntrospectionAuth": "auth.introspection",
+    "JWTAuth": "auth.jwt",
+    "KeyAuth": "auth.static_keys",
     "Limits": "protocol.limits",
     "LocalError": "errors",
     "MalformedError": "errors",
@@ -126,8 +134,12 @@ __all__ = [
     "EnterpriseManaged",
     "File",
     "Icon",
+    "Identity",
     "Image",
     "ImageContent",
+    "IntrospectionAuth",
+    "JWTAuth",
+    "KeyAuth",
     "Limits",
     "LocalError",
     "MalformedError",

@@ -6,6 +6,7 @@ McpError
 │   ├── StoreError         the store is gone, full or too slow
 │   └── CompatError        a server written for another package uses what is not supported here (in compat)
 ├── RequestError           this request cannot be served; becomes a JSON-RPC error
+│   └── ScopeError         the caller's token does not allow it
 ├── ToolError              the tool's job failed; the model sees the message
 │   └── DeclinedError      the user was asked and said no, or closed the question
 ├── PeerError              the peer answered with a JSON-RPC error
@@ -67,6 +68,14 @@ class RequestError(McpError):
         self.code = code
         self.message = message
         self.data = data
+
+
+class ScopeError(RequestError):
+    """The caller's token does not allow this: `scopes` are all that it takes. Over HTTP it becomes a 403."""
+
+    def __init__(self, scopes: frozenset[str]) -> None:
+        super().__init__(-32600, f"this needs the scopes {' '.join(sorted(scopes))}; authorize again with them")
+        self.scopes = scopes
 
 
 class ToolError(McpError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from dragoman.errors import RegistrationError
 from dragoman.ports.service import Middleware
 from dragoman.ports.store import Store
+from dragoman.ports.verifier import Verifier
 from dragoman.protocol.limits import Limits
 from dragoman.serving.nearest import nearest
 from dragoman.wire.base import Annotations, Icon, Meta
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 class ServerOptions(TypedDict, total=False):
     """Options of `Server`.
 
-    `title`, `instructions`, `website_url` and `icons` are shown to users and
-    models. `lifespan` is an async context manager function, called with the
+    `title`, `description`, `instructions`, `website_url` and `icons` are shown
+    to users and models. `lifespan` is an async context manager function, called with the
     server; what it yields is `ctx.state`. `ttl_ms` and `cache_scope` ("public"
     or "private") say for how many milliseconds, and by whom, lists may be kept.
     `secrets` seal what clients carry between the runs
@@ -36,9 +37,13 @@ class ServerOptions(TypedDict, total=False):
     has a fourth slash), or a `ports.store.Store`. `telemetry` True makes an
     OpenTelemetry span of each call, in the caller's trace; a `Telemetry` says
     where spans and metrics go.
+    `auth` says whose tokens are taken over HTTP: JWTAuth, IntrospectionAuth,
+    KeyAuth, several of them, or verifiers of your own. `hide_unscoped` keeps
+    what a caller lacks the scopes for out of its lists.
     """
 
     title: str
+    description: str
     instructions: str
     website_url: str
     icons: Sequence[Icon]
@@ -49,6 +54,8 @@ class ServerOptions(TypedDict, total=False):
     cache_scope: str
     secrets: Sequence[bytes | str]
     store: str | Store
+    auth: Verifier | Sequence[Verifier]
+    hide_unscoped: bool
     telemetry: bool | Telemetry
 
 
@@ -61,7 +68,8 @@ class ToolOptions(TypedDict, total=False):
     refused, and not answered again. `task` lets calls go on after they were
     answered: "optional" for clients that know tasks, "required" for nobody
     else; a function that calls `ctx.detach()` becomes a task there. `output_schema` replaces the schema of the
-    return annotation; False means none.
+    return annotation; False means none. `scopes` are what a caller's token has
+    to allow.
     """
 
     name: str
@@ -73,6 +81,7 @@ class ToolOptions(TypedDict, total=False):
     open_world: bool
     timeout: float
     single_use: bool
+    scopes: Sequence[str]
     task: Literal["optional", "required"]
     icons: Sequence[Icon]
     meta: Meta
@@ -85,7 +94,7 @@ class ResourceOptions(TypedDict, total=False):
 
     `size` is in bytes, for fixed resources only. `ttl_ms` and `cache_scope`
     ("public" or "private") say for how many milliseconds, and by whom, what is
-    read may be kept.
+    read may be kept. `scopes` are what a caller's token has to allow.
     """
 
     name: str
@@ -96,18 +105,20 @@ class ResourceOptions(TypedDict, total=False):
     icons: Sequence[Icon]
     annotations: Annotations
     meta: Meta
+    scopes: Sequence[str]
     ttl_ms: int
     cache_scope: str
 
 
 class PromptOptions(TypedDict, total=False):
-    """Options of `server.prompt`."""
+    """Options of `server.prompt`. `scopes` are what a caller's token has to allow."""
 
     name: str
     title: str
     description: str
     icons: Sequence[Icon]
     meta: Meta
+    scopes: Sequence[str]
 
 
 class HttpOptions(TypedDict, total=False):
@@ -118,9 +129,12 @@ class HttpOptions(TypedDict, total=False):
     `allowed_origins`, for which CORS headers are sent. `sessions` False keeps
     no sessions of handshake-era clients. `sse` serves clients of the transport
     of 2024-11-05 too, at /sse and /messages; it needs one process.
+    `url` is the public URL of the endpoint, proxies and all, of a server with
+    `auth`: what its tokens are for. Its host is one of the allowed hosts.
     """
 
     path: str
+    url: str
     allowed_hosts: Sequence[str]
     allowed_origins: Sequence[str]
     sessions: bool

@@ -7,7 +7,7 @@ first calls.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -15,7 +15,9 @@ from msgspec import UNSET
 from dragoman.app import lazily
 from dragoman.app.options import PromptOptions, ResourceOptions, ToolOptions, check_options
 from dragoman.errors import LocalError, RegistrationError
+from dragoman.ports.verifier import Verifier
 from dragoman.protocol import keys, schema
+from dragoman.protocol.bearer import checked_scopes
 from dragoman.protocol.uri import Template, check_uri
 from dragoman.serving import prompts, resources, tools
 from dragoman.serving.context import Context
@@ -77,7 +79,17 @@ def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Regis
     if options.get("single_use") and plan.context_parameter is None:
         raise RegistrationError("single_use is for tools that ask, and this one takes no Context", where=plan.where)
     single_use = options.get("single_use", False)
-    return tools.Registered(definition, plan, function, timeout, single_use=single_use, task=task)
+    made = tools.Registered(definition, plan, function, timeout, single_use=single_use, task=task)
+    made.scopes = _scopes(options, plan.where)
+    return made
+
+
+def _scopes(options: Mapping[str, Any], where: str) -> frozenset[str]:
+    """Return what a caller needs. Raises RegistrationError for what is no scope."""
+    try:
+        return frozenset(checked_scopes(options.get("scopes", ()), "scopes"))
+    except LocalError as error:
+        raise RegistrationError(str(error), where=where) from None
 
 
 def _task_use(function: Callable[..., Any], options: ToolOptions, plan: Plan) -> tools.TaskUse | None:
@@ -157,13 +169,20 @@ def make_resource(function: Callable[..., Any], uri: str, options: ResourceOptio
         "meta": _checked_meta(options.get("meta"), where),
     }
     hints = checked_hints(options, where)
+    scopes = _scopes(options, where)
+    if scopes and hints[1] == "public":
+        raise RegistrationError("what needs a scope cannot be kept for everybody: leave cache_scope out", where=where)
     if template.variables:
-        return resources.Registered(ResourceTemplate(uri_template=uri, **shared), plan, function, hints)
+        made = resources.Registered(ResourceTemplate(uri_template=uri, **shared), plan, function, hints)
+        made.scopes = scopes
+        return made
     complaint = check_uri(uri)
     if complaint is not None:
         raise RegistrationError(f"{uri!r} is not a URI: {complaint}", where=where)
     definition = Resource(uri=uri, size=_or_unset(options.get("size")), **shared)
-    return resources.Registered(definition, plan, function, hints)
+    made = resources.Registered(definition, plan, function, hints)
+    made.scopes = scopes
+    return made
 
 
 def make_prompt(function: Callable[..., Any], options: PromptOptions) -> prompts.Registered:
@@ -178,9 +197,22 @@ def make_prompt(function: Callable[..., Any], options: PromptOptions) -> prompts
         icons=checked_icons(options.get("icons"), plan.where),
         meta=_checked_meta(options.get("meta"), plan.where),
     )
-    return prompts.Registered(definition, plan, function)
+    made = prompts.Registered(definition, plan, function)
+    made.scopes = _scopes(options, plan.where)
+    return made
 
 
 def read_method(function: Callable[..., Any]) -> Plan:
     """Return the plan of a function that answers a method of the server's own."""
     return read_signature(function, context_type=Context, output_schema=False)
+
+
+def checked_auth(auth: object) -> tuple[Verifier, ...]:
+    """Return the verifiers of the option `auth`. Raises LocalError for what is none."""
+    given: Sequence[object] = list(auth) if isinstance(auth, list | tuple) else [] if auth is None else [auth]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    found: list[Verifier] = []
+    for item in given:
+        if not all(hasattr(item, name) for name in ("issuer", "scopes", "cache_seconds", "takes", "verify")):
+            raise LocalError(f"auth={item!r} judges no tokens: give JWTAuth, IntrospectionAuth, KeyAuth or a Verifier")
+        found.append(item)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    return tuple(found)

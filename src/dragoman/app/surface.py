@@ -25,6 +25,7 @@ from dragoman.serving.kernel import Kernel
 from dragoman.serving.lifecycle import About, ping
 from dragoman.serving.prompts import Completions, Prompts
 from dragoman.serving.resources import Resources
+from dragoman.serving.scopes import Scopes
 from dragoman.serving.subscriptions import Subscriptions
 from dragoman.serving.tools import Tools
 from dragoman.serving.workers import Workers
@@ -59,6 +60,9 @@ class Surface:
         self.resources = Resources(limits, self.face, self.workers, kept)
         self.prompts = Prompts(limits, self.face, self.workers)
         self.completions = Completions(self.prompts.listing, self.resources.templates)
+        self.scopes = Scopes(self.tools.listing, self.prompts.listing, self.resources)
+        self.scopes.hides = options.get("hide_unscoped", False)
+        self._guarded = False
         self._extensions: dict[str, dict[str, Any]] = {}
         self._experimental: dict[str, dict[str, Any]] = {}
         self._about = About(info, options.get("instructions"), self.capabilities)
@@ -94,6 +98,12 @@ class Surface:
         """Declare an experimental capability."""
         self._experimental[name] = settings
         self.changed()
+
+    def guard(self) -> None:
+        """Judge from now on whether callers may do what they ask. Safe to call again."""
+        if not self._guarded:
+            self._guarded = True
+            self.kernel.put_first(self.scopes)
 
     def changed(self, told: str = "") -> None:
         """Answer just the methods for which something is registered, and tell that a list changed."""

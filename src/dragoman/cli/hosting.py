@@ -131,7 +131,7 @@ def over_http(server: Server, listener: Any, place: Place, http: HttpOptions, co
     `command` starts the same server on stdio, for what clients want pasted; None to say nothing.
     """
     module = _http()
-    endpoint = module.endpoint(server, http, place.host)
+    endpoint = module.endpoint(server, http, place.host, module.address(listener, "/mcp"))
     if command is not None:
         # What listens on all addresses is reached, from this machine, at the loopback one.
         url = module.address(listener, "/mcp").replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
@@ -139,7 +139,7 @@ def over_http(server: Server, listener: Any, place: Place, http: HttpOptions, co
             print(teach(server.name, url, command), file=sys.stderr, flush=True)
         else:
             say(f"{server.name} {server.version} serves {url}")
-        if not place.host.startswith(LOOPBACK):
+        if not server.auth and not place.host.startswith(LOOPBACK):
             say("anyone who can reach this address can call this server: it asks for no authorization")
     try:
         module.serve(endpoint, listener)

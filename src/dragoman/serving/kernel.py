@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
 
-from dragoman.errors import RequestError
+from dragoman.errors import RequestError, ScopeError
 from dragoman.ports.service import Answer, Handler, Middleware
 from dragoman.ports.watched import Begun
 from dragoman.protocol.eras import Facts, reply_bytes
@@ -26,6 +26,7 @@ from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure, Response
 from dragoman.wire.methods import METHODS, Method
 
 log = logging.getLogger("dragoman")
+FORBIDDEN = 403
 
 
 class Kernel:
@@ -42,9 +43,26 @@ class Kernel:
         self._handlers: dict[str, Handler] = {}
         self.methods: dict[str, Method] = {}  # what can be called now
         self._endless: set[str] = set()
+        self._guests = 0
+        self._served = False  # by a transport, which stops it itself
 
     async def start(self) -> None:
         """Enter the server's lifespan, if it has one. Safe to call again."""
+        self._served = True
+        await self._enter()
+
+    async def join(self) -> None:
+        """Start for a client in this process."""
+        self._guests += 1
+        await self._enter()
+
+    async def leave(self) -> None:
+        """Stop when the last client in this process has left, unless a transport serves this too."""
+        self._guests -= 1
+        if not self._guests and not self._served:
+            await self.stop()
+
+    async def _enter(self) -> None:
         if self.on_start is not None:
             await self.on_start()
 
@@ -54,6 +72,7 @@ class Kernel:
 
     async def stop(self) -> None:
         """Leave the server's lifespan."""
+        self._served = False
         self.closing()
         if self.on_stop is not None:
             await self.on_stop()
@@ -69,6 +88,11 @@ class Kernel:
     def add_middleware(self, middleware: Middleware) -> None:
         """Put `middleware` innermost around every handler, those registered before included."""
         self._middleware.append(middleware)
+        self._handlers = {name: self._compose(handler) for name, handler in self._bare.items()}
+
+    def put_first(self, middleware: Middleware) -> None:
+        """Put `middleware` outermost around every handler."""
+        self._middleware.insert(0, middleware)
         self._handlers = {name: self._compose(handler) for name, handler in self._bare.items()}
 
     def _compose(self, handler: Handler) -> Handler:
@@ -133,6 +157,10 @@ class Kernel:
             return self._fail(call, error)
 
     def _fail(self, call: Call, error: BaseException) -> Answer:
+        if isinstance(error, ScopeError):
+            call.needs = error.scopes
+            failure = Failure(error.code, error.message)
+            return FORBIDDEN, write_failure(call.id, call.era.fail(failure))
         failure = failure_of(error) or self._unexpected(call, error)
         try:
             body = write_failure(call.id, call.era.fail(failure))

@@ -43,13 +43,14 @@ MOST = 100  # suggestions in one answer (PROMPT-07)
 class Registered:
     """A prompt and its function."""
 
-    __slots__ = ("definition", "function", "plan", "where")
+    __slots__ = ("definition", "function", "plan", "scopes", "where")
 
     def __init__(self, definition: Prompt, plan: PromptPlan, function: Callable[..., Any]) -> None:
         self.definition = definition
         self.plan = plan
         self.function = function
         self.where = plan.where
+        self.scopes: frozenset[str] = frozenset()  # what a caller needs
 
 
 class Prompts:

@@ -40,7 +40,7 @@ LISTED = "+"  # begins cursors of a lister; those of fixed resources are numbers
 class Registered:
     """A resource or template and its function."""
 
-    __slots__ = ("definition", "function", "hints", "plan", "template", "where")
+    __slots__ = ("definition", "function", "hints", "plan", "scopes", "template", "where")
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class Registered:
         self.plan = plan
         self.function = function
         self.where = plan.where
+        self.scopes: frozenset[str] = frozenset()  # what a caller needs
         self.template: Template | None = None
 
 

@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from dragoman.errors import RegistrationError, RequestError, ToolError
 from dragoman.protocol.exchange import Call, Headers, Prepared
-from dragoman.protocol.headers import HeaderRule, SchemaFault, check_params, header_rules
+from dragoman.protocol.headers import METHOD_HEADER, HeaderRule, SchemaFault, check_params, header_rules
 from dragoman.protocol.limits import Limits
 from dragoman.serving.context import Context, ServerFace, redeem
 from dragoman.serving.faults import ArgumentFaults
@@ -52,7 +52,7 @@ class TaskUse(NamedTuple):
 class Registered:
     """A tool and all that was decided about it at registration."""
 
-    __slots__ = ("definition", "function", "plan", "rules", "single_use", "task", "timeout", "where")
+    __slots__ = ("definition", "function", "plan", "rules", "scopes", "single_use", "task", "timeout", "where")
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class Registered:
         self.single_use = single_use
         self.task = task
         self.where = plan.where
+        self.scopes: frozenset[str] = frozenset()  # what a caller needs
         self.rules: tuple[HeaderRule, ...] = rules_of(definition, plan.where)
 
 
@@ -117,7 +118,8 @@ class Tools:
             raise RequestError(INVALID_PARAMS, f"unknown tool {params.name[:100]!r}{hint}")
         raw = params.arguments
         # Where there are no headers, as on stdio, nothing repeats the body (HTTP-31).
-        if tool.rules and call.headers and call.era.mirrors:
+        # Who repeats the method in a header repeats these, too; in memory, headers are just what the client was given.
+        if tool.rules and METHOD_HEADER in call.headers and call.era.mirrors:
             _check(tool.rules, raw, call.headers)
         try:
             plan = tool.plan

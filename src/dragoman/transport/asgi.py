@@ -204,6 +204,8 @@ class Endpoint:
             else:
                 self._started = None
                 await self._service.stop()
+                if self._gate is not None:
+                    await self._gate.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
