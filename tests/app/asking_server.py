@@ -1,7 +1,7 @@
 """A shop that asks two questions and charges between them, for tests that kill it. Effects go to a file outside.
 
-Run as `python asking_server.py STORE EFFECTS POINT [http]`: it ends, without a word, at the point of that name. Over
-HTTP only the first of several to come there does, whoever takes the file EFFECTS.kill away.
+Run as `python asking_server.py STORE EFFECTS POINT [http|once]`: it ends, without a word, at the point of that name.
+Over HTTP, and with "once", only the first of several to come there does, whoever takes the file EFFECTS.kill away.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ if __name__ == "__main__":
         os._exit(9)
 
     served = shop(store, effects, here)
-    if way:
+    if way == ["http"]:
         served.run("http", port=0)
     else:
         served.run()

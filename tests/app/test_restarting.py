@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.app import fragile
+from tests.app import asking_server, fragile
+from tests.app.asking_server import POINTS
 from tests.transport.test_process import alive
 
-from dragoman import Client, ClosedError
+from dragoman import Client, ClosedError, ToolError
 from dragoman.app.target import Options
 from dragoman.calling import listening, revival
 from dragoman.calling.changes import Change
@@ -207,3 +208,36 @@ def test_pauses_grow_are_uneven_and_bounded() -> None:
         assert len(found) > 1
         assert all(0 < one <= 1.5 * revival.LONGEST for one in found)
     assert max(revival.pause(1) for _ in range(20)) < min(revival.pause(4) for _ in range(20))
+
+
+# --- a charge between two questions -----------------------------------------------------------------------------
+
+ANSWERS = {"Who?": "Ada", "Sure?": True}
+
+
+@pytest.mark.parametrize("point", [point for point in POINTS if point != "never"])
+@eras
+async def test_a_server_killed_between_two_questions_charges_once(mode: str, point: str, tmp_path: Path) -> None:
+    """STDIO-09, BASE-18: what a step holds may be sent again; a session's call that was lost is only told."""
+    effects = tmp_path / "effects"
+    Path(f"{effects}.kill").touch()
+    words = [sys.executable, str(Path(asking_server.__file__)), f"sqlite:///{tmp_path}/kept.db", str(effects), point]
+
+    async with (
+        Client([*words, "once"], mode=mode, on_elicit=lambda question: ANSWERS[question.message]) as client,
+        asyncio.timeout(PATIENCE),
+    ):
+        if mode != "auto":
+            with pytest.raises(ClosedError):
+                await client.call_tool("buy", repeatable=True)
+            happened = point in ("after the effect", "after the step")
+        elif point in ("before the effect", "after the effect"):
+            # Nobody but the bank can know: it was claimed, and never recorded.
+            with pytest.raises(ToolError):
+                await client.call_tool("buy", repeatable=True)
+            happened = point == "after the effect"
+        else:
+            assert (await client.call_tool("buy", repeatable=True)).text == "Ada receipt True"
+            happened = True
+    assert (effects.read_text().count("charged") if effects.exists() else 0) == happened
+    assert not Path(f"{effects}.kill").exists()
