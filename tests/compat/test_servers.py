@@ -198,8 +198,12 @@ async def test_a_low_level_server_of_1_x_runs_from_its_main(running, mode) -> No
         [tool] = await client.list_tools()
         assert tool.input_schema["required"] == ["city"]
         assert (await client.call_tool("weather", {"city": "Bath"})).structured == {"city": "Bath", "sun": True}
-        with pytest.raises(ToolError, match="'city' is a required property"):
+        with pytest.raises(ToolError, match=r"^Input validation error: \$.city: expected string, got nothing"):
             await client.call_tool("weather", {})
+        with pytest.raises(ToolError, match=r"^Input validation error: \$.city: expected string, got 3"):
+            await client.call_tool("weather", {"city": 3})
+        with pytest.raises(ToolError, match=r"^Output validation error: \$.sun: expected boolean, got \"true\""):
+            await client.call_tool("weather", {"city": "Nowhere"})
         with pytest.raises(ToolError, match="no tool other"):
             await client.call_tool("other", {})
         assert [r.uri for r in await client.list_resources()] == ["item://0", "item://1", "item://2", "item://3"]
@@ -207,7 +211,7 @@ async def test_a_low_level_server_of_1_x_runs_from_its_main(running, mode) -> No
         assert (await client.read("item://2")).text == "item 2 item://2"
         assert not client.server_capabilities.prompts
     if mode == "legacy":
-        assert [log.data for log in logs] == ["asked"]
+        assert [log.data for log in logs] == ["asked", "asked"]
 
 
 @ERAS

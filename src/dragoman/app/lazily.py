@@ -40,9 +40,9 @@ def checked(plan: Plan, arguments: Mapping[str, object] | None, result: Mapping[
     return cast("Plan", import_module("dragoman.serving.written").checked(plan, arguments, result))
 
 
-def validator(schema: Mapping[str, object]) -> Validator:
-    """Return what checks values against a schema that a peer wrote (see `protocol.validator`). Raises ValueError."""
-    return cast("Validator", import_module("dragoman.protocol.validator").Validator(schema))
+def validator(schema: Mapping[str, object], *, own: bool = False) -> Validator:
+    """Return what checks values against a schema, by a peer unless `own` (see `protocol.validator`). Raises ValueError."""
+    return cast("Validator", import_module("dragoman.protocol.validator").Validator(schema, own=own))
 
 
 def states(audience: str, secrets: Sequence[bytes | str], store: str | Store) -> States:
@@ -53,7 +53,7 @@ def states(audience: str, secrets: Sequence[bytes | str], store: str | Store) ->
 def sharing(server: Server) -> Sharing:
     """Return this process's part in what several share (see `app.sharing`)."""
     made = import_module("dragoman.app.sharing").Sharing
-    return cast("Sharing", made(server.name, server.storage(), server.limits, server.service.bus))
+    return cast("Sharing", made(server.name, server.storage(), server.surface))
 
 
 def store(address: str | Store) -> Store:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from dragoman import errors
 from dragoman.app.server import Server
 from dragoman.compat import results, types
 from dragoman.compat.calls import params_of
+from dragoman.compat.checks import Checks
 from dragoman.compat.context import RequestContext
 from dragoman.compat.exceptions import UrlElicitationRequiredError
 from dragoman.compat.inject import CURRENT
@@ -173,12 +174,23 @@ def list_of(function: Callable[..., Any], member: str, request: type[Model], res
 def called(server: Any, function: Callable[..., Any], validate: bool) -> Any:
     """Return a handler for a function that calls tools: it gives content, a dictionary, both, or a whole result."""
 
+    checks = Checks()
+
     async def call(ctx: Any, params: Any) -> Any:
         arguments: dict[str, Any] = params.arguments or {}
-        if validate and (lacking := await _lacking(server, params.name, arguments)):
-            return _failed(f"Input validation error: {lacking!r} is a required property")
+        tool = await _listed(server, params.name)
+        if validate and tool is not None and (fault := checks.fault_of(tool.input_schema, arguments)):
+            return _failed(f"Input validation error: {fault}")
         try:
-            return _result(await function(params.name, arguments))
+            given = await function(params.name, arguments)
+            result = _result(given)
+            # A whole result is the author's own word, there as here.
+            if tool is None or not tool.output_schema or result is given:
+                return result
+            if result.structured_content is None:
+                return _failed("Output validation error: outputSchema defined but no structured output returned")
+            fault = checks.fault_of(tool.output_schema, result.structured_content)
+            return _failed(f"Output validation error: {fault}") if fault else result
         except (UrlElicitationRequiredError, errors.RequestError):
             raise
         except Exception as error:
@@ -188,12 +200,9 @@ def called(server: Any, function: Callable[..., Any], validate: bool) -> Any:
     return call
 
 
-async def _lacking(server: Any, name: str, arguments: Mapping[str, Any]) -> str | None:
-    """Return the first required argument of a tool that is not there, or None."""
-    for tool in await server.tools_listed():
-        if tool.name == name:
-            return next((key for key in tool.input_schema.get("required", ()) if key not in arguments), None)
-    return None
+async def _listed(server: Any, name: str) -> Any:
+    """Return a tool as the server lists it now, or None."""
+    return next((tool for tool in await server.tools_listed() if tool.name == name), None)
 
 
 def _failed(text: str) -> types.CallToolResult:

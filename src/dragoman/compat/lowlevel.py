@@ -1,7 +1,7 @@
 """What stands for `mcp.server.lowlevel.Server`: handlers by method, as decorators (1.x) or as `on_...` arguments (2.x).
 
-Promise: a handler gets the request and gives the result of its method, nothing in between. Limit: arguments are checked
-against a tool's schema only for what is required; `run(...)` takes no streams but Dragoman's own.
+Promise: a handler gets the request and gives the result of its method; arguments and results of tools of a 1.x server are
+checked against the schemas that it lists. Limit: `run(...)` takes no streams but Dragoman's own.
 """
 
 from __future__ import annotations

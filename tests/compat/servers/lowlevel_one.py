@@ -15,14 +15,15 @@ async def main() -> None:
     @server.list_tools()
     async def list_tools() -> list[types.Tool]:
         schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-        return [types.Tool(name="weather", description="Weather", inputSchema=schema)]
+        gives = {"type": "object", "properties": {"sun": {"type": "boolean"}}}
+        return [types.Tool(name="weather", description="Weather", inputSchema=schema, outputSchema=gives)]
 
     @server.call_tool()
     async def call_tool(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if name != "weather":
             raise ValueError(f"no tool {name}")
         await server.request_context.session.send_log_message(level="info", data="asked")
-        return {"city": arguments["city"], "sun": True}
+        return {"city": arguments["city"], "sun": "true" if arguments["city"] == "Nowhere" else True}
 
     @server.list_resources()
     async def list_resources(request: types.ListResourcesRequest) -> types.ListResourcesResult:
