@@ -14,9 +14,8 @@ from dragoman.serving.shared_sessions import SharedSessions
 from dragoman.serving.stored_streams import StoredStreams
 
 if TYPE_CHECKING:
+    from dragoman.app.surface import Surface
     from dragoman.ports.store import Store
-    from dragoman.protocol.limits import Limits
-    from dragoman.serving.bus import LocalBus
     from dragoman.serving.sessions import Streams
 
 READABLE = 64  # characters of a name that appear in keys as they are
@@ -25,7 +24,8 @@ READABLE = 64  # characters of a name that appear in keys as they are
 class Sharing:
     """One process's part in serving `name` together with others."""
 
-    def __init__(self, name: str, store: Store, limits: Limits, bus: LocalBus) -> None:
+    def __init__(self, name: str, store: Store, surface: Surface) -> None:
+        limits, bus = surface.kernel.limits, surface.kernel.bus
         self._limits = limits
         self._bus = bus
         self._sessions: SharedSessions | None = None
@@ -33,6 +33,7 @@ class Sharing:
         self.streams = StoredStreams(self.crew, limits)
         self.crew.on(TOPIC, self._told)
         bus.relay = self.crew.announce
+        surface.kept.share(store, self.crew.place)
 
     def sessions(self, streams: Streams) -> SharedSessions:
         """Return the sessions of this process, the same for all its endpoints."""

@@ -123,7 +123,7 @@ class Resources:
         if fixed is not None:
             return await self._read(fixed, {}, uri, call)
         if uri.startswith(SCHEME):
-            page = self._kept.read(uri)
+            page = await self._kept.read(uri, call.caller.principal)
             if page is not None:
                 return ReadResourceResult(contents=[page])
         for family in self.templates:

@@ -152,7 +152,7 @@ class Tools:
         except (Exception, SystemExit) as error:
             # sys.exit in a tool would end the server, and every other caller with it.
             return self._unexpected(tool, error)
-        return result if size <= self._limits.result else self._linked(tool, result)
+        return result if size <= self._limits.result else await self._linked(tool, result, call)
 
     def _context(self, call: Call, plan: Plan) -> Context:
         return Context(call, self._face, None if plan.is_async else asyncio.get_running_loop())
@@ -176,10 +176,10 @@ class Tools:
         error_id = report(f"tool {tool.definition.name}", error)
         return refusal(f"{tool.definition.name} failed; the server's log has the cause under id {error_id}")
 
-    def _linked(self, tool: Registered, result: CallToolResult) -> CallToolResult:
+    async def _linked(self, tool: Registered, result: CallToolResult, call: Call) -> CallToolResult:
         """Return a result that is too big as a link to pages of it (see `Limits.result`); a failure stays one."""
         text, kind = _whole(result)
-        link = self._kept.keep(f"{tool.definition.name} result", text, kind)
+        link = await self._kept.keep(f"{tool.definition.name} result", text, kind, call.caller.principal)
         note = f"The result is too large to show ({len(text):,} characters): read {link.uri}, {link.description}."
         short = structs.replace(result, content=[TextContent(text=note), link], structured_content=UNSET)
         schema = tool.definition.output_schema
