@@ -296,3 +296,58 @@ def test_every_error_of_the_client_is_of_one_tree() -> None:
     assert all(issubclass(kind, McpError) for kind in kinds)
     with contextlib.suppress(McpError):
         raise DeadlineError("late")
+
+
+# --- the server's lifespan ---------------------------------------------------------------------------------------
+
+
+def a_living_server() -> tuple[Server, list[str]]:
+    diary: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def live(server: Server) -> AsyncIterator[str]:
+        diary.append("begun")
+        yield "open"
+        diary.append("ended")
+
+    server = Server("living", lifespan=live)
+
+    @server.tool
+    async def state(ctx: Context) -> str:
+        return str(ctx.state)
+
+    return server, diary
+
+
+async def test_the_last_client_in_memory_ends_the_server_that_the_first_began() -> None:
+    server, diary = a_living_server()
+    async with Client(server) as first:
+        async with Client(server) as second:
+            assert (await second.call_tool("state")).text == "open"
+        assert diary == ["begun"]
+        assert (await first.call_tool("state")).text == "open"
+    assert diary == ["begun", "ended"]
+    async with Client(server) as third:
+        assert (await third.call_tool("state")).text == "open"
+    assert diary == ["begun", "ended"] * 2
+
+
+async def test_a_server_that_is_served_otherwise_outlives_its_clients_in_memory() -> None:
+    server, diary = a_living_server()
+    async with server.lifespan():
+        async with Client(server) as client:
+            assert (await client.call_tool("state")).text == "open"
+        assert diary == ["begun"]
+    assert diary == ["begun", "ended"]
+
+
+async def test_a_server_that_does_not_begin_is_left_at_once() -> None:
+    @contextlib.asynccontextmanager
+    async def live(server: Server) -> AsyncIterator[None]:
+        raise ValueError("no database")
+        yield
+
+    server = Server("stillborn", lifespan=live)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no database"):
+            await Client(server).__aenter__()

@@ -38,14 +38,16 @@ async def test_a_server_declares_what_it_has_and_answers_nothing_else() -> None:
 async def test_what_a_server_says_of_itself_is_told_in_both_eras() -> None:
     icon = Icon(src="https://example.com/i.png", mime_type="image/png")
     server = Server(
-        "about", version="2.1", title="About", instructions="Ask.", website_url="https://example.com", icons=[icon]
-    )
+        "about", version="2.1", title="About", instructions="Ask.", website_url="https://example.com", icons=[icon],
+        description="All about it",
+    )  # fmt: skip
     found = (await ask(server, "server/discover"))["result"]
     assert found["instructions"] == "Ask."
     assert found["_meta"]["io.modelcontextprotocol/serverInfo"] == {
         "name": "about",
         "version": "2.1",
         "title": "About",
+        "description": "All about it",
         "websiteUrl": "https://example.com",
         "icons": [{"src": "https://example.com/i.png", "mimeType": "image/png"}],
     }

@@ -320,5 +320,6 @@ def test_without_headers_a_parameter_that_headers_repeat_is_just_a_parameter() -
     def region(name: Annotated[str, msgspec.Meta(extra_json_schema={"x-mcp-header": "Region"})]) -> str:
         return name
 
-    with Client.sync(server) as client:
-        assert client.call_tool("region", {"name": "north"}).value == "north"
+    for headers in ({}, {"x-tenant": "a"}):
+        with Client.sync(server, headers=headers) as client:
+            assert client.call_tool("region", {"name": "north"}).value == "north"

@@ -28,10 +28,10 @@ from dragoman.compat.tools import Tool
 F = TypeVar("F", bound=Callable[..., Any])
 
 # What clients see of a server, under Dragoman's own names.
-_SHOWN = ("title", "instructions", "website_url", "version")
+_SHOWN = ("title", "description", "instructions", "website_url", "version")
 # What is kept in `settings`, and what is taken for the sake of the file.
 _KEPT = frozenset(Settings.__fields__)
-_TAKEN = frozenset({"description", "cache_hints", "subscriptions", "request_state_security", "resource_security"})
+_TAKEN = frozenset({"cache_hints", "subscriptions", "request_state_security", "resource_security"})
 # Declarations of who may call.
 _GUARDS = ("auth", "token_verifier", "auth_server_provider")
 _MADE_OF = ("icons", "tools", "resources", "extensions", "middleware")

@@ -30,7 +30,7 @@ from dragoman.wire.jsonrpc import INVALID_PARAMS, INVALID_REQUEST
 from dragoman.wire.lifecycle import ClientCapabilities, RequestMeta
 from dragoman.wire.methods import METHODS
 
-_SHOWN = ("title", "instructions", "website_url", "version")
+_SHOWN = ("title", "description", "instructions", "website_url", "version")
 _HTTP = ("http", "streamable-http", "streamable_http", "sse")
 
 

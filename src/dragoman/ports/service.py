@@ -52,3 +52,11 @@ class Service(Protocol):
     async def stop(self) -> None:
         """Release what `start` took."""
         ...
+
+    async def join(self) -> None:
+        """Make ready to answer a client in this process, until it leaves."""
+        ...
+
+    async def leave(self) -> None:
+        """Take that such a client left: with the last one, what was started for them is released."""
+        ...

@@ -48,7 +48,7 @@ class MemoryDoor:
 
 
 class MemoryExchange:
-    """The way to `service`, which is started when this opens. It is left running: others may use it too."""
+    """The way to `service`, which runs from when the first of these opens until the last has closed."""
 
     over_http = False
     ended = False
@@ -61,13 +61,15 @@ class MemoryExchange:
         self._peer = Handshake()
         self._listener: Listener | None = None
         self._asked = 0
+        self._joined = False
         # The tasks whose calls are under way; close() ends them.
         self._running: dict[asyncio.Task[Any], int] = {}
         self._hearing: asyncio.Task[None] | None = None
 
     async def open(self, listener: Listener) -> None:
         """Start the server. Raises whatever its own start raises."""
-        await self._service.start()
+        self._joined = True
+        await self._service.join()
         self._listener = listener
 
     def next_id(self) -> int:
@@ -138,13 +140,16 @@ class MemoryExchange:
             self._hearing = None
 
     async def close(self) -> None:
-        """End the calls under way."""
+        """End the calls under way, and the server if nobody else uses it."""
         self._listener = None
         self._hear_no_more()
         here = asyncio.current_task()
         for task in list(self._running):
             if task is not here:
                 task.cancel()
+        if self._joined:
+            self._joined = False
+            await self._service.leave()
 
 
 async def _pass_on(feed: Feed, listener: Listener) -> None:
@@ -161,5 +166,5 @@ def _incoming(body: bytes) -> Incoming:
 
 def is_service(thing: object) -> bool:
     """Say whether `thing` answers calls: whether it has what `ports.service.Service` lists."""
-    wanted = ("answer", "methods", "limits", "start", "stop")
+    wanted = ("answer", "methods", "limits", "join", "leave")
     return all(hasattr(thing, name) for name in wanted)
