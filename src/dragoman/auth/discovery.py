@@ -29,6 +29,10 @@ ACCEPT = {"accept": "application/json"}
 MOST_SERVERS = 8  # of one resource, that are looked at
 
 
+class UnwantedLoginError(AuthorizationError):
+    """The server neither refuses anything nor says where one could log in."""
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where a token is to be had, and for what. `scopes` are those that the resource lists, if it does."""
 
@@ -47,10 +51,15 @@ class Discovery:
         self._preferred = preferred
         self._servers: dict[str, ServerMetadata] = {}
 
-    async def find(self, challenge: Challenge) -> Place:
-        """Return the place that the server names now. Raises AuthorizationError, TransportError."""
+    async def find(self, challenge: Challenge, *, refused: bool = True) -> Place:
+        """Return the place that the server names now; one that `refused` nothing has to publish it.
+
+        Raises AuthorizationError, TransportError.
+        """
         resource = await self._resource(challenge.metadata_url)
         if resource is None:
+            if not refused:
+                raise UnwantedLoginError(f"{shown(self._url)} refuses nothing and publishes no way to log in")
             # Nothing published: as in the first revision with authorization, the server is its own (LEG-27).
             origin = origin_of(self._url)
             server = await self._looked_up(origin) or default_server(self._url)

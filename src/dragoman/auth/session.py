@@ -135,11 +135,34 @@ class Session:
 
     # --- renewal --------------------------------------------------------------------------------------------
 
-    async def login(self, scopes: tuple[str, ...] = ()) -> Held:
-        """Get a token now, whatever is kept, for `scopes` beside those that the server wants."""
+    @property
+    def held(self) -> Held | None:
+        """The token that is sent now, if any."""
+        return self._held
+
+    def begin_anew(self) -> None:
+        """Leave what is kept alone: the next refusal leads to a new login, which then replaces it."""
+        self._held, self._key, self._loaded = None, None, True
+
+    async def login(self) -> Held:
+        """Get a token now, though the server refused nothing. Raises AuthorizationError if it publishes no way."""
         async with self._lock:
-            place = await self._discovery.find(Challenge("bearer"))
-            return await self._obtain(place, chosen_scopes(None, place.scopes, scopes), bound=False)
+            place = await self._discovery.find(Challenge("bearer"), refused=False)
+            return await self._obtain(place, chosen_scopes(None, place.scopes, self._grant.scopes), bound=False)
+
+    async def logout(self) -> bool:
+        """Forget the token, and tell its issuer where that can be told; returns whether there was one."""
+        async with self._lock:
+            await self._load()
+            held, self._held = self._held, None
+            if held is not None:
+                try:
+                    server = await self._discovery.server(held.issuer)
+                    if (who := await self._grant.identity(server)) is not None:
+                        await self._ask.revoke(server, held.refresh or held.token, who)
+                except McpError as error:
+                    log.info("%s was not told of the logout: %s", shown(held.issuer), error)
+            return await self._wallet.remove(token_key(self._url))
 
     async def _better(self, status: int, challenge: Challenge) -> None:
         held = self._held

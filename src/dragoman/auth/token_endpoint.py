@@ -70,6 +70,14 @@ class TokenEndpoint:
             raise TransportError(f"{where} answered HTTP {answer.status}; try again later")
         raise TokenRefusedError(where, Refused(_error(answer) or f"HTTP {answer.status}", _said(answer)))
 
+    async def revoke(self, server: ServerMetadata, token: str, who: Identity) -> bool:
+        """Tell the server that a token is used no more (RFC 7009); returns whether it took that."""
+        if not server.revocation_endpoint:
+            return False
+        check_endpoint(server.revocation_endpoint, "revocation endpoint")
+        body, headers = _signed({"token": token}, who, server.issuer)
+        return (await self._fetcher.post(server.revocation_endpoint, body, headers)).status == 200
+
     async def _once(self, url: str, body: bytes, headers: dict[str, str], key: ProofKey | None) -> Fetched:
         if key is not None:
             headers = {**headers, "dpop": key.proof("POST", url, nonce=self._nonces.of(url))}

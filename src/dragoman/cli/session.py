@@ -14,6 +14,7 @@ from typing import TextIO
 
 from dragoman.app.client import Client
 from dragoman.app.target import Options
+from dragoman.cli.kept import kept_login
 from dragoman.cli.outcome import OK
 from dragoman.cli.target import Target, read_headers
 from dragoman.cli.terminal import Paper, visible
@@ -39,7 +40,7 @@ async def _use(target: Target, options: argparse.Namespace, action: Action) -> N
         tracer = Tracer()
         tracer.headers("-->", dict.fromkeys(headers, "***"))
         wrap = lambda exchange: TappedExchange(exchange, tracer)  # noqa: E731
-    rare = Options(wrap=wrap, show_stderr=options.trace)
+    rare = Options(wrap=wrap, show_stderr=options.trace, auth=kept_login(target, headers))
     async with Client(target, headers=headers, timeout=options.timeout, options=rare) as client:
         await action(client, options, Paper(sys.stdout))
 

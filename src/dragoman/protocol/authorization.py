@@ -35,6 +35,7 @@ class ServerMetadata(msgspec.Struct, frozen=True):
     authorization_endpoint: str = ""
     token_endpoint: str = ""
     registration_endpoint: str = ""
+    revocation_endpoint: str = ""
     scopes_supported: tuple[str, ...] = ()
     code_challenge_methods_supported: tuple[str, ...] = ()
     token_endpoint_auth_methods_supported: tuple[str, ...] | None = None
