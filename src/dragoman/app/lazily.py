@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 
 # The store of a server that names none: set by a command line that runs several processes.
-unnamed_store = "memory:"
+UNSHARED = "memory:"
+unnamed_store = UNSHARED
 
 
 def endpoint(server: Server, options: HttpOptions) -> Endpoint:
@@ -41,7 +42,7 @@ def checked(plan: Plan, arguments: Mapping[str, object] | None, result: Mapping[
 
 
 def validator(schema: Mapping[str, object], *, own: bool = False) -> Validator:
-    """Return what checks values against a schema, by a peer unless `own` (see `protocol.validator`). Raises ValueError."""
+    """Return what checks values against a schema, a peer's unless `own` (`protocol.validator`). Raises ValueError."""
     return cast("Validator", import_module("dragoman.protocol.validator").Validator(schema, own=own))
 
 
