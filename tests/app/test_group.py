@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from tests.app.sample import server as sample
 from tests.transport.raw_peer import Got, modern, serving
 
 from dragoman import ClientGroup, ClosedError, DeadlineError, LocalError, Server, UnreachableError
-from dragoman.app.group import GroupChange, Pace
+from dragoman.app.group import Pace
+from dragoman.app.member import GroupChange
 from dragoman.calling import revival
 from dragoman.calling.changes import Change
 
@@ -196,6 +198,26 @@ async def test_a_group_is_made_of_a_configuration_too(tmp_path: Path) -> None:
     for source in (config, file, str(file)):
         async with ClientGroup(source, on_elicit=lambda question: "x") as group:
             assert "mine__send" in {tool.name for tool in await group.tools()}
+
+
+def test_a_group_works_without_asyncio() -> None:
+    server = made("x", "t")
+    with ClientGroup.sync({"a": server, "dead": DEAD}) as group:
+        assert [tool.name for tool in group.tools()] == ["a__t"] and group.servers["dead"].state == "failed"
+        assert group.call_tool("a__t").text == "x t"
+        assert [prompt.name for prompt in group.prompts()] == ["a__hello"]
+        assert group.prompt("a__hello").messages
+        assert [one.server for one in group.resources()] == ["a"] and group.resource_templates() == []
+        assert group.read("same://one").text == "one of x"
+        changes = group.listen(uris={"a": ["same://one"]})
+        telling = threading.Timer(0.05, group.call_tool, ["a__change"])
+        server.add_tool(server.notify_prompts_changed, name="change")
+        telling.start()
+        assert next(changes).server == "a"
+        telling.join()
+        changes.close()  # type: ignore[attr-defined]
+    with pytest.raises(ClosedError, match="the group is not open"):
+        group.tools()
 
 
 @pytest.mark.parametrize(

@@ -10,20 +10,19 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
-from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar, Unpack
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, Unpack
 
 import msgspec
 from msgspec import structs
 
 from dragoman.app.client import CallOptions, Client
+from dragoman.app.member import GroupChange, Member
 from dragoman.app.settings import ClientSettings
+from dragoman.app.sync_group import SyncClientGroup
 from dragoman.app.target import Options, Target, servers_of
-from dragoman.calling.changes import Change
 from dragoman.calling.naming import joined, parted
 from dragoman.calling.results import CallResult, ReadResult
-from dragoman.calling.revival import pause
-from dragoman.errors import AuthorizationError, ClosedError, DeadlineError, LocalError, McpError, TransportError
+from dragoman.errors import DeadlineError, LocalError, McpError
 from dragoman.wire.prompts import GetPromptResult, Prompt
 from dragoman.wire.resources import Resource, ResourceTemplate
 from dragoman.wire.tools import Tool
@@ -32,7 +31,6 @@ log = logging.getLogger("dragoman")
 T = TypeVar("T")
 N = TypeVar("N", Tool, Prompt)
 Servers: TypeAlias = Mapping[str, Target] | str | os.PathLike[str]
-State: TypeAlias = Literal["opening", "open", "failed", "closed"]
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,76 +39,6 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     patience: float = 5.0
     opening: float = 60.0
     listing: float = 10.0
-
-
-class Member:
-    """One server of a group. `state` is "opening", "open", "failed" (it is tried again) or "closed".
-
-    `error` is what went wrong last, None since something went right. `client` is for what the group has no
-    method for; it raises ClosedError while the server is not open.
-    """
-
-    def __init__(self, name: str, make: Callable[[], Client]) -> None:
-        self.name = name
-        self.state: State = "opening"
-        self.error: McpError | None = None
-        self.settled = asyncio.Event()
-        self._make = make
-        self._client: Client | None = None
-
-    def __repr__(self) -> str:
-        return f"<{self.name}: {self.state}{f', {self.error}' if self.error else ''}>"
-
-    @property
-    def client(self) -> Client:
-        """The open client of this server."""
-        if self._client is None:
-            why = f": {self.error}" if self.error is not None else ""
-            raise ClosedError(f"the server {self.name!r} is {self.state}{why}")
-        return self._client
-
-    async def ask(self, work: Callable[[Client], Awaitable[T]]) -> T:
-        """Return what `work` gives with the client, noting whether the server could be reached."""
-        client = self.client
-        try:
-            found = await work(client)
-        except TransportError as error:
-            self.error = error
-            raise
-        self.error = None
-        return found
-
-    async def keep_open(self, seconds: float) -> None:
-        """Open it, at growing intervals until that works; not again where trying cannot help."""
-        tries = 0
-        while True:
-            client = self._make()
-            try:
-                async with asyncio.timeout(seconds):
-                    await client.open()
-            except (McpError, TimeoutError) as error:
-                await client.close()
-                self.error = error if isinstance(error, McpError) else DeadlineError(f"not open within {seconds:g} s")
-                self.state = "failed"
-                log.warning("the server %r of the group did not open: %s", self.name, self.error)
-                self.settled.set()
-                if isinstance(error, LocalError | AuthorizationError):
-                    return
-            except BaseException:
-                await client.close()
-                raise
-            else:
-                self._client, self.error, self.state = client, None, "open"
-                self.settled.set()
-                return
-            tries += 1
-            await asyncio.sleep(pause(tries))
-
-    async def close(self) -> None:
-        """Close its client."""
-        client, self._client, self.state = self._client, None, "closed"
-        if client is not None:
-            await client.close()
 
 
 class GroupResource(NamedTuple):
@@ -125,13 +53,6 @@ class GroupTemplate(NamedTuple):
 
     server: str
     template: ResourceTemplate
-
-
-class GroupChange(NamedTuple):
-    """A change, and the server that told of it."""
-
-    server: str
-    change: Change
 
 
 class ClientGroup:
@@ -164,7 +85,28 @@ class ClientGroup:
         self._prompts: dict[str, tuple[str, str]] = {}
         self._uris: dict[str, list[str]] = {}
 
+    @classmethod
+    def sync(
+        cls,
+        servers: Servers,
+        *,
+        timeout: float | None = 60.0,
+        options: Options | None = None,
+        pace: Pace | None = None,
+        **settings: Unpack[ClientSettings],
+    ) -> SyncClientGroup:
+        """Return the same group without asyncio, for `with ClientGroup.sync(servers) as group:`."""
+        return SyncClientGroup(cls(servers, timeout=timeout, options=options, pace=pace, **settings))
+
     async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Open all of them, at the same time; `async with` does so by itself."""
         if self._tasks:
             raise LocalError("a group opens once; make another one")
         loop = asyncio.get_running_loop()
@@ -180,10 +122,6 @@ class ClientGroup:
         finally:
             for one in waiting:
                 one.cancel()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     async def close(self) -> None:
         """Close all of them, at the same time. Safe to call twice."""
@@ -320,27 +258,13 @@ class ClientGroup:
         # One place: a server waits, its changes a set, until what another told of is taken.
         found: asyncio.Queue[GroupChange] = asyncio.Queue(1)
 
-        async def hear(member: Member, wanted: Sequence[str]) -> None:
-            tries = 0
-            while member.state != "closed":
-                await member.settled.wait()
-                try:
-                    listening = member.client.listen(tools=tools, prompts=prompts, resources=resources, uris=wanted)
-                    async with listening, aclosing(aiter(listening)) as changes:
-                        tries = 0
-                        async for change in changes:
-                            await found.put(GroupChange(member.name, change))
-                except LocalError as error:
-                    log.info("the server %r is not listened to: %s", member.name, error)
-                    return
-                except McpError as error:
-                    log.debug("listening to the server %r broke: %s", member.name, error)
-                tries += 1
-                await asyncio.sleep(pause(tries))
-
+        wanted = {"tools": tools, "prompts": prompts, "resources": resources}
         given = uris or {}
         loop = asyncio.get_running_loop()
-        hearing = [loop.create_task(hear(one, given.get(one.name, ()))) for one in self.servers.values()]
+        hearing = [
+            loop.create_task(member.hear(found.put, {**wanted, "uris": given.get(name, ())}))
+            for name, member in self.servers.items()
+        ]
         ended: asyncio.Future[Any] = asyncio.gather(*hearing)
         closing = loop.create_task(self._closing.wait())
         taken: asyncio.Future[GroupChange] | None = None

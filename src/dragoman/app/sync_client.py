@@ -1,16 +1,14 @@
 """The client without asyncio: every call is handed to an event loop on a thread of its own.
 
-Works anywhere, also on a thread whose own event loop is running. Nothing is done here but handing over.
+Nothing is done here but handing over.
 """
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from dragoman.errors import ClosedError, LocalError
+from dragoman.app.loop_thread import LoopThread
 from dragoman.ports.exchange import NO_FIELDS, Fields
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from dragoman.wire.tools import Tool
 
 T = TypeVar("T")
-LEAVE = 10.0  # seconds that closing may take before the thread is left to end by itself
 
 
 class SyncClient:
@@ -36,8 +33,7 @@ class SyncClient:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._thread = LoopThread("client")
 
     def __enter__(self) -> Self:
         self.open()
@@ -48,46 +44,14 @@ class SyncClient:
 
     def open(self) -> None:
         """Connect and agree on an era; `with` does so by itself."""
-        if self._thread is not None:
-            raise LocalError("a client opens once; make another one")
-        loop = self._loop = asyncio.new_event_loop()
-        # A daemon, so that a program which forgot to close still ends.
-        self._thread = threading.Thread(target=_own, args=(loop,), name="dragoman client", daemon=True)
-        self._thread.start()
-        try:
-            self._run(self._client.open())
-        except BaseException:
-            self.close()
-            raise
+        self._thread.open(self._client.open, self._client.close)
 
     def close(self) -> None:
         """Disconnect. Safe to call twice."""
-        loop, thread = self._loop, self._thread
-        self._loop = None
-        if loop is None or thread is None:
-            return
-        try:
-            asyncio.run_coroutine_threadsafe(self._client.close(), loop).result(LEAVE)
-        except TimeoutError:
-            pass  # what is still under way is cancelled with the loop
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(LEAVE)
+        self._thread.close(self._client.close)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        loop = self._loop
-        if loop is None or threading.current_thread() is self._thread:
-            work.close()
-            if loop is None:
-                raise ClosedError("the client is not open: use it in `with Client.sync(...) as client:`")
-            raise LocalError("a callback cannot wait for its own client; hand the work to another thread")
-        future = asyncio.run_coroutine_threadsafe(work, loop)
-        try:
-            return future.result()
-        except BaseException:
-            # Ctrl-C while waiting: the call ends with the wait for it.
-            future.cancel()
-            raise
+        return self._thread.run(work)
 
     # --- what the server said of itself ---------------------------------------------------------------------
 
@@ -149,7 +113,7 @@ class SyncClient:
             while (change := self._run(_next(changes))) is not None:
                 yield change
         finally:
-            if self._loop is not None:
+            if self._thread.running:
                 self._run(_end(changes))
 
     def list_resources(self) -> list[Resource]:
@@ -216,18 +180,3 @@ async def _next(changes: AsyncGenerator[Change]) -> Change | None:
 
 async def _end(changes: AsyncGenerator[Change]) -> None:
     await changes.aclose()
-
-
-def _own(loop: asyncio.AbstractEventLoop) -> None:
-    """Run `loop` until it is stopped, then end what is left in it."""
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
-    finally:
-        loop.close()

@@ -85,7 +85,7 @@ class Exchange(Protocol):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing can be sent over this any more, so that another must be dialled. Never over HTTP."""
+        """Whether nothing can be sent any more and another must be dialled. Never where each request is a POST."""
         ...
 
     async def open(self, listener: Listener) -> None:
