@@ -53,7 +53,8 @@ class Issuer:
     def token(
         self, *, key: Any = RSA_KEY, alg: str = "RS256", head: dict[str, Any] | None = None, **change: Any
     ) -> str:
-        headers = {"kid": "one", "typ": "at+jwt", **(head or {})}
+        stated = {"kid": "one", "typ": "at+jwt", **(head or {})}
+        headers = {name: value for name, value in stated.items() if value is not None}
         return pyjwt.encode(self.claims(**change), key, algorithm=alg, headers=headers)
 
     async def answer(self, got: Got) -> None:
