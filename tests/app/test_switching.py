@@ -6,6 +6,7 @@ import pytest
 
 from dragoman import Client, LocalError, PeerError, Server
 from dragoman.protocol.eras import HANDSHAKE, STATELESS
+from dragoman.testing import Way, connected, ways
 
 NEWEST = [next(iter(STATELESS)), next(iter(HANDSHAKE))]
 
@@ -53,11 +54,11 @@ async def test_resources_go_by_uri_and_templates_by_their_text() -> None:
         assert (await client.read("a://1/c")).text == "1"
 
 
-@pytest.mark.parametrize("version", NEWEST)
-async def test_whoever_listens_hears_once_and_only_of_what_changed(version: str) -> None:
+@pytest.mark.parametrize("way", ways(transports=["memory", "http"]), ids=str)
+async def test_whoever_listens_hears_once_and_only_of_what_changed(way: Way) -> None:
     """SUB-13"""
     server = make()
-    async with Client(server, mode=version) as client, asyncio.timeout(10), client.listen() as changes:
+    async with connected(server, way) as client, asyncio.timeout(10), client.listen() as changes:
         heard = aiter(changes)
         server.disable("three")
         assert (await anext(heard)).kind == "tools"

@@ -67,3 +67,8 @@ def test_a_project_gets_its_tests_run_on_each_way(tmp_path: Path) -> None:
     told = pytest_in(tmp_path, "--mcp-update", "-k", "shown")
     assert "1 passed" in told
     assert '"name": "theirs"' in (tmp_path / "snapshots" / "test_shown.json").read_text()
+
+
+def test_the_kit_itself_needs_no_pytest() -> None:
+    program = "import sys; sys.modules['pytest'] = None; import dragoman.testing; print(len(dragoman.testing.ways()))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "6\n"
