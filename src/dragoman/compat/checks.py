@@ -36,7 +36,9 @@ class Checks:
                 self._kept.clear()  # of a server that lists another schema each time
             self._kept[key] = self._compiled(schema)
         check = self._kept[key]
-        violations = [] if check is None else check.violations(msgspec.json.decode(data), data)
+        if check is None:
+            return None
+        violations: list[Any] = check.violations(msgspec.json.decode(data), data)
         return "; ".join(str(one) for one in violations) or None
 
     def _compiled(self, schema: Mapping[str, Any]) -> Any:

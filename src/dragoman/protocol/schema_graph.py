@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 from urllib.parse import urljoin
 
@@ -34,31 +33,32 @@ class Place(NamedTuple):
     root: Any
 
 
-@dataclass(slots=True, eq=False)
 class Node:
     """One schema: what else is applied to the same value (`here`), to its members and items, and what that costs.
 
     `own` counts comparisons with listed values, `scan` the states of the patterns that read a text.
     """
 
-    path: str
-    here: list[Node] = field(default_factory=list)
-    members: dict[str, Node] = field(default_factory=dict)
-    patterns: list[Node] = field(default_factory=list)
-    rest: list[Node] = field(default_factory=list)
-    names: list[Node] = field(default_factory=list)
-    prefix: list[Node] = field(default_factory=list)
-    items: list[Node] = field(default_factory=list)
-    own: int = 1
-    scan: int = 0
+    __slots__ = ("here", "items", "members", "names", "own", "path", "patterns", "prefix", "rest", "scan")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.here: list[Node] = []
+        self.members: dict[str, Node] = {}
+        self.patterns: list[Node] = []
+        self.rest: list[Node] = []
+        self.names: list[Node] = []
+        self.prefix: list[Node] = []
+        self.items: list[Node] = []
+        self.own = 1
+        self.scan = 0
 
     def below(self) -> list[Node]:
         """Return the schemas that are applied to parts of the value."""
         return [*self.members.values(), *self.patterns, *self.rest, *self.names, *self.prefix, *self.items]
 
 
-@dataclass(slots=True, eq=False)
-class Graph:
+class Graph(NamedTuple):
     """All schemas that a value may meet; `root` is applied to the value itself."""
 
     root: Node

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from dragoman.protocol.schema_graph import is_list, is_map
+
 MAX_FAULTS = 20
 _SHOWN = 80
 _CHOICES = 12
@@ -45,10 +47,11 @@ def show(value: Any) -> str:
 
 def path_of(steps: Sequence[str | int], root: Any) -> str:
     """Return where in `root` a value stands: `$.rows[3].name`."""
-    path, found = "$", root
+    path: str = "$"
+    found: Any = root
     for step in steps:
         # The library takes a member whose name is a number for an item.
-        listed = isinstance(found, list)
+        listed = is_list(found)
         path += f"[{step}]" if listed else f".{str(step)[:_SHOWN]}"
         try:
             found = found[step if listed else str(step)]
@@ -97,7 +100,7 @@ def _type(error: Any, path: str, schema: Any, root: Any) -> Iterator[Violation]:
 def _required(error: Any, path: str, schema: Any, root: Any) -> Iterator[Violation]:
     name = str(error.kind.property)
     inner = _beside(error, schema).get(name)
-    kind = inner.get("type") if isinstance(inner, dict) else None
+    kind: Any = inner.get("type") if is_map(inner) else None
     wanted = kind if isinstance(kind, str) else "a value"
     yield Violation(f"{path}.{name[:_SHOWN]}", wanted, "nothing", "it is required")
 
@@ -158,8 +161,8 @@ def _beside(error: Any, schema: Any) -> Mapping[str, Any]:
             found = found[step]
         except (KeyError, IndexError, TypeError):
             return {}
-    known: Any = found.get("properties") if isinstance(found, Mapping) else None  # pyright: ignore[reportUnknownMemberType]
-    return known if isinstance(known, Mapping) else {}
+    known: Any = found.get("properties") if is_map(found) else None
+    return known if is_map(known) else {}
 
 
 def _cut(text: str) -> str:
