@@ -15,6 +15,7 @@ import pytest
 from tests.app.asking_server import POINTS, shop
 from tests.app.reaching import over_http
 from tests.protocol.fixtures import HELLO, LEGACY, META, PREFIX, Answered, post, routing, written
+from tests.transport.raw_peer import Got, serving
 
 from dragoman import Client, Server
 
@@ -312,3 +313,35 @@ async def test_two_replicas_behind_a_proxy_charge_once_though_one_is_killed(poin
         assert (result["isError"], charged) == (True, int(point == "after the effect"))
     else:
         assert (result["content"][0]["text"], charged) == (DONE, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+async def test_our_own_client_charges_once_at_replicas_of_which_one_is_killed(point: str, tmp_path: Path) -> None:
+    """BASE-18: the leg that was lost is sent again, under a new id, and another replica takes it."""
+    effects, store = tmp_path / "effects", f"sqlite:///{tmp_path}/kept.db"
+    Path(f"{effects}.kill").touch()
+    numbers: list[int] = []
+    async with replicas(2, store, effects, point) as proxy:
+
+        async def forward(got: Got) -> None:
+            if got.json.get("method") == "tools/call":
+                numbers.append(got.json["id"])
+            fields = {name: value for name, value in got.headers.items() if name.startswith("mcp-")}
+            answer = await proxy.post(got.body, fields)
+            if answer is None:
+                got.writer.close()
+            else:
+                got.reply(answer)
+
+        def answer(question: Any) -> Any:
+            return ANSWERS[question.message]["content"]
+
+        async with serving(forward) as url, Client(url, mode="modern", on_elicit=answer) as client:
+            result = await client.call_tool("buy", repeatable=True, raise_on_error=False)
+    charged = effects.read_text().count("charged") if effects.exists() else 0
+    if point in ("before the effect", "after the effect"):
+        assert (result.is_error, charged) == (True, int(point == "after the effect"))
+    else:
+        assert (result.text, charged) == (DONE, 1)
+    assert len(set(numbers)) == len(numbers) >= 3 - result.is_error + (point != "never")

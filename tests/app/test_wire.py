@@ -59,6 +59,17 @@ async def test_the_first_call_costs_no_more_than_the_agreement_and_itself() -> N
             assert wire.turns.count("s") == turns
 
 
+@eras
+async def test_one_slow_call_over_stdio_holds_up_no_other(mode: str) -> None:
+    async with Client(COMMAND, mode=mode) as client:
+        slow = asyncio.create_task(client.call_tool("wait", {"seconds": 30}))
+        for _ in range(10):
+            assert (await client.call_tool("add", {"a": 1, "b": 2}, timeout=10)).text == "3"
+        assert not slow.done()
+        slow.cancel()
+        assert (await client.call_tool("add", {"a": 1, "b": 2}, timeout=10)).text == "3"
+
+
 # --- cuts -------------------------------------------------------------------------------------------------------
 
 
