@@ -23,6 +23,7 @@ from dragoman.errors import LocalError
 from dragoman.ports.service import Service
 from dragoman.ports.sessions import Sessions
 from dragoman.ports.verifier import Gate
+from dragoman.protocol.bearer import checked_resource
 from dragoman.protocol.eras import HANDSHAKE, STATELESS
 from dragoman.protocol.hosts import HostPolicy
 from dragoman.serving.sessions import Sessions as OwnSessions
@@ -45,7 +46,8 @@ def endpoint(server: Server, options: HttpOptions, host: str = "127.0.0.1", boun
     sessions = _sessions(server) if options.get("sessions", True) else None
     url = options.get("url", bound if host in LOOPBACK or host.startswith("127.") else "")
     # What clients are told to call has to answer by that name.
-    named = [*options.get("allowed_hosts", ()), *([urlsplit(url).netloc] if "url" in options else [])]
+    own = [urlsplit(checked_resource(url)).netloc] if "url" in options else []
+    named = [*options.get("allowed_hosts", ()), *own]
     policy = HostPolicy.for_bind(host, named, options.get("allowed_origins", ()))
     path = options.get("path", "/mcp")
     sse = SseServer(server.service) if options.get("sse", False) else None

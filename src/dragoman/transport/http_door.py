@@ -26,6 +26,7 @@ from dragoman.transport.stream_log import Logs, StreamLog
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure, Notification
 
+FORBIDDEN = 403
 WATCH_AFTER = 0.1  # seconds of waiting before we look whether the client is still there
 SSE_HEADERS: RawHeaders = [
     (b"content-type", b"text/event-stream"),
@@ -173,7 +174,8 @@ class HttpDoor:
             self.release()
         if self.cancelled:
             return
-        if self.committed or self._as_event or self._detached:
+        # A client that takes only streams has to see this status all the same: it is what asks it for another token.
+        if self.committed or self._detached or (self._as_event and status != FORBIDDEN):
             await self._event(body, more=False)
         else:
             await send_json(self._send, status, body, self._extra)

@@ -12,9 +12,9 @@ from dragoman.errors import AuthorizationError
 from dragoman.ports.verifier import Gate
 from dragoman.protocol.exchange import Call, Headers, sign
 from dragoman.protocol.identity import Admitted
+from dragoman.transport.http_door import FORBIDDEN as FORBIDDEN
 from dragoman.transport.http_plain import RawHeaders, Refused, Send
 
-FORBIDDEN = 403
 RETRY_SECONDS = 5
 
 
