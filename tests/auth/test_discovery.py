@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from tests.auth.world import OPENID, PRM, SERVER, Issuer, World, world
+from tests.transport.raw_peer import serving
 
 from dragoman import AuthorizationError
 
@@ -132,7 +133,7 @@ async def test_metadata_without_an_authorization_server_says_so() -> None:
 async def test_an_issuer_in_a_network_that_the_users_url_is_not_in_is_not_asked(issuer: str) -> None:
     """AUTHC-28: what a server names is fetched by the one fetcher, which judges addresses."""
     async with world(prm={"authorization_servers": [issuer]}) as there:
-        with pytest.raises(AuthorizationError, match="cannot log in|metadata"):
+        with pytest.raises(AuthorizationError, match=r"cannot log in|metadata"):
             await there.use()
         assert there.nothing_left()
 
@@ -155,7 +156,7 @@ async def test_a_server_of_the_first_revision_is_its_own_authorization_server() 
             await (base(got) if got.target.startswith(("/mcp", PRM)) else own.answer(got))
 
         await _served_by(there, both, own)
-        assert [seen.path for seen in own.seen][0] == SERVER
+        assert own.seen[0].path == SERVER
         assert own.tokens[0]["grant_type"] == "authorization_code"
 
 
@@ -174,8 +175,6 @@ async def test_a_server_of_the_first_revision_without_metadata_has_its_endpoints
 
 async def _served_by(there: World, answer: Any, own: Issuer) -> None:
     """Use a server that answers as `answer` does and is its own issuer."""
-    from tests.transport.raw_peer import serving
-
     async with serving(answer) as url:
         there.url, own.origin = url, url.removesuffix("/mcp")
         there.one = own

@@ -186,7 +186,7 @@ async def test_a_token_that_cannot_be_a_header_is_refused() -> None:
 async def test_a_token_answer_that_is_none_is_told_of_without_its_values(answer) -> None:
     async with world() as there:
         there.one.token = lambda seen: (200, answer, {})
-        with pytest.raises(AuthorizationError, match="token|as it has to be"):
+        with pytest.raises(AuthorizationError, match=r"token|as it has to be"):
             await there.use()
         assert not any("authorization" in seen.headers for seen in there.seen)
 
