@@ -176,7 +176,7 @@ class World:
             return got.reply(b"nothing here", 404)
         if (refusal := self.judge(seen)) is not None:
             status, challenge = refusal
-            extra = {"dpop_nonce": self.nonce} if self.nonce else {}
+            extra = {"dpop_nonce": self.nonce} if self.nonce and "use_dpop_nonce" in challenge else {}
             return got.reply({"error": "no"}, status, www_authenticate=challenge, **extra)
         method = got.json["method"]
         if method == "server/discover":

@@ -120,7 +120,8 @@ def test_a_resource_is_the_servers_own_or_above_it(resource: str, fine: bool) ->
 
 
 @pytest.mark.parametrize("url, fine", [
-    ("https://a.example/x", True), ("http://127.0.0.1:1/x", True), ("http://localhost/x", True), ("http://[::1]/x", True),
+    ("https://a.example/x", True), ("http://127.0.0.1:1/x", True), ("http://localhost/x", True),
+    ("http://[::1]/x", True),
     ("http://a.example/x", False), ("http://localhost.evil.example/", False), ("http://127.0.0.1@evil.example/", False),
     ("javascript:alert(1)", False), ("data:text/html,x", False), ("https://", False), ("https://a b/", False),
     ("HTTPS://a.example/\r\nx", False), ("", False),

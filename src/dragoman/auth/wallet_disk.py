@@ -81,6 +81,7 @@ class FileWallet:
         self._home = home / "wallet"
         self._key_file = key_file
         self._given = key
+        self._derived: bytes | None = None
 
     def __repr__(self) -> str:
         return f"FileWallet({str(self._home)!r})"
@@ -127,9 +128,11 @@ class FileWallet:
 
     def _cipher(self) -> Any:
         if self._given:
-            return self._aead(
-                hashlib.scrypt(self._given.encode(), salt=b"dragoman wallet", n=2**14, r=8, p=1, dklen=32)
-            )
+            if self._derived is None:
+                # One salt serves all: words that are hard to guess are the user's part.
+                words = self._given.encode()
+                self._derived = hashlib.scrypt(words, salt=b"dragoman wallet", n=2**14, r=8, p=1, dklen=32)
+            return self._aead(self._derived)
         try:
             secret = _read_private(self._key_file)
         except FileNotFoundError:
