@@ -42,6 +42,8 @@ if TYPE_CHECKING:
         TransportError,
         UnreachableError,
         VersionError,
+        Visit,
+        VisitNeededError,
     )
     from dragoman.protocol.identity import Identity
     from dragoman.protocol.limits import Limits
@@ -108,6 +110,8 @@ _HOMES = {
     "Unanswered": "calling.rounds",
     "UnreachableError": "errors",
     "VersionError": "errors",
+    "Visit": "errors",
+    "VisitNeededError": "errors",
     "WorkloadIdentity": "auth.grants",
     "assistant": "serving.endpoints",
     "user": "serving.endpoints",
@@ -165,6 +169,8 @@ __all__ = [
     "Unanswered",
     "UnreachableError",
     "VersionError",
+    "Visit",
+    "VisitNeededError",
     "WorkloadIdentity",
     "__version__",
     "ask",

@@ -8,7 +8,8 @@ McpError
 ├── RequestError           this request cannot be served; becomes a JSON-RPC error
 │   └── ScopeError         the caller's token does not allow it
 ├── ToolError              the tool's job failed; the model sees the message
-│   └── DeclinedError      the user was asked and said no, or closed the question
+│   ├── DeclinedError      the user was asked and said no, or closed the question
+│   └── VisitNeededError   the user has to visit a page before this can be done
 ├── PeerError              the peer answered with a JSON-RPC error
 │   └── VersionError       no protocol version in common
 ├── MalformedError         the peer sent bytes that are not MCP
@@ -25,7 +26,7 @@ McpError
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class McpError(Exception):
@@ -101,6 +102,26 @@ class DeclinedError(ToolError):
         done = "declined" if action == "decline" else "closed the question without an answer"
         super().__init__(f"The user {done}: {question}")
         self.action = action
+
+
+class Visit(NamedTuple):
+    """A page for the user to visit: why, its https:// URL, and the id under which `ctx.visited` tells of its end."""
+
+    message: str
+    url: str
+    id: str = ""
+
+
+class VisitNeededError(ToolError):
+    """The user has to visit `visits` before the call can be served; then it can be made again.
+
+    Raise it in a handler, with one Visit or more; a client whose program visits
+    no pages gets it from its call.
+    """
+
+    def __init__(self, *visits: Visit) -> None:
+        super().__init__("visit first: " + "; ".join(f"{one.message} ({one.url})" for one in visits))
+        self.visits = visits
 
 
 class PeerError(McpError):

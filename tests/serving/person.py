@@ -73,7 +73,7 @@ class Person(Line):
 
     def admit(self, body: bytes) -> Any:
         call = super().admit(body)
-        call.door = Asked(self)
+        call.door = self.ear = Asked(self)
         call.caller = msgspec.structs.replace(call.caller, subject=self.subject)
         return call
 

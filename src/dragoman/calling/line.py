@@ -19,6 +19,7 @@ from dragoman.calling.answers import judge
 from dragoman.calling.callbacks import Callbacks
 from dragoman.calling.changes import Changes
 from dragoman.calling.terms import PLAIN, OnLog, OnProgress, Wish
+from dragoman.calling.visits import Visits
 from dragoman.errors import DeclinedError, MalformedError, McpError, RequestError, TransportError
 from dragoman.ports.exchange import Dial, Exchange, Outgoing
 from dragoman.ports.observed import Asked, Observer
@@ -27,7 +28,7 @@ from dragoman.protocol.frames import encode, write_failure, write_result
 from dragoman.wire.base import ProgressToken, RequestId
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, Failure, Frame, Notification
 from dragoman.wire.methods import BARE, METHODS
-from dragoman.wire.notices import CANCELLED, MESSAGE, PROGRESS, Cancelled, LogMessage, Progress
+from dragoman.wire.notices import CANCELLED, MESSAGE, PROGRESS, VISITED, Cancelled, LogMessage, Progress
 
 log = logging.getLogger("dragoman")
 HELLO = "initialize"  # opens sessions, and is never cancelled (LEG-05, LEG-07)
@@ -58,6 +59,7 @@ class Line:
         self._changes = changes
         self.observer: Observer | None = None
         self._asked: dict[RequestId, asyncio.Task[Any]] = {}
+        self.visits = Visits()
         self._ids = itertools.count(1)
         self._progress: dict[ProgressToken, tuple[OnProgress, list[asyncio.Task[None]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -160,6 +162,8 @@ class Line:
                     self._show(found[0], progress, found[1])
             elif notice.method == MESSAGE and self._on_log is not None:
                 self._show(self._on_log, _message(notice.params), None)
+            elif notice.method == VISITED:
+                self.visits.hear(notice)
             elif notice.method == CANCELLED:
                 self._cancel(_cancelled(notice.params or b"{}").request_id)
             elif not self._changes.hear(notice):

@@ -86,6 +86,7 @@ class Era(msgspec.Struct, frozen=True):
     close_cancels: bool = False  # a closed response stream cancels its call (HTTP-13, LEG-15)
     replays: bool = False  # no way back to the client: a call that asks is run again with the answer
     tasks: TaskForm = NO_TASKS
+    visits: bool = False  # a call may be refused until the user has visited a page, and its end is told (LEG-22)
     mirrors: bool = False  # HTTP headers repeat what is in the body, and must agree with it (HTTP-21, HTTP-36)
 
 
@@ -216,7 +217,13 @@ _LEGACY_METHODS = _SHARED | {
 
 
 def _legacy(
-    version: str, floor: Floor, *, batches: bool = False, primes: bool = False, tasks: TaskForm = NO_TASKS
+    version: str,
+    floor: Floor,
+    *,
+    batches: bool = False,
+    primes: bool = False,
+    visits: bool = False,
+    tasks: TaskForm = NO_TASKS,
 ) -> Era:
     return Era(
         version=version,
@@ -232,6 +239,7 @@ def _legacy(
         handshake=True,
         batches=batches,
         primes=primes,
+        visits=visits,
     )
 
 
@@ -257,7 +265,7 @@ STATELESS: Mapping[str, Era] = {MODERN.version: MODERN}
 HANDSHAKE: Mapping[str, Era] = {
     era.version: era
     for era in (
-        _legacy("2025-11-25", FLOOR_2025_11, primes=True, tasks=LEGACY_TASKS),
+        _legacy("2025-11-25", FLOOR_2025_11, primes=True, visits=True, tasks=LEGACY_TASKS),
         _legacy("2025-06-18", FLOOR_2025_06),
         _legacy("2025-03-26", FLOOR_2025_03, batches=True),
         _legacy("2024-11-05", FLOOR_2024_11),

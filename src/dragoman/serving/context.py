@@ -21,7 +21,7 @@ from dragoman.protocol.trace import trace_of
 from dragoman.wire.base import LOG_LEVELS, Implementation, LogLevel, RequestId
 from dragoman.wire.jsonrpc import Notification
 from dragoman.wire.lifecycle import ClientCapabilities, ServerCapabilities
-from dragoman.wire.notices import MESSAGE, PROGRESS, LogMessage, Progress
+from dragoman.wire.notices import MESSAGE, PROGRESS, VISITED, LogMessage, Progress, Visited
 
 LOOK = 0.5  # seconds between looks whether a plain function's call is still wanted
 
@@ -177,13 +177,14 @@ class Context:
 
     # --- asking: `Any`, since a plain function gets the answer itself and an async one something to await ------
 
-    def elicit(self, message: str, wanted: Any = None, *, url: str = "", key: str = "") -> Any:
+    def elicit(self, message: str, wanted: Any = None, *, url: str = "", key: str = "", visit: str = "") -> Any:
         """Ask the user; the answer is an instance of `wanted`.
 
         `wanted` is a type whose fields are texts, numbers, yes/no or choices
         (dataclass, TypedDict, Struct, pydantic model), one such value (`bool`,
         `str`, an Enum, a Literal, a list of one), or a JSON Schema. With `url`
-        the user is asked to visit a page instead; the answer is True.
+        the user is asked to visit a page instead; the answer is True, and
+        `visited(visit)` tells the client when the user is done there.
 
         Raises DeclinedError if the user says no or closes the question, and
         RequestError if the client cannot ask. In the stateless era the function
@@ -192,7 +193,19 @@ class Context:
         if url and wanted is not None:
             raise LocalError("a page to visit gives no answer but that it was visited: ask for a type, or a url")
         ask = _questions()
-        return self._one(key, ask.page(message, url) if url else ask.form(message, wanted))
+        return self._one(key, ask.page(message, url, visit) if url else ask.form(message, wanted))
+
+    def visited(self, visit: str) -> Awaitable[None]:
+        """Tell the client that the visit to a page is complete, where its revision has words for that.
+
+        `visit` is the id given to `elicit`, or to the Visit of a VisitNeededError.
+        """
+        told: Awaitable[None] = self._run(self._visited(visit))
+        return told
+
+    async def _visited(self, visit: str) -> None:
+        if self._call.era.visits:
+            await self._emit(VISITED, Visited(elicitation_id=visit))
 
     def sample(self, messages: Any, *, max_tokens: int = 1024, key: str = "", **options: Any) -> Any:
         """Ask the client's model; the answer is a `CreateMessageResult`.

@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
 
-from dragoman.errors import RequestError, ScopeError
+from dragoman.errors import RequestError, ScopeError, VisitNeededError
 from dragoman.ports.service import Answer, Handler, Middleware
 from dragoman.ports.watched import Begun
 from dragoman.protocol.eras import Facts, reply_bytes
@@ -22,6 +22,7 @@ from dragoman.protocol.frames import encode, write_failure
 from dragoman.protocol.limits import Limits
 from dragoman.serving.bus import LocalBus
 from dragoman.serving.suspended import Suspended, stopped_by
+from dragoman.serving.visits import told
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure, Response
 from dragoman.wire.methods import METHODS, Method
 
@@ -161,6 +162,8 @@ class Kernel:
             call.needs = error.scopes
             failure = Failure(error.code, error.message)
             return FORBIDDEN, write_failure(call.id, call.era.fail(failure))
+        if isinstance(error, VisitNeededError):
+            error = told(call, error)
         failure = failure_of(error) or self._unexpected(call, error)
         try:
             body = write_failure(call.id, call.era.fail(failure))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from dragoman.wire.lifecycle import ClientCapabilities
 from dragoman.wire.questions import Elicit
@@ -45,6 +45,6 @@ class Question(msgspec.Struct, frozen=True):
 
 def identified(params: Any) -> Any:
     """Return the parameters of a question, a page to visit with the id that it has in revisions that know one."""
-    if isinstance(params, Elicit) and params.mode == "url":
+    if isinstance(params, Elicit) and params.mode == "url" and params.elicitation_id is UNSET:
         return structs.replace(params, elicitation_id=f"page-{secrets.token_hex(16)}")
     return params

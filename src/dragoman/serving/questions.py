@@ -46,10 +46,13 @@ def form(message: str, wanted: Any) -> Question:
     return Question(ELICIT, params, _needs_form, lambda raw: _filled(raw, message, made))
 
 
-def page(message: str, url: str) -> Question:
-    """Return the question that asks the user to visit a page; the answer is True. Raises LocalError for a bad URL."""
+def page(message: str, url: str, visit: str = "") -> Question:
+    """Return the question that asks the user to visit a page; the answer is True. Raises LocalError for a bad URL.
+
+    `visit` is the id under which `ctx.visited` tells of the visit's end.
+    """
     _check_page(url)
-    params = Elicit(mode="url", message=message, url=url)
+    params = Elicit(mode="url", message=message, url=url, elicitation_id=visit or UNSET)
     return Question(ELICIT, params, _needs_url, lambda raw: _visited(raw, message))
 
 

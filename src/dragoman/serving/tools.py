@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType, structs
 
-from dragoman.errors import RegistrationError, RequestError, ToolError
+from dragoman.errors import RegistrationError, RequestError, ToolError, VisitNeededError
 from dragoman.protocol.exchange import Call, Headers, Prepared
 from dragoman.protocol.headers import METHOD_HEADER, HeaderRule, SchemaFault, check_params, header_rules
 from dragoman.protocol.limits import Limits
@@ -26,6 +26,7 @@ from dragoman.serving.listing import Listing, register
 from dragoman.serving.nearest import nearest
 from dragoman.serving.shapes import is_object
 from dragoman.serving.signature import Plan
+from dragoman.serving.visits import require
 from dragoman.serving.workers import Workers
 from dragoman.wire.base import EMPTY, NULL
 from dragoman.wire.content import Content, EmbeddedResource, TextContent
@@ -145,6 +146,8 @@ class Tools:
                 result = await self._workers.run(_run, tool, arguments)
             size = _size(result)
         except (ToolError, ArgumentFaults) as error:
+            if isinstance(error, VisitNeededError):
+                require(call, error)
             result = refusal(str(error))
             size = _size(result)
         except RequestError:

@@ -24,6 +24,7 @@ MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 # Only where a handshake-era peer expects them (requirements ERR-05, LEG-21).
 LEGACY_RESOURCE_NOT_FOUND = -32002
+VISIT_NEEDED = -32042
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ TOOLS_CHANGED = "notifications/tools/list_changed"
 PROMPTS_CHANGED = "notifications/prompts/list_changed"
 RESOURCES_CHANGED = "notifications/resources/list_changed"
 RESOURCE_UPDATED = "notifications/resources/updated"
+VISITED = "notifications/elicitation/complete"
 ROOTS_CHANGED = "notifications/roots/list_changed"
 
 
@@ -46,6 +47,13 @@ class Cancelled(Wire, frozen=True, kw_only=True):
 
     request_id: Opt[RequestId] = UNSET
     reason: Opt[str] = UNSET
+    meta: Opt[Meta] = field(name="_meta", default=UNSET)
+
+
+class Visited(Wire, frozen=True, kw_only=True):
+    """The visit to a page that a question asked for is complete (2025-11-25)."""
+
+    elicitation_id: str
     meta: Opt[Meta] = field(name="_meta", default=UNSET)
 
 
