@@ -36,10 +36,13 @@ IMPURE_CALLS = {"now", "utcnow", "today", "urandom", "open", "print", "input", "
 EXTRAS = {
     "pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic",
     "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "joserfc",
-    "opentelemetry",
+    "opentelemetry", "redis", "psycopg",
 }  # fmt: skip
 # One module per library, loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
-HOMES_OF_EXTRAS = "connectors/extract/"
+# Likewise the stores of other machines, which app/keeping.py loads by name when an address asks for one.
+HOMES_OF_EXTRAS = (
+    "connectors/extract/", "store/redis.py", "store/postgres.py", "store/connections.py", "store/tables.py",
+)  # fmt: skip
 # The only imports inside functions: extras that may be missing, and products a command line should not load for --help.
 LAZY: dict[str, set[str]] = {
     "serving/faults.py": {"difflib"},

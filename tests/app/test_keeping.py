@@ -1,5 +1,6 @@
 """Addresses of stores."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from dragoman.store.sqlite import SqliteStore
 
 @pytest.mark.parametrize("address", ["", "sqlite:///", "sqlite://kept.db", "http://localhost", "kept.db"])
 def test_an_address_that_leads_to_no_store_is_refused(address: str) -> None:
-    with pytest.raises(LocalError, match=r"no store .*: there are memory:, sqlite:///PATH"):
+    with pytest.raises(LocalError, match=r"no store .*: there are memory:, sqlite:///PATH .* and postgresql://"):
         store_at(address)
 
 
@@ -21,3 +22,39 @@ def test_an_address_leads_to_its_store(tmp_path: Path) -> None:
     assert store_at(own) is own
     assert isinstance(store_at("memory:"), MemoryStore)
     assert isinstance(store_at(f"sqlite:///{tmp_path}/kept.db"), SqliteStore)
+
+
+@pytest.mark.parametrize("address", ["redis://h/0", "rediss://u:p@h:1/0?prefix=shop", "unix:///run/redis.sock?db=1"])
+def test_an_address_leads_to_redis(address: str) -> None:
+    assert type(store_at(address)).__name__ == "RedisStore"
+
+
+@pytest.mark.parametrize("address", ["postgresql://h/db", "postgres://u:p@h/db?sslmode=require&schema=shop"])
+def test_an_address_leads_to_postgresql(address: str) -> None:
+    assert type(store_at(address)).__name__ == "PostgresStore"
+
+
+def test_a_schema_that_would_need_quotes_is_refused() -> None:
+    with pytest.raises(LocalError, match="no schema 'a b': use small letters"):
+        store_at("postgresql://h/db?schema=a%20b")
+
+
+@pytest.mark.parametrize(
+    "address, package, extra", [("redis://h/0", "redis", "redis"), ("postgresql://h/db", "psycopg", "postgres")]
+)
+def test_a_driver_that_is_missing_is_named_with_its_extra(
+    address: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.startswith("dragoman.store.")]:
+        monkeypatch.delitem(sys.modules, module)
+    for module in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(LocalError, match=rf"this store needs {package}: pip install 'dragoman\[{extra}\]'"):
+        store_at(address)
+
+
+def test_an_address_that_is_refused_shows_no_secret() -> None:
+    with pytest.raises(LocalError) as caught:
+        store_at("mysql://user:swordfish@h/db?password=swordfish")
+    assert "swordfish" not in str(caught.value) and "mysql://h/db" in str(caught.value)

@@ -161,6 +161,8 @@ async def test_keys_come_in_order_and_no_more_than_asked_for(place: Place) -> No
     assert await store.keys("task:", 2) == ["task:1", "task:3"]
     assert await store.keys("task:\U0010ffff") == ["task:\U0010ffff"]
     assert await store.keys("nothing") == []
+    await store.put("\U0010ffff" * (KEY // 4), b"", 60)
+    assert (await store.keys(""))[-1] == (await store.keys("\U0010ffff"))[0] == "\U0010ffff" * (KEY // 4)
 
 
 async def test_streams_and_leases_are_no_keys(place: Place) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from dragoman.errors import LocalError
 from dragoman.ports.store import Append, Change, Drop, Given, Put
@@ -44,7 +45,7 @@ def lasting(ttl: float) -> float:
     """Return `ttl` within what stores can keep: a time that is over lasts a millisecond, infinity a hundred years."""
     if math.isnan(ttl):
         raise LocalError("a store's time to live must be a number of seconds, not NaN")
-    return min(max(ttl, SHORTEST), LONGEST)
+    return float(min(max(ttl, SHORTEST), LONGEST))
 
 
 def fitting(key: str, value: bytes, ttl: float) -> None:
@@ -85,3 +86,9 @@ def beyond(prefix: str) -> str | None:
         return None
     point = ord(stem[-1]) + 1
     return stem[:-1] + chr(0xE000 if point == 0xD800 else point)
+
+
+def shown(address: str) -> str:
+    """Return an address without what may be secret in it: user, password and options."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -32,7 +32,7 @@ class _Value:
 @dataclass(slots=True)
 class _Stream:
     until: float
-    entries: deque[Entry] = field(default_factory=deque)
+    entries: deque[Entry] = field(default_factory=lambda: deque[Entry]())
 
 
 class MemoryStore:
