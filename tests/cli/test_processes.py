@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from dragoman import Client
+
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="terminals and signals as POSIX has them")
 
 DRAGOMAN = [sys.executable, "-P", "-m", "dragoman"]
@@ -222,6 +224,35 @@ def test_several_processes_serve_one_port_and_end_together(file) -> None:
     assert status == 143
     assert "Traceback" not in rest
     assert dragoman("list", url).returncode == 4
+
+
+def test_several_processes_share_the_sessions_of_older_clients(file, tmp_path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with Started("run", file, "--port", "0", "--workers", "2", env={**os.environ, "TMPDIR": str(temporary)}) as server:
+        server.until("2 processes, one store: a file until they end")
+        url = server.until(ADDRESS)[1]
+        with Client.sync(url, mode="legacy", timeout=30) as client:
+            assert [client.call_tool("add", {"a": number}).value for number in range(8)] == list(range(2, 10))
+        (folder,) = temporary.iterdir()
+        assert folder.stat().st_mode & 0o077 == 0 and (folder / "shared.db").stat().st_mode & 0o077 == 0
+        server.stop(signal.SIGTERM)
+    assert list(temporary.iterdir()) == []
+
+
+def test_processes_take_the_store_of_the_environment_unless_the_file_names_one(file, tmp_path) -> None:
+    named = {**os.environ, "DRAGOMAN_STORE": f"sqlite:///{tmp_path}/named.db"}
+    with Started("run", file, "--port", "0", "--workers", "2", env=named) as server:
+        server.until("2 processes, one store: DRAGOMAN_STORE")
+        with Client.sync(server.until(ADDRESS)[1], mode="legacy", timeout=30) as client:
+            assert client.call_tool("add", {"a": 1}).value == 3
+        server.stop(signal.SIGTERM)
+    assert (tmp_path / "named.db").exists()
+    file.write_text(SERVER.replace('version="1.0.0"', 'version="1.0.0", store="memory:"'))
+    with Started("run", file, "--port", "0", "--workers", "2", env=named) as server:
+        server.until("no sessions")
+        assert dragoman("call", server.until(ADDRESS)[1], "add", "a=1").stdout == "3\n"
+        server.stop(signal.SIGTERM)
 
 
 def test_a_changed_file_is_served_anew_and_a_broken_one_waited_for(file) -> None:

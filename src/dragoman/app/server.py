@@ -101,7 +101,7 @@ class Server:
 
     def _begin(self, options: ServerOptions) -> None:
         # What other processes have a part in; None where nobody else can reach the store.
-        self.sharing = None if self._store == "memory:" else lazily.sharing(self)
+        self.sharing = None if self._store == lazily.UNSHARED else lazily.sharing(self)
         enter = options.get("lifespan")
         life = None if enter is None else Lifespan(lambda: enter(self))
 

@@ -6,6 +6,7 @@ Also runs servers written for `mcp` and `fastmcp`, unchanged, with neither insta
 from __future__ import annotations
 
 import argparse
+import contextlib
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from dragoman.app import running
 from dragoman.app.options import HttpOptions
 from dragoman.app.saying import say
 from dragoman.app.server import Server
-from dragoman.cli import hosting, inherited, supervisor
+from dragoman.cli import hosting, inherited, shared, supervisor
 from dragoman.cli.outcome import BrokenServerError, UsageError
 from dragoman.cli.paste import own_words
 from dragoman.compat.loader import load, split
@@ -84,14 +85,14 @@ def _supervise(options: argparse.Namespace, place: hosting.Place) -> int:
     if not _path(options).is_file():
         _load(options)  # which says what is wrong
     listener = hosting.listen(place)
-    if options.workers > 1:
-        say(f"{options.workers} processes; clients of the handshake era get no sessions, since any process may answer")
     words = [options.file, *_passed_on(options, place)]
     folder = _path(options).resolve().parent if options.reload else None
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(listener.close)
+        if options.workers > 1:
+            made = stack.enter_context(shared.store_for_workers())
+            say(f"{options.workers} processes, one store: {'a file until they end' if made else shared.VARIABLE}")
         return supervisor.keep(words, listener, options.workers, folder, teaches=place.teaches)
-    finally:
-        listener.close()
 
 
 def _passed_on(options: argparse.Namespace, place: hosting.Place) -> list[str]:
@@ -107,11 +108,17 @@ def _work(options: argparse.Namespace, given: inherited.Inherited) -> int:
     server = _load(options)
     place = hosting.Place(False, options.host or hosting.HOST, 0, given.role == "teach")
     command = None if given.role == "quiet" else _stdio_words(options)
-    return hosting.over_http(server, given.listener(), place, _http(options), command)
+    together = options.workers == 1 or server.sharing is not None
+    if not together and command is not None:
+        say(
+            "this server keeps everything in its own memory, so clients of the handshake era get no sessions: leave out"
+        )
+        say('store="memory:" in the file, or name a store that several processes can reach')
+    return hosting.over_http(server, given.listener(), place, _http(options, sessions=together), command)
 
 
-def _http(options: argparse.Namespace) -> HttpOptions:
-    return {**hosting.http_options(options, sessions=options.workers == 1), "sse": options.sse}
+def _http(options: argparse.Namespace, *, sessions: bool = True) -> HttpOptions:
+    return {**hosting.http_options(options, sessions=sessions), "sse": options.sse}
 
 
 def _path(options: argparse.Namespace) -> Path:
@@ -131,6 +138,7 @@ def _captured(server: Server, *_: object) -> None:
 def _load(options: argparse.Namespace) -> Server:
     """Return the server in the file. Raises LoadError, and BrokenServerError with the file's own traceback."""
     path, name = split(options.file)
+    shared.use()
     running.takeover = _captured
     try:
         return load(path, name, compat=not options.no_compat)
