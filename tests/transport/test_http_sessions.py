@@ -85,6 +85,17 @@ async def test_a_session_lives_from_initialize_to_delete(version: str) -> None:
     assert (gone.status, gone.json["id"]) == (404, 7)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_unknown_method_is_no_sign_that_the_session_is_gone(version: str) -> None:
+    """LEG-09: there, 404 makes clients begin another session."""
+    app = a_server().asgi()
+    client = await opened(app, version)
+    for method in ("prompts/list", "no/such"):
+        answer = await client.ask(method, 7)
+        assert (answer.status, answer.json["id"], answer.json["error"]["code"]) == (200, 7, -32601)
+    assert (await client.ask("ping")).status == 200
+
+
 async def test_a_missing_session_id_is_400_and_an_unknown_one_404() -> None:
     """LEG-09"""
     app = a_server().asgi()

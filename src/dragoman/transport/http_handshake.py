@@ -39,7 +39,7 @@ from dragoman.transport.http_plain import (
 from dragoman.transport.http_streams import changes, stream
 from dragoman.transport.stream_log import Logs
 from dragoman.wire.base import RequestId
-from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure, Frame
+from dragoman.wire.jsonrpc import INVALID_REQUEST, METHOD_NOT_FOUND, Failure, Frame
 from dragoman.wire.notices import CANCELLED, Cancelled
 
 TRIES = 8  # of two who agree to something at the same time, one tries again
@@ -61,7 +61,7 @@ class HandshakePosts:
         await sessions.end(session.id)
 
     async def get(self, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
-        """Stream what a session hears outside of its calls, or the rest of a stream that it lost (LEG-10).
+        """Stream what a session hears outside of its calls, or the rest of a stream that it lost (LEG-09).
 
         Raises Refused.
         """
@@ -124,6 +124,12 @@ class HandshakePosts:
             refused = error if isinstance(error, Refused) else unavailable(error)
             refused.request_id = post.frame.id if post.kind == "request" else msgspec.UNSET
             raise refused from None
+        except RequestError as error:
+            if error.code != METHOD_NOT_FOUND or post.kind != "request":
+                raise
+            # Here 404 says that the session is gone, and makes clients begin another one (LEG-09).
+            failure = Failure(error.code, error.message, error.data)
+            return await send_json(send, 200, write_failure(post.frame.id, failure), extra)
         if session is not None:
             await self._take(post.frame, session)
         return await send_accepted(send, extra)
