@@ -9,7 +9,7 @@ import pytest
 from tests.auth.issuing import RESOURCE, Issuer, bearing, challenge, endpoint, issuing, protected
 from tests.transport.raw_http import Answer, Ask, call, hello, in_process, listening, modern, old
 
-from dragoman import Context, Identity, JWTAuth, KeyAuth, LocalError, RegistrationError, Server
+from dragoman import Client, Context, Identity, JWTAuth, KeyAuth, LocalError, PeerError, RegistrationError, Server
 from dragoman.protocol.challenge import read_challenges
 
 KEY = "a-key-of-24-characters-x"
@@ -376,10 +376,27 @@ async def test_a_scoped_tool_added_to_an_open_server_later_is_not_open() -> None
     assert answer.status == 403 and answer.code == -32600
 
 
+async def test_in_memory_a_test_can_say_who_calls() -> None:
+    server = protected(KeyAuth({KEY: "ann"}), hide_unscoped=True)
+
+    @server.tool
+    def who(ctx: Context) -> str:
+        return f"{ctx.caller.subject} {sorted(ctx.caller.scopes)}"
+
+    for mode in ("2026-07-28", "2025-11-25"):
+        identity = Identity("ben", scopes=frozenset({"write"}))
+        async with Client(server, mode=mode, auth=identity) as client:
+            assert [tool.name for tool in await client.list_tools()] == ["greet", "change", "who"]
+            assert (await client.call_tool("who")).value == "ben ['write']"
+            with pytest.raises(PeerError, match="unknown tool"):
+                await client.call_tool("wipe")
+    with pytest.raises(LocalError, match=r"auth=Identity"):
+        async with Client(server, auth="token"):
+            pass
+
+
 async def test_in_memory_nobody_is_asked() -> None:
     """AUTHRS-11: whoever has the server in its own process needs no token."""
-    from dragoman import Client
-
     async with issuing() as issuer, Client(protected(JWTAuth(issuer.url))) as client:
         assert (await client.call_tool("change", {"what": "x"})).value == "changed x"
 

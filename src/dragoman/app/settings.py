@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from dragoman.calling.callbacks import OnElicit, OnSample, Roots
 from dragoman.calling.terms import OnLog
+from dragoman.protocol.identity import Identity
 
 if TYPE_CHECKING:
     from dragoman.app.proof import Auth
@@ -32,7 +33,8 @@ class ClientSettings(TypedDict, total=False):
     folders, as paths, or a function that gives them.
 
     `auth` is what proves to an HTTP server who asks: a token, an `OAuth` that
-    logs a user in, `ClientCredentials`, or another of `dragoman.auth`.
+    logs a user in, `ClientCredentials`, or another of `dragoman.auth`. To a
+    server in this process, which judges no tokens, an `Identity` says who calls.
 
     `cache` False keeps no results; otherwise lists, resources and what the
     server says of itself are kept for as long as the server says that they hold.
@@ -43,7 +45,7 @@ class ClientSettings(TypedDict, total=False):
     """
 
     name: str
-    auth: Auth | None
+    auth: Auth | Identity | None
     on_log: OnLog | None
     on_elicit: OnElicit | None
     on_visit: OnElicit | None

@@ -20,6 +20,7 @@ import msgspec
 from dragoman.errors import LocalError
 from dragoman.ports.exchange import Dial, Exchange, Fields
 from dragoman.ports.service import Service
+from dragoman.protocol.identity import Identity
 from dragoman.transport.http_settings import HttpSettings
 from dragoman.transport.memory import MemoryExchange, is_service
 from dragoman.transport.process import Command, ProcessExchange
@@ -106,7 +107,10 @@ def _way(target: Target, headers: Fields, options: Options) -> Way:
     service = _service_of(target)
     if service is not None:
         where = f"server {getattr(target, 'name', None) or type(target).__name__!r} in this process"
-        return Way(lambda: MemoryExchange(service, where, headers), "")
+        who = options.auth
+        if who is not None and not isinstance(who, Identity):
+            raise LocalError(f"{where} judges no tokens: say who calls it with auth=Identity(...)")
+        return Way(lambda: MemoryExchange(service, where, headers, who), "")
     raise LocalError(
         f"cannot connect to {type(target).__name__}: give a URL, a list of command words, a Server, "
         "a dict of a configuration file, or the path of a .py or .json file"

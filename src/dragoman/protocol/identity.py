@@ -42,7 +42,10 @@ class Admitted(dict[bytes, bytes]):
     """The headers of a request whose sender is known: without the token, and with what it proved."""
 
     def __init__(
-        self, headers: Mapping[bytes, bytes], identity: Identity, step_up: Callable[[frozenset[str]], str]
+        self,
+        headers: Mapping[bytes, bytes],
+        identity: Identity,
+        step_up: Callable[[frozenset[str]], str] = lambda scopes: "Bearer",
     ) -> None:
         super().__init__(headers)
         self.pop(b"authorization", None)

@@ -16,9 +16,10 @@ from dragoman.ports.bus import Feed
 from dragoman.ports.exchange import NO_FIELDS, Fields, Incoming, Listener, Outgoing
 from dragoman.ports.service import Service
 from dragoman.protocol.changes import notice_of
-from dragoman.protocol.exchange import Call
+from dragoman.protocol.exchange import Call, sign
 from dragoman.protocol.frames import encode, id_of, read_frame, write_failure, write_notice
 from dragoman.protocol.handshake import Handshake, admit_either
+from dragoman.protocol.identity import Admitted, Identity
 from dragoman.protocol.replies import read_messages, result_of
 from dragoman.wire.jsonrpc import Failure, Frame, Notification, Request
 
@@ -54,8 +55,12 @@ class MemoryExchange:
     ended = False
     session: str | None = None
 
-    def __init__(self, service: Service, where: str, headers: Fields = NO_FIELDS) -> None:
+    def __init__(
+        self, service: Service, where: str, headers: Fields = NO_FIELDS, identity: Identity | None = None
+    ) -> None:
+        """`identity` is who calls, for tests of what callers may do; without it nobody is asked."""
         self.where = where
+        self._identity = identity
         self._headers = headers
         self._service = service
         self._peer = Handshake()
@@ -97,6 +102,8 @@ class MemoryExchange:
         if headers or self._headers:
             fields = {**self._headers, **headers}
             call.headers = {name.lower().encode(): value.encode() for name, value in fields.items()}
+        if self._identity is not None:
+            sign(call, Admitted(call.headers, self._identity))
         return call
 
     async def _answer(self, call: Call, door: MemoryDoor) -> bytes:
