@@ -11,11 +11,12 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 SELF = $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format conformance interop bench compat lock clean
+.PHONY: help demo test test-servers check format conformance interop bench compat lock clean
 
 help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
 	@echo "make test         run every test"
+	@echo "make test-servers the stores in Redis and PostgreSQL, in servers started for that (Debian packages)"
 	@echo "make check        ruff, mypy strict, pyright strict"
 	@echo "make conformance  the official conformance suite, server and client"
 	@echo "make interop      other packages' clients with our server, our client with theirs"
@@ -47,6 +48,11 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	@$(PY) -m pytest -q $(ARGS)
+
+# Beside `make test`, which needs no server: installs what is missing (as root), skips by name what stays missing.
+test-servers: $(VENV)/.dev
+	@sh tools/install_servers.sh
+	@$(PY) -m pytest -q tests/servers $(ARGS)
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Install Redis and PostgreSQL from the system's packages, if they are missing and this may be done here.
+set -u
+missing=
+command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1 || missing=redis-server
+command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+[ -z "$missing" ] && exit 0
+
+if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then
+    echo "missing:$missing. Their tests are skipped; install them (Debian, Ubuntu: apt-get install $missing)" >&2
+    exit 0
+fi
+echo "installing $missing..."
+# The packages would start servers of their own, which nobody here needs.
+policy=/usr/sbin/policy-rc.d
+[ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && trap 'rm -f "$policy"' EXIT; }
+# shellcheck disable=SC2086
+{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } \
+    >/dev/null 2>&1 || echo "could not install $missing: their tests are skipped" >&2
