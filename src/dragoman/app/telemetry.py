@@ -28,8 +28,9 @@ from dragoman.wire.methods import METHODS
 from dragoman.wire.tools import CallToolResult
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import Span, SpanKind, TracerProvider
+    from opentelemetry.trace import Link, Span, SpanKind, TracerProvider
 
 SCOPE = "dragoman"
 TOOL_ERROR = "tool_error"  # what the conventions call a result with `isError`
@@ -94,14 +95,19 @@ class Telemetry:
 
     @contextmanager
     def _spanned(self, call: Call, facts: dict[str, Any]) -> Generator[_Ending]:
-        parent = self._propagator.extract(trace_of(call.meta))
-        around = self._trace.get_current_span().get_span_context()
-        meant = self._trace.get_current_span(parent).get_span_context()
-        # The transport's own span, if there is one, is another view of the same request.
-        links = [self._trace.Link(around)] if around.is_valid and around != meant and meant.is_valid else None
+        carried = trace_of(call.meta)
+        parent, links = self._parent(carried) if carried else (None, None)
         ending = _Ending(self._served, facts)
         with self._span(ending, self._trace.SpanKind.SERVER, call.id, parent, links):
             yield ending
+
+    def _parent(self, carried: dict[str, str]) -> tuple[Context, list[Link] | None]:
+        parent = self._propagator.extract(carried)
+        around = self._trace.get_current_span().get_span_context()
+        meant = self._trace.get_current_span(parent).get_span_context()
+        # The transport's own span, if there is one, is another view of the same request.
+        linked = around.is_valid and meant.is_valid and around != meant
+        return parent, [self._trace.Link(around)] if linked else None
 
     async def send(self, asked: Asked, send: Send) -> msgspec.Raw:
         """Send a request in a span of its own, and let the server know of it: a client's observer."""
@@ -116,7 +122,9 @@ class Telemetry:
             return raw
 
     @contextmanager
-    def _span(self, ending: _Ending, kind: SpanKind, number: int | str, parent: Any, links: Any) -> Generator[Span]:
+    def _span(
+        self, ending: _Ending, kind: SpanKind, number: int | str, parent: Context | None, links: list[Link] | None
+    ) -> Generator[Span]:
         """Run in a span; what comes of it is told by its type or code, never by its words."""
         token = None if parent is None else self._context.attach(parent)
         began = time.perf_counter()
