@@ -107,7 +107,7 @@ def check_claims(claims: Mapping[str, Any], rules: Rules, now: float, *, introsp
 
 
 def _times(claims: Mapping[str, Any], rules: Rules, now: float, *, needed: bool) -> float | None:
-    """Check the times of a token; returns when it expires. Clocks may differ by the leeway (X-22)."""
+    """Check the times of a token; returns when it expires. Clocks may differ by the leeway."""
     expires, begins, issued = _time(claims, "exp"), _time(claims, "nbf"), _time(claims, "iat")
     if expires is None and needed:
         raise TokenError("it does not say when it expires")
