@@ -74,7 +74,7 @@ class Person(Line):
     def admit(self, body: bytes) -> Any:
         call = super().admit(body)
         call.door = self.ear = Asked(self)
-        call.caller = msgspec.structs.replace(call.caller, subject=self.subject)
+        call.caller = msgspec.structs.replace(call.caller, principal=self.subject or "")
         return call
 
 

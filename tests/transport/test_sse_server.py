@@ -12,7 +12,7 @@ from starlette.routing import Mount
 from tests.transport.raw_http import Ask, Place, in_process, listening, old, until
 from tests.transport.raw_sse import STREAM, VERSION, streaming
 
-from dragoman import Context, Limits, LocalError, Server
+from dragoman import Context, KeyAuth, Limits, LocalError, Server
 
 
 def a_server(**limits: Any) -> Server:
@@ -279,3 +279,30 @@ async def test_streams_end_when_the_server_stops() -> None:
         server.service.closing()
         with pytest.raises(EOFError):
             await stream.event()
+
+
+# --- who may call ----------------------------------------------------------------------------------------------
+
+
+async def test_a_stream_is_its_openers_alone_and_nobody_gets_one_without_a_token() -> None:
+    """AUTHRS-02: another's stream is as good as none."""
+    keys = {"ada-" + "a" * 40: "ada", "eve-" + "e" * 40: "eve"}
+    ada, eve = [{"authorization": f"Bearer {key}"} for key in keys]
+    server = Server("guarded", auth=KeyAuth(keys))
+
+    @server.tool
+    async def me(ctx: Context) -> str:
+        return str(ctx.caller.identity.subject) if ctx.caller.identity else "nobody"
+
+    app = server.asgi(sse=True, url="http://127.0.0.1:8000/mcp")
+    opening = STREAM._replace(headers={**STREAM.headers, **ada})
+    async with listening(app) as place, streaming(place, opening) as stream:
+        assert (await place.ask(STREAM)).status == 401
+        assert (await stream.post(old("ping"))).status == 401
+        assert (await stream.post(old("ping"), eve)).status == 404
+        client = {"name": "raw", "version": "1"}
+        greeting = old("initialize", 0, protocolVersion=VERSION, capabilities={}, clientInfo=client)
+        assert (await stream.post(greeting, ada)).status == 202
+        assert (await stream.next())["id"] == 0
+        assert (await stream.post(calling("me", 1), ada)).status == 202
+        assert text_of(await stream.next()) == "ada"

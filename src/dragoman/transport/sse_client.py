@@ -89,14 +89,13 @@ class SseExchange:
         try:
             url = urljoin(self._http.url, text)
             here, there = urlsplit(self._http.url), urlsplit(url)
-            same = _origin(here) == _origin(there) and there.username is None
+            if _origin(here) == _origin(there) and there.username is None:
+                return url
         except ValueError:
-            same = False
-        if not same:
-            raise MalformedError(
-                f"{self.where} wants what it is sent to go to {text[:200]!r}, which is no address of its own origin"
-            )
-        return url
+            pass
+        raise MalformedError(
+            f"{self.where} wants what it is sent to go to {text[:200]!r}, which is no address of its own origin"
+        )
 
     async def _events(self, wire: Wire) -> AsyncGenerator[Event]:
         reader = EventReader(self._max_bytes)
