@@ -5,8 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.auth.world import CALLBACK, Issuer, world
+from tests.transport.raw_peer import Got
 
-from dragoman import AuthorizationError, AuthorizationNeededError, Client, LocalError, OAuth
+from dragoman import AuthorizationError, AuthorizationNeededError, Client, DeadlineError, LocalError, OAuth
 
 
 @pytest.mark.parametrize("promised, stated, fine", [
@@ -239,3 +240,38 @@ async def test_a_server_that_is_not_https_gets_no_token() -> None:
     with pytest.raises(AuthorizationError, match="not https"):
         async with Client("http://server.example/mcp", auth=OAuth()):
             pass
+
+
+async def test_the_time_of_the_user_is_not_the_servers() -> None:
+    """Limits on opening and on calls stand still while the user is at the page, and go on afterwards."""
+    async with world() as there:
+
+        async def slowly(url: str) -> str:
+            await asyncio.sleep(0.3)
+            return await there.visit(url)
+
+        auth = there.oauth(on_authorize=slowly)
+        async with Client(there.url, auth=auth, mode="modern", timeout=0.2) as client:
+            there.one.given.clear()
+            there.one.token = lambda seen: (400, {"error": "no"}, {}) if "refresh_token" in seen.form else None
+            assert (await client.call_tool("tool", {})).text == "done"
+            assert len(there.pages) == 2
+
+
+async def test_the_servers_time_goes_on_after_the_users() -> None:
+    async with world() as there:
+        auth = there.oauth()
+        async with Client(there.url, auth=auth, mode="modern", timeout=0.3) as client:
+            there.one.given.clear()
+            there.one.refreshes = False
+            base, silent = there.answer, asyncio.Event()
+
+            async def silent_with_a_token(got: Got) -> None:
+                if got.headers.get("authorization", "").endswith(there.one.given[-1] if there.one.given else "none"):
+                    await silent.wait()
+                await base(got)
+
+            there.behaves = silent_with_a_token
+            with pytest.raises(DeadlineError):
+                await client.call_tool("tool", {})
+            assert len(there.one.given) == 1

@@ -9,7 +9,7 @@ import base64
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -146,6 +146,7 @@ class World:
     challenge: str | None = None  # the WWW-Authenticate of a 401; None for the usual
     issuer: Issuer | None = None  # who the server names, `one` unless given
     accepts: Callable[[Seen], tuple[int, str] | None] | None = None  # a refusal as status and challenge
+    behaves: Callable[[Got], Awaitable[None]] | None = None  # answers in place of the usual
     nonce: str = ""  # that a proof must hold
     pages: list[str] = field(default_factory=list)  # that the user was shown
 
@@ -227,7 +228,11 @@ class World:
 async def world(**settings: Any) -> AsyncIterator[World]:
     """Serve a world until the block ends."""
     made = World(**settings)
-    async with serving(made.answer) as url, serving(made.one.answer) as one, serving(made.two.answer) as two:
+
+    async def answer(got: Got) -> None:
+        await (made.behaves or made.answer)(got)
+
+    async with serving(answer) as url, serving(made.one.answer) as one, serving(made.two.answer) as two:
         made.url, made.one.origin, made.two.origin = url, one.removesuffix("/mcp"), two.removesuffix("/mcp")
         yield made
 

@@ -6,6 +6,7 @@ many calls may be under way at once.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypedDict, Unpack
@@ -27,6 +28,7 @@ from dragoman.calling.resending import repeatable
 from dragoman.calling.results import CallResult, ReadResult
 from dragoman.calling.rounds import Unanswered, resumed, unanswered
 from dragoman.calling.terms import OnProgress, Terms, Wish
+from dragoman.calling.waits import Waited, Waits
 from dragoman.errors import LocalError, PeerError, ToolError
 from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.protocol.dress import NO_META
@@ -105,8 +107,9 @@ class Client:
         check_settings(settings)
         options = options or Options()
         check_fields(headers or NO_FIELDS)
-        if (auth := settings.get("auth")) is not None:
-            options = structs.replace(options, auth=auth)
+        waits = Waits()
+        if (auth := settings.get("auth", options.auth)) is not None:
+            options = structs.replace(options, auth=Waited(auth, waits.paused))
         way = way_to(target, headers or NO_FIELDS, options)
         on_log = settings.get("on_log")
         self._fields = ToolFields()
@@ -128,6 +131,7 @@ class Client:
                 resends=options.resends,
                 mode=mode,
                 timeout=timeout,
+                limit=asyncio.timeout if auth is None else waits.timeout,
                 probe_seconds=options.probe_seconds,
                 log_level=options.log_level or ("info" if on_log is not None else None),
                 on_log=on_log,

@@ -6,11 +6,13 @@ user's own URL allows.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from dragoman.auth.bearer import Bearer
+from dragoman.calling.waits import Waited
 from dragoman.errors import LocalError
-from dragoman.ports.credentials import Credentials
+from dragoman.ports.credentials import Credentials, Waiting
 from dragoman.ports.fetch import Fetcher
 from dragoman.transport.fetch import SafeFetcher
 from dragoman.transport.http_settings import HttpSettings
@@ -20,8 +22,8 @@ from dragoman.transport.http_settings import HttpSettings
 class Login(Protocol):
     """A way to get credentials, such as OAuth, for whichever server."""
 
-    def session(self, url: str, fetcher: Fetcher) -> Credentials:
-        """Return the credentials for the server at `url`."""
+    def session(self, url: str, fetcher: Fetcher, waiting: Waiting) -> Credentials:
+        """Return the credentials for the server at `url`; in a block of `waiting` a user is waited for."""
         ...
 
 
@@ -30,8 +32,11 @@ Auth: TypeAlias = str | Login
 
 def credentials(auth: object, url: str, settings: HttpSettings) -> Credentials:
     """Return the credentials for the server at `url`. Raises LocalError for what can be none."""
+    waiting: Waiting = nullcontext
+    if isinstance(auth, Waited):
+        auth, waiting = auth
     if isinstance(auth, str):
         return Bearer(auth)
     if not isinstance(auth, Login):
         raise LocalError(f"auth is a token, OAuth, ClientCredentials or the like, not {type(auth).__name__}")
-    return auth.session(url, SafeFetcher(url, settings=settings))
+    return auth.session(url, SafeFetcher(url, settings=settings), waiting)

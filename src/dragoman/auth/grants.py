@@ -65,8 +65,8 @@ class ClientCredentials(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"ClientCredentials({self.client_id!r}, ***)"
 
-    def session(self, url: str, fetcher: Fetcher) -> Session:
-        """Return the credentials for the server at `url`."""
+    def session(self, url: str, fetcher: Fetcher, waiting: object = None) -> Session:
+        """Return the credentials for the server at `url`; no user is waited for."""
         method = "private_key_jwt" if self.private_key else "auto"
         known = Identity(
             client_id=self.client_id,
@@ -97,8 +97,8 @@ class WorkloadIdentity(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"WorkloadIdentity({self.client_id!r}, ***)"
 
-    def session(self, url: str, fetcher: Fetcher) -> Session:
-        """Return the credentials for the server at `url`."""
+    def session(self, url: str, fetcher: Fetcher, waiting: object = None) -> Session:
+        """Return the credentials for the server at `url`; no user is waited for."""
         known = Identity(client_id=self.client_id, secret=self.client_secret, method="auto")
         terms = Terms(known, self.issuer, self.scopes, self.dpop, self.wallet)
         return machine_session(url, terms, self._form, fetcher)
@@ -135,8 +135,8 @@ class EnterpriseManaged(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"EnterpriseManaged({self.client_id!r}, ***)"
 
-    def session(self, url: str, fetcher: Fetcher) -> Session:
-        """Return the credentials for the server at `url`."""
+    def session(self, url: str, fetcher: Fetcher, waiting: object = None) -> Session:
+        """Return the credentials for the server at `url`; no user is waited for."""
         known = Identity(client_id=self.client_id, secret=self.client_secret, method="auto")
         terms = Terms(known, self.issuer, self.scopes, self.dpop, self.wallet)
         return machine_session(url, terms, self._form, fetcher)

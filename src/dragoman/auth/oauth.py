@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from dragoman.auth.signing import ProofKey
 from dragoman.auth.token_endpoint import TokenEndpoint, TokenRefusedError
 from dragoman.auth.wallet import Identity, MemoryWallet
 from dragoman.errors import AuthorizationError, AuthorizationNeededError, LocalError
+from dragoman.ports.credentials import Waiting
 from dragoman.ports.fetch import Fetcher
 from dragoman.ports.wallet import Wallet
 from dragoman.protocol.authorization import ServerMetadata
@@ -97,18 +99,21 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"OAuth({self.client_name!r}, client_id={self.client_id!r}, ***)"
 
-    def session(self, url: str, fetcher: Fetcher) -> Session:
-        """Return the credentials for the server at `url`."""
-        return Session(url, CodeGrant(self, fetcher), self.wallet, fetcher, (self.issuer,) if self.issuer else ())
+    def session(self, url: str, fetcher: Fetcher, waiting: Waiting = nullcontext) -> Session:
+        """Return the credentials for the server at `url`; in a block of `waiting` the user is waited for."""
+        return Session(
+            url, CodeGrant(self, fetcher, waiting), self.wallet, fetcher, (self.issuer,) if self.issuer else ()
+        )
 
 
 class CodeGrant:
     """The authorization code grant for one server."""
 
-    def __init__(self, oauth: OAuth, fetcher: Fetcher) -> None:
+    def __init__(self, oauth: OAuth, fetcher: Fetcher, waiting: Waiting = nullcontext) -> None:
         self.scopes = tuple(oauth.scopes)
         self.dpop = oauth.dpop
         self._oauth = oauth
+        self._waiting = waiting
         known = None
         if oauth.client_id:
             known = Identity(client_id=oauth.client_id, secret=oauth.client_secret, method="auto")
@@ -155,7 +160,9 @@ class CodeGrant:
                 state=state,
                 verifier=secrets.token_urlsafe(64),
             )
-            code = code_of(await self._visited(place.server, request, door), request, place.server)
+            with self._waiting():
+                answer = await self._visited(place.server, request, door)
+            code = code_of(answer, request, place.server)
             form = {
                 "grant_type": "authorization_code",
                 "code": code,

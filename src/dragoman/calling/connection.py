@@ -92,7 +92,7 @@ class Connection:
             raise LocalError("a client opens once; make another one")
         self._renewing = asyncio.Lock()
         try:
-            async with asyncio.timeout(self._terms.timeout):
+            async with self._terms.limit(self._terms.timeout):
                 await self._line.open()
                 await self._agreed(await agree(self._line, self._terms))
         except TimeoutError:
@@ -179,7 +179,7 @@ class Connection:
         if wish.headers:
             check_fields(wish.headers)
         seconds = self._terms.timeout if wish.timeout is None else wish.timeout
-        bound = asyncio.timeout(seconds)
+        bound = self._terms.limit(seconds)
         try:
             async with bound:
                 return await self._rounds(method, params, wish, reader)
@@ -300,7 +300,7 @@ class Connection:
         log.warning("%s ended; it is started again", self.where)
         terms, era = self._terms, self.greeting.dress.era
         try:
-            async with asyncio.timeout(terms.timeout):
+            async with terms.limit(terms.timeout):
                 await self._line.redial()
                 try:
                     known = structs.replace(terms, mode=era.version) if terms.mode == "auto" else terms

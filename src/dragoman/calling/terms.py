@@ -5,6 +5,7 @@ Values only, so that finding the era, asking and reading need no reference to ea
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -30,7 +31,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     target among the eras that this process remembers, "" not to remember it.
     `rounds` bounds how often one call may ask, `restarts` how often in a row a
     server that ended is started again in vain, `resends` how often one lost
-    request is sent again. Times in seconds.
+    request is sent again. `limit` makes limits on time. Times in seconds.
     """
 
     client: Implementation
@@ -45,6 +46,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     on_log: OnLog | None = None
     key: str = ""
     observer: Observer | None = None
+    limit: Callable[[float | None], asyncio.Timeout] = asyncio.timeout
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

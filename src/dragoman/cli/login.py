@@ -25,6 +25,7 @@ from dragoman.cli.outcome import OK, UsageError
 from dragoman.cli.target import Target, choose, seconds
 from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.errors import PeerError
+from dragoman.ports.credentials import Waiting
 from dragoman.ports.fetch import Fetcher
 from dragoman.ports.wallet import Wallet
 from dragoman.transport.fetch import SafeFetcher
@@ -129,7 +130,7 @@ class _Begun(NamedTuple):
 
     begun: Session
 
-    def session(self, url: str, fetcher: Fetcher) -> Session:
+    def session(self, url: str, fetcher: Fetcher, waiting: Waiting) -> Session:
         """Return the credentials."""
         return self.begun
 

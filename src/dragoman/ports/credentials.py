@@ -5,9 +5,15 @@ The HTTP client asks for both and knows nothing else of it: no token, no grant, 
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeAlias
 
 from dragoman.ports.exchange import Fields
+
+
+# Makes a block in which a user is waited for, so that limits on calls stand still.
+Waiting: TypeAlias = Callable[[], AbstractContextManager[None]]
 
 
 class Credentials(Protocol):
