@@ -19,6 +19,7 @@ from dragoman import Server
 UNWANTED = {
     "uvicorn", "httptools", "uvloop", "h11", "click", "http.client", "http.server", "urllib.request",
     "sqlite3", "pydantic", "lxml", "pypdfium2", "python_calamine", "selectolax", "sqlglot", "difflib", "opentelemetry",
+    "jsonschema_rs",
     "dragoman.calling", "dragoman.connectors", "dragoman.compat", "dragoman.cli", "dragoman.auth",
     "dragoman.transport.asgi", "dragoman.transport.http_client", "dragoman.transport.process", "dragoman.app.client",
     "dragoman.app.telemetry", "dragoman.testing",

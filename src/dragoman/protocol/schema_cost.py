@@ -26,9 +26,10 @@ class Costs:
 
     def __init__(self, graph: Graph) -> None:
         self._root = graph.root
+        self._recalls = graph.recalls
         order = _ordered(graph)
         # Of each schema: the units for one value, and for one character of a text, at any level of the value.
-        self._width, self._scan = _widest(order, "own"), _widest(order, "scan")
+        self._width, self._scan = _widest(order, "own", graph.recalls), _widest(order, "scan", graph.recalls)
 
     def of(self, value: Any, data: bytes) -> int:
         """Return an upper bound of what `value` costs, `data` being its JSON, in units. Raises TooCostlyError."""
@@ -36,14 +37,16 @@ class Costs:
         # Before each value stands a comma, or what opens a list or an object; more of them in texts do no harm.
         values = data.count(b",") + data.count(b"[") + data.count(b"{") + 1
         bound = self._width[root] * values + self._scan[root] * len(data) // 5
-        return bound if bound <= MOST else _Count().of(root, value)
+        return bound if bound <= MOST else _Count(self._recalls).of(root, value)
 
 
 class _Count:
     """Counts what one value costs: each schema at each place once, however many ways lead there."""
 
-    def __init__(self) -> None:
+    def __init__(self, recalls: bool) -> None:
+        self._recalls = recalls
         self._known: dict[tuple[int, int], int] = {}
+        self._recalled: dict[tuple[int, int], int] = {}
         self._looks = _LOOKS
 
     def of(self, root: Node, value: Any) -> int:
@@ -58,7 +61,7 @@ class _Count:
         if known is not None:
             return known
         self._looks -= 1
-        cost = node.own
+        cost = self._own(node, value) + (self._recall(node, value) if node.recalls else 0)
         for other in node.here:
             cost += self._at(other, value)
         if isinstance(value, str):
@@ -80,6 +83,24 @@ class _Count:
             raise TooCostlyError
         self._known[key] = cost
         return cost
+
+    def _own(self, node: Node, value: Any) -> int:
+        # Where schemas ask what others have evaluated, each part of the value is noted each time.
+        return node.own * (len(value) + 1) if self._recalls and (is_map(value) or is_list(value)) else node.own
+
+    def _recall(self, node: Node, value: Any) -> int:
+        """Return what it costs to find out what `node` has evaluated: all in `here` is checked again, and asked too."""
+        key = (id(node), id(value))
+        known = self._recalled.get(key)
+        if known is None:
+            self._looks -= 1
+            known = self._own(node, value)
+            for other in node.here:
+                known += self._at(other, value) + self._recall(other, value)
+            if known > MOST or self._looks < 0:
+                raise TooCostlyError
+            self._recalled[key] = known
+        return known
 
     def _member(self, node: Node, name: str, item: Any) -> int:
         self._looks -= 1
@@ -133,27 +154,50 @@ def _ordered(graph: Graph) -> list[Node]:
     return order
 
 
-def _widest(order: list[Node], weight: str) -> dict[Node, int]:
+def _widest(order: list[Node], weight: str, recalls: bool) -> dict[Node, int]:
     """Return for each schema the most that it costs any one part of a value; `_ENDLESS` where that grows with depth."""
-    same: dict[Node, int] = dict.fromkeys(order, 0)
-    below: dict[Node, int] = dict.fromkeys(order, 0)
-    widest: dict[Node, int] = dict.fromkeys(order, 0)
+    tallies = {node: _Tally() for node in order}
     for _ in range(_ROUNDS):
         changed = False
         for node in order:
-            here = min(getattr(node, weight) + sum(same[other] for other in node.here), _ENDLESS)
-            named = max((widest[other] for other in node.members.values()), default=0)
-            rest = sum(widest[other] for other in node.rest)
-            listed = max((widest[other] for other in node.prefix), default=0)
-            parts = max(
-                max(named, rest) + sum(widest[other] for other in node.patterns),
-                listed + sum(widest[other] for other in node.items),
-                sum(widest[other] for other in node.names),
-            )
-            parts = min(parts + sum(below[other] for other in node.here), _ENDLESS)
-            most = max(here, parts)
-            changed = changed or (here, parts, most) != (same[node], below[node], widest[node])
-            same[node], below[node], widest[node] = here, parts, most
+            changed = _tallied(node, tallies, getattr(node, weight), recalls) or changed
         if not changed:
-            return widest
+            return {node: tally.widest for node, tally in tallies.items()}
     return dict.fromkeys(order, _ENDLESS)
+
+
+class _Tally:
+    """What one schema costs: the value itself, any one part of it; and what it costs to ask what was evaluated."""
+
+    __slots__ = ("below", "recalled", "recalled_below", "same", "widest")
+
+    def __init__(self) -> None:
+        self.same = self.below = self.recalled = self.recalled_below = self.widest = 0
+
+
+def _tallied(node: Node, tallies: dict[Node, _Tally], weight: int, recalls: bool) -> bool:
+    """Bring the tally of one schema up to date; returns whether it changed."""
+    here = [tallies[other] for other in node.here]
+    named = max((tallies[other].widest for other in node.members.values()), default=0)
+    listed = max((tallies[other].widest for other in node.prefix), default=0)
+    below = max(
+        max(named, _sum(node.rest, tallies)) + _sum(node.patterns, tallies),
+        listed + _sum(node.items, tallies),
+        _sum(node.names, tallies),
+    )
+    recalled = min(weight + sum(one.same + one.recalled for one in here), _ENDLESS)
+    recalled_below = min(sum(one.below + one.recalled_below for one in here), _ENDLESS)
+    same = weight + sum(one.same for one in here) + (recalled if node.recalls else 0)
+    below += sum(one.below for one in here) + (recalled_below if node.recalls else 0)
+    if recalls:
+        below += same  # each part is looked for in what was evaluated
+    same, below = min(same, _ENDLESS), min(below, _ENDLESS)
+    tally = tallies[node]
+    changed = (same, below) != (tally.same, tally.below)
+    tally.same, tally.below, tally.widest = same, below, max(same, below)
+    tally.recalled, tally.recalled_below = recalled, recalled_below
+    return changed
+
+
+def _sum(nodes: list[Node], tallies: dict[Node, _Tally]) -> int:
+    return sum(tallies[node].widest for node in nodes)

@@ -36,10 +36,11 @@ class Place(NamedTuple):
 class Node:
     """One schema: what else is applied to the same value (`here`), to its members and items, and what that costs.
 
-    `own` counts comparisons with listed values, `scan` the states of the patterns that read a text.
+    `own` counts comparisons with listed values, `scan` the states of the patterns that read a text. `recalls` says that
+    it asks what the schemas in `here` have evaluated.
     """
 
-    __slots__ = ("here", "items", "members", "names", "own", "path", "patterns", "prefix", "rest", "scan")
+    __slots__ = ("here", "items", "members", "names", "own", "path", "patterns", "prefix", "recalls", "rest", "scan")
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -52,6 +53,7 @@ class Node:
         self.items: list[Node] = []
         self.own = 1
         self.scan = 0
+        self.recalls = False
 
     def below(self) -> list[Node]:
         """Return the schemas that are applied to parts of the value."""
@@ -65,6 +67,7 @@ class Graph(NamedTuple):
     nodes: list[Node]
     patterns: dict[str, int]
     chooses: bool
+    recalls: bool
 
 
 def is_list(value: Any) -> TypeGuard[list[Any]]:
@@ -114,7 +117,8 @@ class _Reader:
             self._walk()
         for node, name in dynamic:
             node.here += [one for one in self._dynamic.get(name, ()) if one not in node.here]
-        return Graph(root, list(self._nodes.values()), self._patterns, self._chooses)
+        nodes = list(self._nodes.values())
+        return Graph(root, nodes, self._patterns, self._chooses, any(node.recalls for node in nodes))
 
     def _node(self, schema: Any, place: Place) -> Node:
         place = self._enter(schema, place)
@@ -190,6 +194,7 @@ class _Reader:
                 node.own += len(listed) // 4
         if schema.get("uniqueItems") is True:
             node.own += 64  # what is nested is compared at every level
+        node.recalls = "unevaluatedProperties" in schema or "unevaluatedItems" in schema
         self._chooses = self._chooses or "anyOf" in schema or "oneOf" in schema
         for pattern in (schema.get("pattern"), *_map(schema, "patternProperties")):
             if isinstance(pattern, str):

@@ -273,5 +273,8 @@ def _is_text(schema: Any) -> bool:
     properties = schema.get("properties")
     if not is_object(properties) or list(properties) != ["result"]:
         return False
+    # Written by hand, it may want more than that one member.
+    if _NARROWING & schema.keys() or not {"result"}.issuperset(schema.get("required", ())):
+        return False
     inner: Any = properties["result"]
     return is_object(inner) and inner.get("type") == "string" and not _NARROWING & inner.keys()
