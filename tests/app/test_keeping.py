@@ -1,9 +1,14 @@
 """Addresses of stores."""
 
+import contextlib
+import sqlite3
 import sys
 from pathlib import Path
 
 import pytest
+from tests.protocol.fixtures import MODERN
+from tests.serving.person import Person, accept
+from tests.serving.test_steps import ANSWERS, shop
 
 from dragoman.app.keeping import store_at
 from dragoman.errors import LocalError
@@ -58,3 +63,25 @@ def test_an_address_that_is_refused_shows_no_secret() -> None:
     with pytest.raises(LocalError) as caught:
         store_at("mysql://user:swordfish@h/db?password=swordfish")
     assert "swordfish" not in str(caught.value) and "mysql://h/db" in str(caught.value)
+
+
+@pytest.mark.parametrize("single_use", [True, False])
+async def test_without_its_store_nothing_runs_that_counts_once(tmp_path: Path, single_use: bool) -> None:
+    """MRTR-08"""
+    charged: list[int] = []
+    store = SqliteStore(tmp_path / "kept.db", seconds=0.2)
+    server = shop(charged, single_use=single_use, store=store, secrets=["a secret of the server"])
+    person = Person(server, ANSWERS, MODERN)
+    state = (await person.leg("tools/call", name="buy"))["result"]["requestState"]
+    answered = {"name": "buy", "requestState": state, "inputResponses": {"question-1": accept(value=5)}}
+    await store.get("opened")
+    with contextlib.closing(sqlite3.connect(tmp_path / "kept.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        refused = await person.leg("tools/call", **answered)
+        assert "inputRequests" not in refused.get("result", {}) and "kept.db" not in str(refused)
+        assert charged == []
+        other.execute("ROLLBACK")
+    # With the store back, the same answer is good: it was not used up.
+    again = await person.leg("tools/call", **answered)
+    assert (again["result"]["resultType"], charged) == ("input_required", [5])
+    await server.service.stop()

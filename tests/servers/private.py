@@ -84,7 +84,7 @@ def redis(directory: Path) -> Iterator[Private]:
     assert program is not None
     port = free_port()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""]
-    command += ["--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes"]
+    command += ["--appendonly", "yes", "--appendfsync", "always", "--unixsocket", str(directory / "redis.sock")]
 
     def ready() -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as sock:

@@ -5,6 +5,7 @@ import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -28,10 +29,16 @@ async def place(redis_server: Private) -> AsyncIterator[ServerPlace]:
 
 
 @pytest.fixture
-def own(redis_server: Private) -> Iterator[Private]:
+def own(redis_server: Private, directory: Path) -> Iterator[Private]:
     """Give a test a server of its own, to do with it what it likes."""
-    with private.directory() as directory, private.redis(directory) as server:
+    with private.redis(directory) as server:
         yield server
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with private.directory() as made:
+        yield made
 
 
 async def test_a_server_that_is_silent_gives_an_error_in_time_and_then_works_again(own: Private) -> None:
@@ -129,6 +136,14 @@ async def test_a_lost_wake_up_heals(own: Private) -> None:
     assert await asyncio.wait_for(waiting, 10)
     await store.close()
     await other.close()
+
+
+async def test_a_server_is_reached_by_its_socket(own: Private, directory: Path) -> None:
+    store = store_at(f"unix://{directory}/redis.sock?db=1&prefix=shop:")
+    await store.put("a", b"x", 60)
+    async with Redis.from_url(own.address.replace("/0", "/1")) as redis:
+        assert await redis.get("shop:v:a") == b"x"
+    await store.close()
 
 
 async def test_secrets_in_an_address_are_in_no_error(own: Private) -> None:

@@ -34,7 +34,8 @@ class ServerOptions(TypedDict, total=False):
     replicas; without them the store's own, which whoever comes first makes.
     `store` is where that is kept which outlives a request: "memory:" (this
     process, the default), "sqlite:///PATH" (this machine; a path from the root
-    has a fourth slash), or a `ports.store.Store`. `telemetry` True makes an
+    has a fourth slash), "redis://HOST/0" or "postgresql://HOST/DATABASE" (any
+    machine), or a `ports.store.Store`. `telemetry` True makes an
     OpenTelemetry span of each call, in the caller's trace; a `Telemetry` says
     where spans and metrics go.
     `auth` says whose tokens are taken over HTTP: JWTAuth, IntrospectionAuth,
