@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dragoman.serving.shapes import is_object, is_list
+from dragoman.serving.shapes import is_list, is_object
 
 # What servers hand out and clients hand back as it is.
 OPAQUE = frozenset({"requestState", "nextCursor", "cursor", "taskId"})
