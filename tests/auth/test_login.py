@@ -263,7 +263,7 @@ async def test_the_servers_time_goes_on_after_the_users() -> None:
         auth = there.oauth()
         async with Client(there.url, auth=auth, mode="modern", timeout=0.3) as client:
             there.one.given.clear()
-            there.one.refreshes = False
+            there.one.token = lambda seen: (400, {"error": "no"}, {}) if "refresh_token" in seen.form else None
             base, silent = there.answer, asyncio.Event()
 
             async def silent_with_a_token(got: Got) -> None:
@@ -274,4 +274,4 @@ async def test_the_servers_time_goes_on_after_the_users() -> None:
             there.behaves = silent_with_a_token
             with pytest.raises(DeadlineError):
                 await client.call_tool("tool", {})
-            assert len(there.one.given) == 1
+            assert len(there.one.given) == 1 and len(there.pages) == 2

@@ -172,7 +172,8 @@ def _command(words: list[str], headers: Fields, options: Options, entry: _Entry 
     if not words or not words[0]:
         raise LocalError("the command is empty; its first word is the program to run")
     if headers or options.auth is not None:
-        raise LocalError("headers and auth travel over HTTP only; give a command what it needs in env")
+        given = "headers travel" if headers else "auth travels"
+        raise LocalError(f"{given} over HTTP only; give a command what it needs in env")
     env = {**(options.env or {}), **(entry.env if entry else {})}
     cwd = (entry.cwd if entry else None) or options.cwd
     command = Command(

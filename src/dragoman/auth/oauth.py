@@ -101,9 +101,8 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
 
     def session(self, url: str, fetcher: Fetcher, waiting: Waiting = nullcontext) -> Session:
         """Return the credentials for the server at `url`; in a block of `waiting` the user is waited for."""
-        return Session(
-            url, CodeGrant(self, fetcher, waiting), self.wallet, fetcher, (self.issuer,) if self.issuer else ()
-        )
+        preferred = (self.issuer,) if self.issuer else ()
+        return Session(url, CodeGrant(self, fetcher, waiting), self.wallet, fetcher, preferred)
 
 
 class CodeGrant:
