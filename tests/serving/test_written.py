@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.protocol.fixtures import LEGACY, META, MODERN, Line, post, routing, written
 
-from dragoman import Context, RegistrationError, Server, ToolError, ToolResult
+from dragoman import Context, Limits, RegistrationError, Server, ToolError, ToolResult
 
 ERAS = pytest.mark.parametrize("version", [MODERN, LEGACY[0], LEGACY[-1]])
 PLACE: dict[str, Any] = {
@@ -220,3 +220,18 @@ def all_of(**given) -> str: return "x"
 assert "jsonschema_rs" in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("more, cut", [({}, True), ({"required": ["result", "more"]}, False), ({"allOf": [{}]}, False)])
+async def test_a_text_is_cut_only_where_the_schema_wants_no_more_than_it(more: Any, cut: bool) -> None:
+    """TOOL-09"""
+    server = Server("written", limits=Limits(result=5_000))
+    schema = {"type": "object", "properties": {"result": {"type": "string"}}, **more}
+
+    @server.tool(output_schema=schema)
+    def long() -> Any:
+        return {"result": "x" * 10_000, "more": 1}
+
+    result = await Line(server).call("long")
+    assert ("structuredContent" in result) is cut
+    assert (result.get("isError") is True) is not cut

@@ -69,7 +69,9 @@ class ToolOptions(TypedDict, total=False):
     refused, and not answered again. `task` lets calls go on after they were
     answered: "optional" for clients that know tasks, "required" for nobody
     else; a function that calls `ctx.detach()` becomes a task there. `output_schema` replaces the schema of the
-    return annotation; False means none. `scopes` are what a caller's token has
+    return annotation, and results are checked against it; False means none.
+    `input_schema` replaces that of the parameters, and arguments are checked
+    against it; the function may take them all as `**arguments`. `scopes` are what a caller's token has
     to allow.
     """
 

@@ -182,7 +182,9 @@ class File(_Media):
 
 @dataclass(slots=True)
 class ToolResult:
-    """A result in the function's own words: nothing is wrapped, derived or checked.
+    """A result in the function's own words: nothing is wrapped or derived.
+
+    It is checked against an output schema written by hand, and no other.
 
     `content` is anything that `content_of` takes; None means the JSON of
     `structured`, or nothing. `structured` may be any JSON value, null included.
