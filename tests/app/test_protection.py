@@ -376,6 +376,25 @@ async def test_a_scoped_tool_added_to_an_open_server_later_is_not_open() -> None
     assert answer.status == 403 and answer.code == -32600
 
 
+async def test_a_token_is_judged_once_for_many_calls() -> None:
+    class Desk:
+        issuer, scopes, cache_seconds, asked = "", (), 60.0, 0
+
+        def takes(self, token: str, issuer: str | None) -> bool:
+            return True
+
+        async def verify(self, token: str, resource: str) -> Identity:
+            self.asked += 1
+            return Identity(token)
+
+    desk = Desk()
+    app = protected(desk).asgi()
+    for _ in range(5):
+        for token in ("ann", "ben"):
+            assert (await modern_call(app, token, call("greet"))).value == "hello"
+    assert desk.asked == 2
+
+
 async def test_in_memory_a_test_can_say_who_calls() -> None:
     server = protected(KeyAuth({KEY: "ann"}), hide_unscoped=True)
 

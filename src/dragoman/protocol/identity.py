@@ -7,12 +7,13 @@ Limit: judges nothing; `claims` and `verifier` do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True, dict=True):
     """Who asks, as an issuer vouches for it.
 
     `subject` is unique within `issuer`; `client_id` is the client that the token
@@ -28,7 +29,7 @@ class Identity(msgspec.Struct, frozen=True):
     claims: Mapping[str, Any] = {}
     expires_at: float | None = None
 
-    @property
+    @cached_property
     def principal(self) -> str:
         """Who this is, as one text: what belongs to one principal is not there for others (issuer, subject, client)."""
         return msgspec.json.encode([self.issuer, self.subject, self.client_id]).decode()
