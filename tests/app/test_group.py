@@ -238,6 +238,27 @@ def test_what_leads_nowhere_is_told_when_the_group_is_made(servers: Any, complai
     }
 
 
+async def test_credentials_are_for_one_server_and_shown_to_no_other() -> None:
+    seen: dict[str, set[str | None]] = {"a": set(), "b": set()}
+
+    def noting(name: str) -> Any:
+        async def answer(got: Got) -> None:
+            seen[name].add(got.headers.get("authorization"))
+            await modern(_no_tools)(got)
+
+        return answer
+
+    async with serving(noting("a")) as one, serving(noting("b")) as other:
+        async with ClientGroup({"a": one, "b": other}, credentials={"a": "secret-token"}) as group:
+            await group.tools()
+            assert {member.state for member in group.servers.values()} == {"open"}
+        assert seen == {"a": {"Bearer secret-token"}, "b": {None}}
+        with pytest.raises(LocalError, match="credentials of its own"):
+            ClientGroup({"a": one, "b": other}, auth="secret-token")
+        with pytest.raises(LocalError, match="credentials for 'c', and no server"):
+            ClientGroup({"a": one}, credentials={"c": "secret-token"})
+
+
 async def test_an_empty_group_has_nothing_and_opens_once() -> None:
     group = ClientGroup({})
     async with group:

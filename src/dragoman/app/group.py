@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, TypeVar, Unpack
 
 import msgspec
 from msgspec import structs
@@ -27,10 +27,15 @@ from dragoman.wire.prompts import GetPromptResult, Prompt
 from dragoman.wire.resources import Resource, ResourceTemplate
 from dragoman.wire.tools import Tool
 
+if TYPE_CHECKING:
+    from dragoman.app.proof import Auth
+    from dragoman.protocol.identity import Identity
+
 log = logging.getLogger("dragoman")
 T = TypeVar("T")
 N = TypeVar("N", Tool, Prompt)
 Servers: TypeAlias = Mapping[str, Target] | str | os.PathLike[str]
+Credentials: TypeAlias = "Mapping[str, Auth | Identity]"
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +64,8 @@ class ClientGroup:
     """Clients of several servers: `async with ClientGroup({"git": "uvx mcp-server-git", "web": url}) as group:`.
 
     `servers` is a target of `Client` by a name of yours, where a string may be a command line too; a client program's
-    configuration with `mcpServers`; or the path of a file with one. The rest is what `Client` takes, for all of them.
+    configuration with `mcpServers`; or the path of a file with one. `credentials` are by server what `auth` is to a
+    `Client`. The rest is what `Client` takes, for all of them.
 
     Entering returns when every server is open or has failed, at the latest after `pace.patience`. What fails is tried
     again, at growing intervals; `servers[name]` has state, error and client of each. Methods raise what those of
@@ -73,12 +79,19 @@ class ClientGroup:
         timeout: float | None = 60.0,
         options: Options | None = None,
         pace: Pace | None = None,
+        credentials: Credentials | None = None,
         **settings: Unpack[ClientSettings],
     ) -> None:
         self._pace = pace or Pace()
         self.servers: dict[str, Member] = {}
-        for name, target in servers_of(servers).items():
-            self.servers[name] = Member(name, _maker(target, timeout, options, settings))
+        targets, own = servers_of(servers), credentials or {}
+        _check_credentials(own, targets, options, settings)
+        for name, target in targets.items():
+            auth = own.get(name)
+            given: ClientSettings = settings if auth is None else {**settings, "auth": auth}
+            # Logging in takes a person's time, which the client itself leaves out of account.
+            seconds = self._pace.opening if auth is None else None
+            self.servers[name] = Member(name, _maker(target, timeout, options, given), seconds)
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
         self._tools: dict[str, tuple[str, str]] = {}
@@ -93,10 +106,13 @@ class ClientGroup:
         timeout: float | None = 60.0,
         options: Options | None = None,
         pace: Pace | None = None,
+        credentials: Credentials | None = None,
         **settings: Unpack[ClientSettings],
     ) -> SyncClientGroup:
         """Return the same group without asyncio, for `with ClientGroup.sync(servers) as group:`."""
-        return SyncClientGroup(cls(servers, timeout=timeout, options=options, pace=pace, **settings))
+        return SyncClientGroup(
+            cls(servers, timeout=timeout, options=options, pace=pace, credentials=credentials, **settings)
+        )
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -111,7 +127,7 @@ class ClientGroup:
             raise LocalError("a group opens once; make another one")
         loop = asyncio.get_running_loop()
         members = self.servers.values()
-        self._tasks = [loop.create_task(member.keep_open(self._pace.opening)) for member in members]
+        self._tasks = [loop.create_task(member.keep_open()) for member in members]
         waiting = [asyncio.ensure_future(member.settled.wait()) for member in members]
         try:
             if waiting:
@@ -283,6 +299,16 @@ class ClientGroup:
                     one.cancel()
             if hearing:
                 await asyncio.wait(hearing)
+
+
+def _check_credentials(
+    own: Credentials, servers: Mapping[str, Any], options: Options | None, settings: ClientSettings
+) -> None:
+    if "auth" in settings or (options is not None and options.auth is not None):
+        # What proves to one server who asks must not be shown to another, which could then do the same.
+        raise LocalError("each server of a group has credentials of its own: credentials={name: ...}, and no auth")
+    if strange := [name for name in own if name not in servers]:
+        raise LocalError(f"there are credentials for {strange[0]!r}, and no server that is called so")
 
 
 def _maker(

@@ -32,8 +32,9 @@ class Member:
     method for; it raises ClosedError while the server is not open.
     """
 
-    def __init__(self, name: str, make: Callable[[], Client]) -> None:
+    def __init__(self, name: str, make: Callable[[], Client], opening: float | None) -> None:
         self.name = name
+        self._opening = opening  # seconds
         self.state: State = "opening"
         self.error: McpError | None = None
         self.settled = asyncio.Event()
@@ -62,8 +63,9 @@ class Member:
         self.error = None
         return found
 
-    async def keep_open(self, seconds: float) -> None:
+    async def keep_open(self) -> None:
         """Open it, at growing intervals until that works; not again where trying cannot help."""
+        seconds = self._opening
         tries = 0
         while True:
             client = self._make()
@@ -72,7 +74,7 @@ class Member:
                     await client.open()
             except (McpError, TimeoutError) as error:
                 await client.close()
-                self.error = error if isinstance(error, McpError) else DeadlineError(f"not open within {seconds:g} s")
+                self.error = error if isinstance(error, McpError) else DeadlineError(f"not open within {seconds} s")
                 self.state = "failed"
                 log.warning("the server %r of the group did not open: %s", self.name, self.error)
                 self.settled.set()
