@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from dragoman.calling.waits import Waited
 from dragoman.errors import LocalError
 from dragoman.ports.exchange import Dial, Exchange, Fields
 from dragoman.ports.service import Service
@@ -107,9 +108,8 @@ def _way(target: Target, headers: Fields, options: Options) -> Way:
     service = _service_of(target)
     if service is not None:
         where = f"server {getattr(target, 'name', None) or type(target).__name__!r} in this process"
-        who = options.auth
         # A client hands it over with what holds its deadlines while a user logs in; nobody does here.
-        who = who[0] if isinstance(who, tuple) else who
+        who: object = options.auth.auth if isinstance(options.auth, Waited) else options.auth
         if who is not None and not isinstance(who, Identity):
             raise LocalError(f"{where} judges no tokens: say who calls it with auth=Identity(...)")
         return Way(lambda: MemoryExchange(service, where, headers, who), "")

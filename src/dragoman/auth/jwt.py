@@ -55,9 +55,10 @@ class JWTAuth:
             raise LocalError(f"JWTAuth takes no option {min(unknown)!r}")
         self._rules = rules_of("JWTAuth", issuer, audience, implies, **rules)
         self._algorithms = frozenset(algorithms)
-        if not self._algorithms or (strange := self._algorithms - ALGORITHMS):
+        strange = self._algorithms - ALGORITHMS
+        if strange or not self._algorithms:
             raise LocalError(
-                f"JWTAuth: {', '.join(sorted(strange)) if self._algorithms else 'no algorithm'}: tokens are taken with "
+                f"JWTAuth: {', '.join(sorted(strange)) or 'no algorithm'}: tokens are taken with "
                 f"signatures that a public key checks: {', '.join(sorted(ALGORITHMS))}"
             )
         self._scopes = checked_scopes(scopes, "JWTAuth")

@@ -10,7 +10,7 @@ import base64
 import binascii
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard, cast
 
 import msgspec
 
@@ -89,8 +89,7 @@ def check_claims(claims: Mapping[str, Any], rules: Rules, now: float, *, introsp
     if not (introspected and "iss" not in claims) and claims.get("iss") != rules.issuer:
         raise TokenError("it is of another issuer")
     audience = claims.get("aud")
-    audiences: list[object] = audience if isinstance(audience, list) else [audience]
-    if not any(isinstance(item, str) and item in rules.audiences for item in audiences):
+    if not any(isinstance(item, str) and item in rules.audiences for item in _items(audience, [audience])):
         raise TokenError("it is for another audience than this server")
     expires = _times(claims, rules, now, needed=not introspected)
     if "cnf" in claims:
@@ -138,4 +137,9 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     stated = claims.get("scope", claims.get("scp"))
     if isinstance(stated, str):
         return frozenset(stated.split())
-    return frozenset(item for item in stated if isinstance(item, str)) if isinstance(stated, list) else frozenset()
+    return frozenset(item for item in _items(stated, []) if isinstance(item, str))
+
+
+def _items(value: Any, otherwise: list[Any]) -> list[Any]:
+    """Return a list as it is, and `otherwise` for anything else."""
+    return cast("list[Any]", value) if isinstance(value, list) else otherwise
