@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from dragoman.protocol.limits import Limits
     from dragoman.serving import questions as ask
     from dragoman.serving.context import Context
+    from dragoman.serving.dependencies import Depends
     from dragoman.serving.endpoints import assistant, user
     from dragoman.serving.results import Audio, File, Image, ToolResult
     from dragoman.wire.base import Annotations, Icon
@@ -75,6 +76,7 @@ _HOMES = {
     "Context": "serving.context",
     "DeadlineError": "errors",
     "DeclinedError": "errors",
+    "Depends": "serving.dependencies",
     "EmbeddedResource": "wire.content",
     "EnterpriseManaged": "auth.grants",
     "File": "serving.results",
@@ -134,6 +136,7 @@ __all__ = [
     "Context",
     "DeadlineError",
     "DeclinedError",
+    "Depends",
     "EmbeddedResource",
     "EnterpriseManaged",
     "File",

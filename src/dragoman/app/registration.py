@@ -21,6 +21,7 @@ from dragoman.protocol.bearer import checked_scopes
 from dragoman.protocol.uri import Template, check_uri
 from dragoman.serving import prompts, resources, tools
 from dragoman.serving.context import Context
+from dragoman.serving.dependencies import inject
 from dragoman.serving.endpoints import read_prompt_signature, read_resource_signature
 from dragoman.serving.parameters import place
 from dragoman.serving.signature import Plan, read_signature
@@ -53,6 +54,7 @@ def _checked_name(kind: str, name: str, where: str) -> str:
 def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Registered:
     """Return the tool that `function` is. Raises RegistrationError."""
     check_options("a tool", options, ToolOptions, place(function))
+    function = inject(function)
     declared = _declared(options)
     _checked_schema("output", declared, place(function))
     written = options.get("input_schema")
@@ -154,6 +156,7 @@ def make_resource(function: Callable[..., Any], uri: str, options: ResourceOptio
     """Return the resource, or the template if `uri` has variables, that `function` serves. Raises RegistrationError."""
     where = place(function)
     check_options("a resource", options, ResourceOptions, where)
+    function = inject(function)
     try:
         template = Template.parse(uri)
     except LocalError as error:
@@ -188,6 +191,7 @@ def make_resource(function: Callable[..., Any], uri: str, options: ResourceOptio
 def make_prompt(function: Callable[..., Any], options: PromptOptions) -> prompts.Registered:
     """Return the prompt that `function` is. Raises RegistrationError."""
     check_options("a prompt", options, PromptOptions, place(function))
+    function = inject(function)
     plan = read_prompt_signature(function, context_type=Context)
     definition = Prompt(
         name=_checked_name("prompt", options.get("name") or plan.name, plan.where),

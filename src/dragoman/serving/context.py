@@ -254,6 +254,19 @@ class Context:
         if self._call.task is not None:
             self._call.task.say(text)
 
+    def on_loop(self, work: Awaitable[Any]) -> Any:
+        """Return what the server's event loop makes of `work`, waiting for it in this thread; for plain functions.
+
+        It is waited for to its end, also when the call is given up: it may be what cleans up after the function.
+        """
+        if self._loop is None:
+            raise LocalError("a function on the event loop awaits; only plain functions wait")
+
+        async def do() -> Any:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(do(), self._loop).result()
+
     def _one(self, key: str, question: Any) -> Any:
         async def ask() -> Any:
             return next(iter((await _asking().ask(self._call, self._server.states(), {key: question})).values()))

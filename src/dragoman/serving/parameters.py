@@ -70,7 +70,7 @@ def read(function: Function, context_type: type, *, written: bool = False) -> Re
         signature = inspect.signature(function)
     except (TypeError, ValueError) as error:
         raise RegistrationError(f"the signature cannot be read: {error}", where=where) from error
-    hints = _hints(function, context_type, where)
+    hints = hints_of(function, context_type, where)
     doc = parse(inspect.getdoc(_target(function)))
     parameters: list[Parameter] = []
     context: tuple[str, int | None] | None = None
@@ -83,7 +83,7 @@ def read(function: Function, context_type: type, *, written: bool = False) -> Re
             takes_all = name
             continue
         _refuse_kinds(declared, name in hints, positional, where)
-        if any(_is_context(member, context_type) for member in members(annotation)):
+        if any(is_context(member, context_type) for member in members(annotation)):
             if context is not None:
                 raise RegistrationError(f"both {context[0]} and {name} are the context; keep one", where=where)
             context = (name, None if keyword_only else positional)
@@ -142,7 +142,8 @@ def _is_async(function: Any) -> bool:
     return inspect.iscoroutinefunction(inspect.unwrap(_target(function)))
 
 
-def _is_context(annotation: Any, context_type: type) -> bool:
+def is_context(annotation: Any, context_type: type) -> bool:
+    """Say whether an annotation is that of the context."""
     kind = get_origin(annotation) or annotation
     return is_class(kind) and issubclass(kind, context_type)
 
@@ -186,7 +187,7 @@ def _description(annotation: Any) -> str:
     return ""
 
 
-def _hints(function: Any, context_type: type, where: str) -> dict[str, Any]:
+def hints_of(function: Any, context_type: type, where: str) -> dict[str, Any]:
     """Return the resolved annotations, each with its metadata."""
     target = _target(function)
     try:
