@@ -10,7 +10,7 @@ import base64
 import binascii
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeGuard, cast
+from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
 
@@ -140,6 +140,10 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(item for item in _items(stated, []) if isinstance(item, str))
 
 
-def _items(value: Any, otherwise: list[Any]) -> list[Any]:
+def _items(value: object, otherwise: list[Any]) -> list[Any]:
     """Return a list as it is, and `otherwise` for anything else."""
-    return cast("list[Any]", value) if isinstance(value, list) else otherwise
+    return value if _is_list(value) else otherwise
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
