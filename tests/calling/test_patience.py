@@ -9,6 +9,9 @@ import pytest
 from tests.app.reaching import over_http
 
 from dragoman import Client, Context, DeadlineError, Server
+from dragoman.calling.patience import patiently
+from dragoman.calling.terms import Wish
+from dragoman.calling.waits import Waits
 
 server = Server("slow")
 
@@ -52,3 +55,17 @@ async def test_a_callback_that_is_a_coroutine_function_is_still_awaited() -> Non
     async with Client(server) as client:
         await client.call_tool("work", {"steps": 3, "seconds": 0}, idle_timeout=5, on_progress=show)
     assert seen == [1, 2, 3]
+
+
+async def test_time_in_which_a_user_logs_in_is_no_silence_of_the_server() -> None:
+    waits = Waits()
+
+    async def deliver(wish: Wish) -> str:
+        with waits.paused():
+            await asyncio.sleep(0.1)
+        return "done"
+
+    wish = Wish(idle_timeout=0.02)
+    assert await patiently(wish, "x", deliver, waits.timeout) == "done"
+    with pytest.raises(DeadlineError, match=r"x told of no progress for 0\.02 s"):
+        await patiently(wish, "x", deliver)

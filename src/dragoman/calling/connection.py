@@ -194,7 +194,7 @@ class Connection:
         leg, rounds = params, 0
         while True:
             deliver = functools.partial(self._delivered, method, leg)
-            call = functools.partial(patiently, wish, f"{method} at {self.where}", deliver)
+            call = functools.partial(patiently, wish, f"{method} at {self.where}", deliver, self._terms.limit)
             callbacks = None if wish.by_hand else self._terms.callbacks
             raw = await self._line.visits.first(callbacks, self._terms.rounds, call)
             try:

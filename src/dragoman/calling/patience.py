@@ -19,15 +19,20 @@ from dragoman.wire.notices import Progress
 T = TypeVar("T")
 
 
-async def patiently(wish: Wish, what: str, deliver: Callable[[Wish], Awaitable[T]]) -> T:
+async def patiently(
+    wish: Wish,
+    what: str,
+    deliver: Callable[[Wish], Awaitable[T]],
+    limit: Callable[[float], asyncio.Timeout] = asyncio.timeout,
+) -> T:
     """Return what `deliver` gives, cancelled when its server is silent for longer than `wish` allows.
 
-    Raises DeadlineError then, with `what` it was.
+    Raises DeadlineError then, with `what` it was. `limit` makes the limit on time.
     """
     seconds = wish.idle_timeout
     if seconds is None:
         return await deliver(wish)
-    bound = asyncio.timeout(seconds)
+    bound = limit(seconds)
     try:
         async with bound:
             return await deliver(structs.replace(wish, on_progress=extending(bound, seconds, wish.on_progress)))
