@@ -147,6 +147,22 @@ async def test_a_time_over_is_short_and_for_ever_is_long(place: Place) -> None:
         await store.put("a", b"", float("nan"))
 
 
+async def test_counts_and_positions_that_make_no_sense_do_no_harm(place: Place) -> None:
+    store = place.store()
+    await store.commit([Append("s", b"x", 60), Put("a", b"", 60)])
+    assert len(await store.read("s", -5)) == 1
+    assert await store.read("s", 10**30) == []
+    assert not await store.wait("s", 10**30, 0)
+    for count in (0, -1):
+        with pytest.raises(LocalError, match="ask for 1 at least"):
+            await store.read("s", 0, count)
+        with pytest.raises(LocalError, match="ask for 1 at least"):
+            await store.keys("", count)
+    for prefix in ("\ud800", "\0", "k" * (KEY + 1)):
+        with pytest.raises(LocalError, match="store key"):
+            await store.keys(prefix)
+
+
 # Keys ------------------------------------------------------------------------------------------------------------
 
 
@@ -298,7 +314,7 @@ async def test_a_wait_of_another_store_ends_too(place: Place) -> None:
     before = time.monotonic()
     await there.commit([Append("s", b"1", 60)])
     assert await waiting
-    assert time.monotonic() - before < 0.9  # woken, and not healed
+    assert time.monotonic() - before < 0.9  # woken, and not only healed
 
 
 # Leases ----------------------------------------------------------------------------------------------------------

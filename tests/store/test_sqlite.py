@@ -215,3 +215,14 @@ async def test_who_waits_costs_nothing_once_it_has_stopped(tmp_path: Path) -> No
         while any(task.get_name().startswith("dragoman store") for task in asyncio.all_tasks()):
             await asyncio.sleep(0.01)
     await store.close()
+
+
+async def test_a_read_is_not_held_up_by_what_is_to_be_removed(tmp_path: Path, clock: Clock) -> None:
+    store = SqliteStore(tmp_path / "kept.db", clock.steady(), seconds=0.5)
+    await store.put("a", b"x", 1000)
+    with contextlib.closing(sqlite3.connect(tmp_path / "kept.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        clock.now += 100  # a removal is due
+        assert await store.get("a") == b"x"
+        other.execute("ROLLBACK")
+    await store.close()

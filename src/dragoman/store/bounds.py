@@ -19,6 +19,7 @@ CHANGES = 1000  # changes and conditions in one commit
 SECONDS = 5.0  # that an operation may take
 LONGEST = 100 * 365 * 24 * 3600.0  # seconds; what shall last for ever lasts this long
 SHORTEST = 0.001
+LAST = 2**62  # greater than any position
 
 
 def named(key: str) -> str:
@@ -53,6 +54,22 @@ def fitting(key: str, value: bytes, ttl: float) -> None:
     named(key)
     sized(value)
     lasting(ttl)
+
+
+def listed(prefix: str, most: int) -> None:
+    """Raise LocalError for keys that nothing can be asked of."""
+    if prefix:
+        named(prefix)
+    if most < 1:
+        raise LocalError(f"at most {most} keys of a store: ask for 1 at least")
+
+
+def position(stream: str, after: int, most: int) -> int:
+    """Return the position to read after, which may come from a peer: one that no stream reaches is cut to fit."""
+    named(stream)
+    if most < 1:
+        raise LocalError(f"at most {most} entries of stream {stream!r}: ask for 1 at least")
+    return min(max(after, 0), LAST)
 
 
 def checked(changes: Sequence[Change], given: Given) -> None:

@@ -48,6 +48,7 @@ class File:
         # Before SQLite makes it, so that nobody else can ever read it; its journals get the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
         self._since_boot = clock.since_boot
+        self._patience = round(patience * 1000)
         self._swept = float("-inf")
         self._version: int | None = None
         self._looked = 0
@@ -137,7 +138,16 @@ class File:
         if now - self._swept < SWEEP and not at_once:
             return False
         self._swept = now
-        rows = self.transact(lambda _: self._remove(now))
+        # What was asked for is done: another process that writes just now must not turn it into an error.
+        self._db.execute(f"PRAGMA busy_timeout = {self._patience if at_once else 0}")
+        try:
+            rows = self.transact(lambda _: self._remove(now))
+        except sqlite3.OperationalError as error:
+            if at_once or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {self._patience}")
         if max(rows) >= SWEPT:
             self._swept = float("-inf")  # there is more
         return any(rows)

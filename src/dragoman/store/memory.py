@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from dragoman.errors import StoreError
 from dragoman.ports.store import NOTHING_GIVEN, Append, Change, Drop, Entry, Given, Put
-from dragoman.store.bounds import checked, fitting, lasting, named
+from dragoman.store.bounds import checked, fitting, lasting, listed, named, position
 from dragoman.store.waiters import Waiters
 
 ENTRIES = 100_000
@@ -87,6 +87,7 @@ class MemoryStore:
 
     async def keys(self, prefix: str, most: int = 1000) -> list[str]:
         """Return at most `most` keys that begin with `prefix` and hold a value now, in order."""
+        listed(prefix, most)
         self._sweep()
         return heapq.nsmallest(most, (key for key in self._values if key.startswith(prefix)))
 
@@ -111,7 +112,8 @@ class MemoryStore:
 
     async def read(self, stream: str, after: int = 0, most: int = 100) -> list[Entry]:
         """Return at most `most` entries that come after the position `after`, oldest first."""
-        found = self._streams.get(named(stream))
+        after = position(stream, after, most)
+        found = self._streams.get(stream)
         if found is None or found.until <= self._clock() or not found.entries or found.entries[-1][0] <= after:
             return []
         if after <= 0:

@@ -24,13 +24,13 @@ from psycopg.errors import (
 
 from dragoman.errors import StoreError
 from dragoman.ports.store import NOTHING_GIVEN, Append, Change, Drop, Entry, Given, Put
-from dragoman.store.bounds import KEY, SECONDS, beyond, checked, fitting, lasting, named, shown
+from dragoman.store.bounds import KEY, SECONDS, beyond, checked, fitting, lasting, listed, named, position, shown
 from dragoman.store.connections import Connection, Connections
 from dragoman.store.tables import Tables
 from dragoman.store.waiters import Waiters
 
 T = TypeVar("T")
-LAST = "\U0010ffff" * (KEY // 4 + 1)  # greater than any key
+GREATEST = "\U0010ffff" * (KEY // 4 + 1)  # greater than any key
 SWEEP = 60.0  # seconds between two removals of what is over
 IDLE = 30.0  # seconds after which a subscription that nobody waits for ends
 PAUSE = 0.1, 2.0  # seconds between attempts to listen again: first, longest
@@ -75,7 +75,8 @@ class PostgresStore:
 
     async def keys(self, prefix: str, most: int = 1000) -> list[str]:
         """Return at most `most` keys that begin with `prefix` and hold a value now, in order."""
-        rows = await self._rows(self._tables.keys, prefix, beyond(prefix) or LAST, most)
+        listed(prefix, most)
+        rows = await self._rows(self._tables.keys, prefix, beyond(prefix) or GREATEST, most)
         return [key for (key,) in rows]
 
     async def commit(self, changes: Sequence[Change], given: Given = NOTHING_GIVEN) -> bool:
@@ -98,7 +99,8 @@ class PostgresStore:
 
     async def read(self, stream: str, after: int = 0, most: int = 100) -> list[Entry]:
         """Return at most `most` entries that come after the position `after`, oldest first."""
-        return cast("list[Entry]", await self._rows(self._tables.read, named(stream), after, most))
+        after = position(stream, after, most)
+        return cast("list[Entry]", await self._rows(self._tables.read, stream, after, most))
 
     async def wait(self, stream: str, after: int, seconds: float) -> bool:
         """Wait until the stream has an entry after `after`; False when `seconds` passed without."""

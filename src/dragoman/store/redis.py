@@ -19,7 +19,7 @@ from redis.exceptions import NoPermissionError, NoScriptError, RedisError, Respo
 from dragoman.errors import StoreError
 from dragoman.ports.store import NOTHING_GIVEN, Append, Change, Drop, Entry, Given, Put
 from dragoman.store import lua
-from dragoman.store.bounds import SECONDS, checked, fitting, lasting, named, shown
+from dragoman.store.bounds import SECONDS, checked, fitting, lasting, listed, named, position, shown
 from dragoman.store.waiters import Waiters
 
 T = TypeVar("T")
@@ -70,6 +70,7 @@ class RedisStore:
 
     async def keys(self, prefix: str, most: int = 1000) -> list[str]:
         """Return at most `most` keys that begin with `prefix` and hold a value now, in order."""
+        listed(prefix, most)
         found = await self._script(lua.KEYS, prefix, most)
         return [key.decode() for key in cast("list[bytes]", found)]
 
@@ -91,12 +92,13 @@ class RedisStore:
 
     async def read(self, stream: str, after: int = 0, most: int = 100) -> list[Entry]:
         """Return at most `most` entries that come after the position `after`, oldest first."""
-        name = f"{self._prefix}s:{named(stream)}"
-        first = f"{max(after, 0) + 1}-0"
+        after = position(stream, after, most)
+        name = f"{self._prefix}s:{stream}"
+        first = f"{after + 1}-0"
         found: list[tuple[bytes, dict[bytes, bytes]]] = await self._run(
             lambda client: client.xrange(name, first, "+", count=most)
         )
-        return [(int(position.partition(b"-")[0]), entry[b"v"]) for position, entry in found]
+        return [(int(number.partition(b"-")[0]), entry[b"v"]) for number, entry in found]
 
     async def wait(self, stream: str, after: int, seconds: float) -> bool:
         """Wait until the stream has an entry after `after`; False when `seconds` passed without."""

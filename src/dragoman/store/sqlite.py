@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from dragoman.errors import StoreError
 from dragoman.ports.store import NOTHING_GIVEN, Append, Change, Drop, Entry, Given, Put
-from dragoman.store.bounds import SECONDS, beyond, checked, fitting, lasting, named
+from dragoman.store.bounds import SECONDS, beyond, checked, fitting, lasting, listed, named, position
 from dragoman.store.file import PAGES, File
 from dragoman.store.steady import Steady, machine
 from dragoman.store.waiters import Waiters
@@ -89,6 +89,7 @@ class SqliteStore:
 
     async def keys(self, prefix: str, most: int = 1000) -> list[str]:
         """Return at most `most` keys that begin with `prefix` and hold a value now, in order."""
+        listed(prefix, most)
         return await self._run(lambda file: file.keys(prefix, beyond(prefix), most))
 
     async def commit(self, changes: Sequence[Change], given: Given = NOTHING_GIVEN) -> bool:
@@ -117,7 +118,7 @@ class SqliteStore:
 
     async def read(self, stream: str, after: int = 0, most: int = 100) -> list[Entry]:
         """Return at most `most` entries that come after the position `after`, oldest first."""
-        named(stream)
+        after = position(stream, after, most)
         return await self._run(lambda file: file.read(stream, after, most))
 
     async def wait(self, stream: str, after: int, seconds: float) -> bool:

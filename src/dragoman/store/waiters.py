@@ -1,7 +1,7 @@
 """Who waits for which stream, in this process.
 
 A wake-up is a hint: whoever is woken looks again, and whoever is not looks again after a
-while. So a wake-up that is lost on the way costs a second, and never an entry.
+while. So a wake-up that is lost on the way costs seconds, and never an entry.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-HEAL = 1.0  # seconds after which a waiter looks by itself
+HEAL = 5.0  # seconds after which a waiter looks by itself
 
 
 class Waiters:
