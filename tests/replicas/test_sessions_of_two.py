@@ -316,6 +316,19 @@ async def test_a_stream_that_broke_is_taken_up_at_the_other(kind: str, tmp_path:
         assert (await places[1].ask(getting(stranger, **{"last-event-id": last}))).status == 400
 
 
+@pytest.mark.parametrize("tail", ["", "x", ":1", "é", "0" * 3000, "*", "0123456789ab-0123456789ab", "-", "a-b"])
+async def test_what_cannot_be_an_event_is_refused(tail: str, tmp_path: Path) -> None:
+    async with two("memory", tmp_path) as (servers, places):
+        headers = await opened_at(places[0])
+        servers[0].go_on.set()  # type: ignore[attr-defined]
+        body = (await places[0].ask(Ask(calling("wait"), headers))).body.decode()
+        name = next(line[3:].strip() for line in body.split("\n") if line.startswith("id:")).partition(":")[0]
+        for lost in (f"{tail}:1", f"{name}{tail}:x", f"{name}:{'9' * 20}{tail}"):
+            refused = await places[1].ask(getting(headers, **{"last-event-id": lost}))
+            assert refused.status == 400, lost
+        assert (await places[1].ask(getting(headers, **{"last-event-id": f"{name}:1"}))).status == 200
+
+
 # --- a store that fails ----------------------------------------------------------------------------------------
 
 

@@ -76,6 +76,29 @@ async def test_a_letter_to_one_is_heard_by_that_one() -> None:
         assert (await ears[2].get()).about == "for all"
 
 
+async def test_what_is_long_lies_beside_its_letter_until_it_is_read() -> None:
+    store = MemoryStore()
+    one, other = Crew(store, "here", SECONDS), Crew(store, "here", SECONDS)
+    ear = heard_by(other)
+    async with at_work(one, other):
+        await one.say("word", "long", b"x" * 100_000, to=other.name)
+        assert (await ear.get()).body == b"x" * 100_000
+        assert await store.keys("body:") == []
+        entries = await store.read(f"inbox:here:{other.name}", 0)
+        assert sum(len(value) for _, value in entries) < 1000
+
+
+async def test_a_process_that_was_forked_off_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Crew(MemoryStore(), "here", SECONDS)
+    name = one.name
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    async with at_work(one):
+        assert one.name != name and is_name(one.name)
+        again = one.name
+    async with at_work(one):
+        assert one.name == again
+
+
 async def test_what_was_said_before_the_start_is_not_heard() -> None:
     store = MemoryStore()
     one, late = Crew(store, "here", SECONDS), Crew(store, "here", SECONDS)

@@ -137,7 +137,7 @@ async def test_what_makes_room_is_gone_from_the_store_too() -> None:
 
 
 class Full(MemoryStore):
-    async def commit(self, *args: Any, **named: Any) -> bool:
+    async def put(self, *args: Any, **named: Any) -> None:
         raise StoreError("the store is full; make room")
 
 

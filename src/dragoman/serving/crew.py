@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -21,7 +22,9 @@ from dragoman.ports.store import Append, Put, Store
 
 log = logging.getLogger("dragoman")
 SAID_TTL = 3600.0  # seconds that a stream of letters lasts from its latest
-KEPT = 10_000  # letters in one stream
+KEPT = 4000  # letters in one stream
+LONG = 4096  # bytes of a body that goes into its letter; a longer one lies beside it until it is read
+BODY_TTL = 60.0  # seconds
 AT_ONCE = 500  # letters in one commit or read
 WAIT = 60.0  # seconds of one wait for letters
 MAX_TOPICS = 1000  # changes that wait to be told; with more, the latest are dropped
@@ -31,12 +34,13 @@ TOPIC = "topic"
 
 
 class Letter(msgspec.Struct, frozen=True, array_like=True):
-    """What one process says to others. `about` is a session or a topic's method, `body` the rest."""
+    """What one process says to others. `about` is a session or a method, `body` the rest, unless it lies at `beside`."""
 
     kind: str
     origin: str
     about: str
     body: bytes = b""
+    beside: str = ""
 
 
 Hear = Callable[[Letter], Awaitable[None]]
@@ -51,6 +55,7 @@ class Crew:
         self.store = store
         self.place = place
         self.name = secrets.token_hex(NAME)
+        self._pid = os.getpid()
         self.said = f"said:{place}"
         self._alive_for = seconds
         self._hear: dict[str, Hear] = {}
@@ -74,6 +79,9 @@ class Crew:
         loop = asyncio.get_running_loop()
         if self._loop is not loop or self._begun is None:
             self._loop = loop
+            if self._pid != os.getpid():
+                # Made before this process was forked off: another has that name.
+                self.name, self._pid = secrets.token_hex(NAME), os.getpid()
             self._wake, alive = asyncio.Event(), asyncio.Event()
             readers = [Reader(self, stream) for stream in (self.said, self._inbox(self.name))]
             work = [self._beats(alive), self._tell(), *(reader.run() for reader in readers)]
@@ -107,8 +115,14 @@ class Crew:
         return Append(self._inbox(to) if to else self.said, value, SAID_TTL, KEPT)
 
     async def say(self, kind: str, about: str, body: bytes = b"", to: str = "") -> None:
-        """Say something to all, or to one. Raises StoreError."""
-        await self.store.commit([self.letter(kind, about, body, to)])
+        """Say something to all, or to one, who has a minute to read what is long. Raises StoreError."""
+        if len(body) <= LONG:
+            await self.store.commit([self.letter(kind, about, body, to)])
+            return
+        beside = f"body:{self.place}:{secrets.token_hex(16)}"
+        value = _write(Letter(kind, self.name, about, b"", beside))
+        stream = self._inbox(to) if to else self.said
+        await self.store.commit([Put(beside, body, BODY_TTL), Append(stream, value, SAID_TTL, KEPT)])
 
     def announce(self, topic: Topic) -> None:
         """Tell all of a change, soon; the same one told again before that is told once. Safe from any thread."""
@@ -177,8 +191,14 @@ class Crew:
             log.warning("a letter in the store cannot be read; is there an older version at work?")
             return
         hear = self._hear.get(letter.kind)
-        if hear is not None and letter.origin != self.name:
-            await hear(letter)
+        if hear is None or letter.origin == self.name:
+            return
+        if letter.beside:
+            body = await self.store.take(letter.beside)
+            if body is None:
+                return
+            letter = msgspec.structs.replace(letter, body=body, beside="")
+        await hear(letter)
 
 
 class Reader:

@@ -16,13 +16,13 @@ from collections.abc import Callable
 import msgspec
 
 from dragoman.errors import LocalError
-from dragoman.ports.store import Change, Drop, Put, Store
+from dragoman.ports.store import Change, Drop, Store
 from dragoman.protocol.limits import Limits
 from dragoman.wire.content import AnyContents, ResourceLink
 
 log = logging.getLogger("dragoman")
 SCHEME = "result://"
-AT_ONCE = 4  # pages in one commit
+SHARED = 64 * 1024 * 1024  # bytes that one process keeps in a store at most: it has other things to hold
 
 
 class Text(msgspec.Struct, gc=False):
@@ -57,12 +57,14 @@ class Kept:
         self._clock = clock
         self._texts: OrderedDict[str, Text] = OrderedDict()
         self._bytes = 0
+        self._most = limits.kept_bytes
         self._store: Store | None = None
         self._prefix = ""
 
     def share(self, store: Store, place: str) -> None:
         """Keep what comes from now on in `store`, under `place`. What is counted is still what this process keeps."""
         self._store, self._prefix = store, f"kept:{place}:"
+        self._most = min(self._most, SHARED)
 
     async def keep(self, name: str, text: str, mime_type: str, owner: str = "") -> ResourceLink:
         """Keep `text` and return the link to its first page, for `owner`; `size` of the link is in bytes."""
@@ -74,7 +76,7 @@ class Kept:
         self._texts[token] = kept
         self._bytes += size
         # The newest stays, whatever its size: its link is about to be given out.
-        while len(self._texts) > 1 and (len(self._texts) > self._limits.kept or self._bytes > self._limits.kept_bytes):
+        while len(self._texts) > 1 and (len(self._texts) > self._limits.kept or self._bytes > self._most):
             await self._forget(*self._drop())
         if self._store is not None:
             await self._put(self._store, token, kept, text)
@@ -117,11 +119,10 @@ class Kept:
     async def _put(self, store: Store, token: str, kept: Text, text: str) -> None:
         """Move a text to the store; if that fails it stays here."""
         try:
-            for first in range(1, kept.pages + 1, AT_ONCE):
-                numbers = range(first, min(first + AT_ONCE, kept.pages + 1))
-                pages = [(number, self._page(kept, text, number)) for number in numbers]
-                changes = [Put(self._key(token, n), _write(page), self._limits.kept_seconds) for n, page in pages]
-                await store.commit(changes)
+            for number in range(1, kept.pages + 1):
+                # Put, not committed: a store that is full may drop these before it refuses what matters more.
+                page = _write(self._page(kept, text, number))
+                await store.put(self._key(token, number), page, self._limits.kept_seconds)
             kept.text = None
         except LocalError as error:
             log.warning("a large result can be read at this process only: %s", error)

@@ -25,16 +25,18 @@ from dragoman.protocol.limits import Limits
 from dragoman.serving.crew import Crew, Letter, is_name
 from dragoman.serving.sessions import OwnSession, Streams, new_id
 from dragoman.wire.base import RequestId
-from dragoman.wire.jsonrpc import INVALID_REQUEST, Frame
+from dragoman.wire.jsonrpc import INVALID_REQUEST, Frame, Notification
+from dragoman.wire.notices import CANCELLED, Cancelled
 
 log = logging.getLogger("dragoman")
 FRESH = 1.0  # seconds for which a record is taken to be what it was when it was looked at
 OFTEN = 60.0  # seconds after which a session in use is said to be in use
 RECORD = 256 * 1024  # bytes of one record
-MAX_MESSAGE = 16 * 1024  # bytes of a notification that is passed on
+MAX_MESSAGE = 1024  # bytes of a notification that is passed on: the id of a request is all that it tells
 TRIES = 8
 RECOUNT = 10.0  # seconds for which a count of sessions is good
 CHANGED, ENDED, LISTENS, MESSAGE = "changed", "ended", "listens", "message"
+_read_cancelled = msgspec.json.Decoder(Cancelled).decode
 _is_id = re.compile(r"[A-Za-z0-9_-]{32}").fullmatch
 
 
@@ -167,14 +169,14 @@ class SharedSessions:
 
     async def pass_on(self, session: Session, frame: Frame) -> None:
         """Say a notification to all, and the response to a question to whoever asked it. Raises StoreError."""
-        body = encode(_members(frame))
         if frame.method is not msgspec.UNSET:
+            body = _cancellation(frame)
             if len(body) <= MAX_MESSAGE:
                 await self._crew.say(MESSAGE, session.id, body)
             return
         owner = owner_of(frame.id)
         if owner and owner != self._crew.name and await self._crew.alive(owner):
-            await self._crew.say(MESSAGE, session.id, body, to=owner)
+            await self._crew.say(MESSAGE, session.id, encode(_members(frame)), to=owner)
 
     async def listens(self, session: Session) -> None:
         """Say that the session's GET stream is here now: the latest one counts. Raises StoreError."""
@@ -298,6 +300,12 @@ def owner_of(request_id: RequestId | msgspec.UnsetType) -> str:
     """Return the name of the process that asked the question of that id, empty if it cannot have one."""
     name = request_id.partition(".")[0] if isinstance(request_id, str) else ""
     return name if is_name(name) else ""
+
+
+def _cancellation(frame: Frame) -> bytes:
+    """Return a cancellation without its reason, which nobody reads. No other notification is passed on."""
+    wanted = _read_cancelled(frame.params).request_id
+    return encode(Notification(method=CANCELLED, params=Cancelled(request_id=wanted)))
 
 
 def _members(frame: Frame) -> dict[str, object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -41,6 +42,7 @@ class Opening(msgspec.Struct, frozen=True):
     id: RequestId
 
 
+_is_stream = re.compile(r"[0-9a-f]{12}-[0-9a-f]{1,12}").fullmatch
 _read_opening = msgspec.json.Decoder(Opening).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -49,7 +51,6 @@ class StoredStreams:
     """The streams of all sessions that this process serves, and a way to those of the others."""
 
     def __init__(self, crew: Crew, limits: Limits) -> None:
-        self.owner = crew.name
         self._crew = crew
         self._store = crew.store
         self._ttl = limits.session_idle_seconds + limits.call_seconds
@@ -60,6 +61,11 @@ class StoredStreams:
         self._lost: dict[str, bool] = {}  # streams with a gap, which are given up, and whether that was said
         self._over: set[str] = set()  # those of them that ended before that
         self._writing: asyncio.Task[None] | None = None
+
+    @property
+    def owner(self) -> str:
+        """What the names of streams of this process begin with."""
+        return self._crew.name
 
     def begin(self, session_id: str, stream: str, request_id: RequestId) -> None:
         """Keep a stream from now on; it carries the answer to `request_id`."""
@@ -154,6 +160,8 @@ class StoredStreams:
         When the process that answers has ended, the last event says so, as the response to the request. Raises
         StoreError.
         """
+        if not _is_stream(stream):
+            return None  # it comes from a client
         key = self._key(session_id, stream)
         opening = await self._store.get(key)
         if opening is None and await self._crew.alive(owner_of(stream)) and await self._store.wait(key, 0, LATE):

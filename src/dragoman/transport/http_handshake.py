@@ -280,4 +280,4 @@ def hear(frame: Frame, session: Session) -> bool:
     cancel = session.calls.get(wanted) if wanted is not msgspec.UNSET else None
     if cancel is not None:
         cancel()
-    return cancel is not None
+    return cancel is not None or wanted is msgspec.UNSET
