@@ -216,6 +216,24 @@ async def test_a_stream_that_ends_ends_its_calls_and_says_so() -> None:
             await client.call_tool("a")
 
 
+async def test_after_its_stream_ended_a_client_opens_another_for_the_next_call() -> None:
+    older = Older()
+
+    def respond(got: Got) -> None:
+        assert older.stream is not None
+        if got.json["params"]["name"] == "end":
+            older.stream.end_stream()
+        else:
+            older.answer(got, told("again"))
+
+    older.on["tools/call"] = respond
+    async with serving(older) as url, Client(url) as client, asyncio.timeout(20):
+        with pytest.raises(ClosedError):
+            await client.call_tool("end")
+        assert (await client.call_tool("more")).text == "again"
+    assert [method for method, _ in older.seen].count("GET") == 2
+
+
 async def test_an_event_that_is_too_long_ends_the_stream() -> None:
     older = Older()
     older.on["tools/call"] = lambda got: older.answer(got, told("x" * 5000))
