@@ -63,15 +63,16 @@ class MemoryStore:
     async def put(self, key: str, value: bytes, ttl: float) -> None:
         """Set the value for `ttl` seconds. It may be dropped when room is needed, unless the key was added."""
         fitting(key, value, ttl)
-        there = self._room([Put(key, value, ttl)])
-        self._set(key, value, ttl, firm=key in there and self._values[key].firm)
+        self._room_for(key, value)
+        there = self._values.get(key)
+        self._set(key, value, ttl, firm=there is not None and there.firm)
 
     async def add(self, key: str, value: bytes, ttl: float) -> bytes | None:
         """Set the value if the key is free and return None; else return the value that is there."""
         fitting(key, value, ttl)
         there = self._live(key)
         if there is None:
-            self._room([Put(key, value, ttl)])
+            self._room_for(key, value)
             self._set(key, value, ttl, firm=True)
         return there
 
@@ -205,8 +206,14 @@ class MemoryStore:
         self._count -= 1
         self._size -= len(key) + len(owner)
 
-    def _room(self, changes: Sequence[Change]) -> set[str]:
-        """Make room for `changes`, and return which of their keys are there now. Raises StoreError if there is none."""
+    def _room_for(self, key: str, value: bytes) -> None:
+        self._sweep()
+        # Nearly always there is room, whatever the value replaces.
+        if self._count >= self._most or self._size + len(key) + len(value) > self._limit:
+            self._room([Put(key, value, 1)])
+
+    def _room(self, changes: Sequence[Change]) -> None:
+        """Make room for `changes`. Raises StoreError if there is none."""
         self._sweep()
         latest = {change.key: change for change in changes if isinstance(change, Put)}
         there = {key for key in latest if key in self._values}
@@ -220,7 +227,6 @@ class MemoryStore:
                 count += not replaces
                 size += len(change.value) - (len(found.entries[0][1]) if found is not None and replaces else 0)
         self._make_room(count, size, there)
-        return there
 
     def _make_room(self, count: int, size: int, spared: Iterable[str]) -> None:
         count += self._count - self._most
