@@ -191,6 +191,19 @@ async def test_changes_of_all_servers_are_heard_and_end_with_the_group() -> None
         assert [one async for one in changes if one.server == "dead"] == []
 
 
+async def test_a_string_is_a_command_line_a_file_or_an_address(tmp_path: Path) -> None:
+    script = tmp_path / "a server.py"
+    script.write_text("from dragoman import Server\nserver = Server('x')\nserver.add_tool(lambda: 1, name='t')\n")
+    server = Path(asker.__file__)
+    strings = {
+        "command": f"{sys.executable} {server}",
+        "file": str(script),
+        "plain": f"{sys.executable} -u {server} x://y",
+    }
+    async with ClientGroup(strings) as group:
+        assert {tool.name for tool in await group.tools()} > {"command__send", "file__t", "plain__send"}
+
+
 async def test_a_group_is_made_of_a_configuration_too(tmp_path: Path) -> None:
     config = {"mcpServers": {"mine": {"command": sys.executable, "args": [str(Path(asker.__file__))]}}}
     file = tmp_path / "servers.json"
@@ -224,7 +237,8 @@ def test_a_group_works_without_asyncio() -> None:
     "servers, complaint",
     [
         ({"a": "sh -c 'unclosed"}, "cannot be read"),
-        ({"a": 7}, "cannot connect to int"),
+        ({"a": 7}, "the server 'a' of the group: cannot connect to int"),
+        ({"a": "nowhere.py"}, "there is no file"),
         ({"a": "ftp://x"}, "only http"),
         ("nowhere.json", "cannot read"),
     ],

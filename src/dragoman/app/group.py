@@ -91,7 +91,7 @@ class ClientGroup:
             given: ClientSettings = settings if auth is None else {**settings, "auth": auth}
             # Logging in takes a person's time, which the client itself leaves out of account.
             seconds = self._pace.opening if auth is None else None
-            self.servers[name] = Member(name, _maker(target, timeout, options, given), seconds)
+            self.servers[name] = Member(name, _maker(name, target, timeout, options, given), seconds)
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
         self._tools: dict[str, tuple[str, str]] = {}
@@ -312,12 +312,15 @@ def _check_credentials(
 
 
 def _maker(
-    target: Target, timeout: float | None, options: Options | None, settings: ClientSettings
+    name: str, target: Target, timeout: float | None, options: Options | None, settings: ClientSettings
 ) -> Callable[[], Client]:
     def make() -> Client:
         return Client(target, timeout=timeout, options=options, **settings)
 
-    make()  # so that a target or a setting that cannot be is told at once, and where
+    try:
+        make()  # so that a target or a setting that cannot be is told at once, and where
+    except LocalError as error:
+        raise LocalError(f"the server {name!r} of the group: {error}") from None
     return make
 
 

@@ -30,6 +30,7 @@ from dragoman.wire.base import LogLevel
 # A server object is anything whose `service` answers calls (`dragoman.Server` is), or that answers calls itself.
 Target: TypeAlias = str | os.PathLike[str] | Sequence[str] | Mapping[str, Any] | object
 _VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_ADDRESS = re.compile(r"\w[\w+.-]*://")
 _SERVERS = ("mcpServers", "servers")  # what the client programs call the table of servers in their files
 
 
@@ -277,7 +278,10 @@ def _table_of(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _worded(target: Any) -> Any:
-    if not isinstance(target, str) or "://" in target or target.partition("#")[0].endswith((".py", ".json")):
+    if not isinstance(target, str) or _ADDRESS.match(target):
+        return target
+    path = target.partition("#")[0]
+    if path.endswith((".py", ".json")) and (len(target.split()) == 1 or Path(path).is_file()):
         return target
     try:
         return shlex.split(target)
