@@ -9,8 +9,8 @@ from typing import Any
 import jwt as pyjwt
 import msgspec
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.auth.issuing import EC_KEY, OTHER_KEY, RESOURCE, RSA_KEY, Issuer, jwk
@@ -41,6 +41,7 @@ async def test_good_tokens_of_each_kind_of_key_are_taken() -> None:
     """AUTHRS-03."""
     assert (await judged(issuer().token())).subject == "ann"
     assert (await judged(issuer().token(alg="PS256"))).subject == "ann"
+    assert (await judged(by_hand(b'{"alg":"RS256","kid":"one"}', twice(b"")))).subject == "ann"
     assert (await judged(issuer().token(key=EC_KEY, alg="ES256", head={"kid": "two"}))).client_id == "app"
     assert (await judged(issuer().token(head={"kid": None}))).scopes == {"read"}
 
@@ -58,6 +59,17 @@ def with_public_key_as_secret() -> str:
     body = urlsafe_b64encode(msgspec.json.encode(issuer().claims())).rstrip(b"=")
     signature = urlsafe_b64encode(hmac_.digest(pem, head + b"." + body, "sha256")).rstrip(b"=")
     return b".".join([head, body, signature]).decode()
+
+
+def twice(first: bytes) -> bytes:
+    return b"{" + first + msgspec.json.encode(issuer().claims())[1:]
+
+
+def by_hand(head: bytes, body: bytes) -> str:
+    """Sign what no library would write; with a body and a head that are good, it is good."""
+    said = b".".join(urlsafe_b64encode(part).rstrip(b"=") for part in (head, body))
+    signature = RSA_KEY.sign(said, padding.PKCS1v15(), hashes.SHA256())
+    return (said + b"." + urlsafe_b64encode(signature).rstrip(b"=")).decode()
 
 
 BAD = {
@@ -82,6 +94,14 @@ BAD = {
     "expired": issuer().token(exp=int(time.time()) - 31),
     "for another audience": issuer().token(aud="https://other.example"),
     "of another issuer": issuer().token(iss="https://other.example"),
+    "with a certificate's address": issuer().token(key=OTHER_KEY, head={"x5u": "http://127.0.0.1:1/"}),
+    "with a path for a key id": issuer().token(key=OTHER_KEY, head={"kid": "../../dev/null"}),
+    "with an expiry that is text": issuer().token(exp="9999999999"),
+    "with a claim twice": by_hand(b'{"alg":"RS256","kid":"one"}', twice(b'"sub":"root",')),
+    "with its algorithm twice": by_hand(b'{"alg":"none","kid":"one","alg":"RS256"}', twice(b"")),
+    "with a signature of zeros": issuer().token(key=EC_KEY, alg="ES256", head={"kid": "two"}).rpartition(".")[0]
+    + "."
+    + "A" * 86,
     "an ID token's type": issuer().token(head={"typ": "id+jwt"}),
 }
 

@@ -17,7 +17,7 @@ from dragoman.auth.issuer_keys import IssuerKeys, Key, joserfc
 from dragoman.errors import LocalError, TokenError, TransportError
 from dragoman.ports.verifier import Dial
 from dragoman.protocol.bearer import checked_scopes
-from dragoman.protocol.claims import check_claims, check_header, peek
+from dragoman.protocol.claims import check_claims, check_header, peek, read_object
 from dragoman.protocol.identity import Identity
 
 ALGORITHMS = frozenset(
@@ -111,8 +111,7 @@ class JWTAuth:
         if payload is None:
             raise TokenError("its signature is wrong")
         # The bytes that were signed, read anew, and not what was peeked at.
-        claims: Any = msgspec.json.decode(payload)
-        return check_claims(claims, aimed(self._rules, resource), self._clock())
+        return check_claims(read_object(payload), aimed(self._rules, resource), self._clock())
 
     async def _load(self) -> Mapping[str, Any]:
         if self._given is not None:

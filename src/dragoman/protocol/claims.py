@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeGuard
@@ -60,10 +61,32 @@ def peek(token: str) -> Unverified | None:
 
 def _object(part: str) -> dict[str, Any] | None:
     try:
-        found = msgspec.json.decode(base64.b64decode(part + "=" * (-len(part) % 4), b"-_", validate=True))
-    except (binascii.Error, msgspec.DecodeError, ValueError, RecursionError):
+        return read_object(base64.b64decode(part + "=" * (-len(part) % 4), b"-_", validate=True))
+    except (binascii.Error, ValueError, TokenError):
         return None
-    return found if _is_object(found) else None
+
+
+def read_object(data: bytes) -> dict[str, Any]:
+    """Return the JSON object that a part of a token is.
+
+    Raises TokenError for anything else, and for one with a name twice: two readers could take it for two tokens
+    (RFC 7515, section 10.12).
+    """
+    try:
+        found: object = msgspec.json.decode(data)
+        json.loads(data, object_pairs_hook=_once)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise TokenError("a part of it is no JSON object, or has a name twice") from None
+    if not _is_object(found):
+        raise TokenError("a part of it is no JSON object")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name came twice")
+    return found
 
 
 def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
