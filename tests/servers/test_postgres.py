@@ -230,3 +230,25 @@ def test_a_store_works_in_one_event_loop_after_the_other(own: tuple[Private, str
     assert asyncio.run(once()) is None
     assert asyncio.run(once()) == b"x"
     asyncio.run(store.close())
+
+
+async def test_a_reader_misses_no_entry_of_commits_that_overlap(own: tuple[Private, str]) -> None:
+    """Without the lock of a stream it misses a third of these: a later position can be seen first."""
+    server, schema = own
+    store = PostgresStore(server.address, schema=schema)
+
+    async def write(name: int) -> None:
+        for number in range(60):
+            slow = [Append(f"own {name}", b"x" * 1000, 60)] * 5
+            assert await store.commit([Append("all", b"%d %d" % (name, number), 60, 10_000), *slow])
+
+    async def follow() -> list[bytes]:
+        after, seen = 0, []
+        while len(seen) < 300 and await store.wait("all", after, 3):
+            for after, value in await store.read("all", after, 1000):
+                seen.append(value)
+        return seen
+
+    seen, *_ = await asyncio.gather(follow(), *[write(name) for name in range(5)])
+    assert sorted(seen) == sorted(b"%d %d" % (name, number) for name in range(5) for number in range(60))
+    await store.close()

@@ -224,6 +224,20 @@ async def test_changes_of_one_commit_are_made_in_their_order(place: Place) -> No
     assert [value for _, value in await store.read("s")] == [b"%d" % number for number in range(12)]
 
 
+async def test_many_that_count_at_once_by_compare_and_set_lose_nothing(place: Place) -> None:
+    stores = [place.store(), place.store()]
+
+    async def count(store: Store) -> None:
+        for _ in range(10):
+            while True:
+                before = await store.get("count")
+                if await store.commit([Put("count", b"%d" % (int(before or b"0") + 1), 60)], {"count": before}):
+                    break
+
+    await asyncio.gather(*[count(stores[number % 2]) for number in range(6)])
+    assert await stores[0].get("count") == b"60"
+
+
 async def test_a_commit_of_nothing_is_a_look(place: Place) -> None:
     store = place.store()
     await store.put("a", b"", 60)
