@@ -166,3 +166,12 @@ async def test_a_machine_asks_for_further_scopes_by_itself() -> None:
         there.accepts = judge
         assert await there.use(ClientCredentials(client_id="me", client_secret="x")) == ["done"]
         assert len(there.one.tokens) == 2
+
+
+@pytest.mark.parametrize("address", ["http://as.example/token", "file:///token", ""])
+async def test_a_secret_goes_to_no_address_that_is_not_https(address: str) -> None:
+    """XAUTH-01, security-considerations: the legal twin is above."""
+    async with world(one=Issuer(metadata={"token_endpoint": address})) as there:
+        with pytest.raises(AuthorizationError, match="token endpoint"):
+            await there.use(ClientCredentials(client_id="me", client_secret="hush"))
+        assert there.leaked("hush") == []

@@ -7,7 +7,7 @@ import pytest
 from tests.auth.world import Issuer, World, world
 
 from dragoman import AuthorizationError, AuthorizationNeededError, Client, ClientCredentials
-from dragoman.auth.wallet import Held, MemoryWallet
+from dragoman.auth.wallet import Held, MemoryWallet, client_key, token_key
 from dragoman.auth.wallet_disk import FileWallet
 
 
@@ -128,3 +128,12 @@ async def test_an_unreachable_issuer_is_told_of_as_such() -> None:
         there.one.token = lambda seen: (500, {}, {})
         with pytest.raises(AuthorizationError, match="HTTP 500; try again later"):
             await there.use()
+
+
+@pytest.mark.parametrize("kept", [b"", b"{", b'{"token": 5}', b"\xff", b"[]"])
+async def test_what_cannot_be_read_from_a_wallet_is_as_if_nothing_were_kept(kept: bytes) -> None:
+    async with world() as there:
+        wallet = MemoryWallet()
+        await wallet.write(token_key(there.url), kept)
+        await wallet.write(client_key(there.one.issuer), kept)
+        assert await there.use(there.oauth(wallet=wallet)) == ["done"]

@@ -102,17 +102,18 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     def session(self, url: str, fetcher: Fetcher, waiting: Waiting = nullcontext) -> Session:
         """Return the credentials for the server at `url`; in a block of `waiting` the user is waited for."""
         preferred = (self.issuer,) if self.issuer else ()
-        return Session(url, CodeGrant(self, fetcher, waiting), self.wallet, fetcher, preferred)
+        return Session(url, CodeGrant(self, url, fetcher, waiting), self.wallet, fetcher, preferred)
 
 
 class CodeGrant:
     """The authorization code grant for one server."""
 
-    def __init__(self, oauth: OAuth, fetcher: Fetcher, waiting: Waiting = nullcontext) -> None:
+    def __init__(self, oauth: OAuth, url: str, fetcher: Fetcher, waiting: Waiting) -> None:
         self.scopes = tuple(oauth.scopes)
         self.dpop = oauth.dpop
         self._oauth = oauth
         self._waiting = waiting
+        self._url = url
         known = None
         if oauth.client_id:
             known = Identity(client_id=oauth.client_id, secret=oauth.client_secret, method="auto")
@@ -131,7 +132,8 @@ class CodeGrant:
     async def obtain(self, place: Place, scopes: Scopes, ask: TokenEndpoint, key: ProofKey | None) -> Obtained:
         """Return a token that the user agreed to. Raises AuthorizationError."""
         if not self._oauth.interactive:
-            raise AuthorizationNeededError(f"{shown(place.resource)} wants a login at {shown(place.server.issuer)}")
+            url = shown(self._url)
+            raise AuthorizationNeededError(f"{url} wants a login at {shown(place.server.issuer)}: dragoman login {url}")
         check_pkce(place.server)
         check_endpoint(place.server.authorization_endpoint, "authorization endpoint")
         check_endpoint(place.server.token_endpoint, "token endpoint")

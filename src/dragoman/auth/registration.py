@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from dragoman.auth.token_endpoint import METHODS
-from dragoman.auth.wallet import Identity, client_key
+from dragoman.auth.wallet import Identity, client_key, read_kept
 from dragoman.errors import AuthorizationError, MalformedError
 from dragoman.ports.fetch import Fetched, Fetcher
 from dragoman.ports.wallet import Wallet
@@ -58,11 +58,8 @@ class Registrar:
             return _proving(applicant.known, server)
         if applicant.document and server.client_id_metadata_document_supported:
             return Identity(client_id=applicant.document)
-        found = await self._wallet.read(client_key(server.issuer))
-        if found is None:
-            return None
-        identity = msgspec.json.decode(found, type=Identity)
-        return None if identity.expires and identity.expires < time.time() else identity
+        found = read_kept(await self._wallet.read(client_key(server.issuer)), Identity)
+        return None if found is None or (found.expires and found.expires < time.time()) else found
 
     async def identity(self, server: ServerMetadata, redirect_uri: str) -> Identity:
         """Return who we are there, registering if we must. Raises AuthorizationError, TransportError."""

@@ -18,7 +18,7 @@ from dragoman.auth.discovery import Discovery, Place
 from dragoman.auth.nonces import Nonces
 from dragoman.auth.signing import ProofKey
 from dragoman.auth.token_endpoint import TokenEndpoint, TokenRefusedError
-from dragoman.auth.wallet import Held, Identity, token_key
+from dragoman.auth.wallet import Held, Identity, read_kept, token_key
 from dragoman.errors import AuthorizationError, McpError
 from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.ports.fetch import Fetcher
@@ -238,10 +238,9 @@ class Session:
             return self._held
 
     async def _load(self) -> None:
-        found = await self._wallet.read(token_key(self._url))
+        held = read_kept(await self._wallet.read(token_key(self._url)), Held)
         self._loaded = True
-        if found is not None:
-            held = msgspec.json.decode(found, type=Held)
+        if held is not None:
             self._take(held, None if held.key is None else ProofKey(held.key))
             self._proved = True  # by an earlier run
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from dragoman.protocol.discovery import canonical
 
+T = TypeVar("T")
 SOON = 30.0  # seconds before its end that a token is renewed
 
 
@@ -65,6 +66,14 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     def ends_soon(self, now: float) -> bool:
         """Say whether the token is about to end, or has."""
         return self.expires != 0 and now > self.expires - SOON
+
+
+def read_kept(data: bytes | None, kind: type[T]) -> T | None:
+    """Return what a wallet gave as a `kind`; None for nothing, and for what another version of this program kept."""
+    try:
+        return None if data is None else msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def token_key(server: str) -> str:
