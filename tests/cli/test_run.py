@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.transport.raw_http import Ask, in_process
 
+from dragoman import LocalError
 from dragoman.cli import run
 from dragoman.cli.outcome import UsageError
 
@@ -38,3 +41,22 @@ def test_sse_means_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         assert run.run(options(str(file), *words)) == 0
     with_sse, without = served
     assert with_sse._sse is not None and without._sse is None
+
+
+async def test_the_public_url_is_where_clients_are_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "server.py"
+    file.write_text(
+        "from dragoman import JWTAuth, Server\nserver = Server('x', auth=JWTAuth('https://login.example'))\n"
+    )
+    served: list[Any] = []
+    monkeypatch.setattr("dragoman.app.http.serve", lambda app, listener: served.append(app))
+    url = "https://example.com/team/mcp"
+    for words in (["--host", "0.0.0.0", "--url", url], ["--http"]):
+        assert await asyncio.to_thread(run.run, options(str(file), *words, "--port", "0")) == 0
+    with pytest.raises(LocalError, match="--url"):
+        run.run(options(str(file), "--host", "0.0.0.0", "--port", "0"))
+    public, local = [
+        (await in_process(app, Ask(method="GET", path="/.well-known/oauth-protected-resource"))).json["resource"]
+        for app in served
+    ]
+    assert public == url and local.startswith("http://127.0.0.1:")

@@ -22,7 +22,8 @@ def gate(server: Server, url: str) -> BearerGate:
     verifiers = server.auth
     if not url and any(verifier.issuer for verifier in verifiers):
         raise LocalError(
-            "a server with auth has to know its own public URL, which tokens are for: url='https://example.com/mcp'"
+            "a server with auth has to know its own public URL, which tokens are for: url='https://example.com/mcp', "
+            "or --url"
         )
     return BearerGate(server.name, checked_resource(url) if url else "", verifiers, server.surface.scopes.listed, dial)
 

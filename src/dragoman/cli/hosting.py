@@ -131,7 +131,11 @@ def over_http(server: Server, listener: Any, place: Place, http: HttpOptions, co
     `command` starts the same server on stdio, for what clients want pasted; None to say nothing.
     """
     module = _http()
-    endpoint = module.endpoint(server, http, place.host, module.address(listener, "/mcp"))
+    try:
+        endpoint = module.endpoint(server, http, place.host, module.address(listener, "/mcp"))
+    except LocalError:
+        listener.close()
+        raise
     if command is not None:
         # What listens on all addresses is reached, from this machine, at the loopback one.
         url = module.address(listener, "/mcp").replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE[:NAME]", help="the Python file, and which of its servers")
     hosting.add_options(parser)
     parser.add_argument("--workers", type=workers, default=1, metavar="N", help="processes (HTTP only)")
+    parser.add_argument("--url", metavar="URL", help="the endpoint's public URL, for a server with auth")
     parser.add_argument("--sse", action="store_true", help="serve clients of 2024 too, at /sse (one process)")
     parser.add_argument("--reload", action="store_true", help="start anew when a .py file changes (HTTP only)")
     parser.add_argument("--no-compat", action="store_true", help="import mcp and fastmcp as they are installed")
@@ -99,6 +100,7 @@ def _passed_on(options: argparse.Namespace, place: hosting.Place) -> list[str]:
     words = ["--http", "--host", place.host, "--workers", str(options.workers)]
     words += [word for name in options.allow_host for word in ("--allow-host", name)]
     words += [word for origin in options.allow_origin for word in ("--allow-origin", origin)]
+    words += ["--url", options.url] if options.url else []
     return [*words, *(["--sse"] if options.sse else []), *(["--no-compat"] if options.no_compat else [])]
 
 
@@ -118,7 +120,10 @@ def _work(options: argparse.Namespace, given: inherited.Inherited) -> int:
 
 
 def _http(options: argparse.Namespace, *, sessions: bool = True) -> HttpOptions:
-    return {**hosting.http_options(options, sessions=sessions), "sse": options.sse}
+    given: HttpOptions = {**hosting.http_options(options, sessions=sessions), "sse": options.sse}
+    if options.url:
+        given["url"] = options.url
+    return given
 
 
 def _path(options: argparse.Namespace) -> Path:
