@@ -240,8 +240,8 @@ async def test_without_cryptography_the_answers_stay_in_the_store(monkeypatch: p
 def test_bad_secrets_and_stores_are_told_when_the_server_is_made() -> None:
     with pytest.raises(LocalError, match="each at least 16 bytes"):
         Server("asker", secrets=["short"])
-    with pytest.raises(LocalError, match="no store 'redis:"):
-        Server("asker", store="redis://localhost")
+    with pytest.raises(LocalError, match="no store 'mysql:"):
+        Server("asker", store="mysql://localhost")
 
 
 async def test_a_server_that_stops_closes_its_store_and_opens_it_again(tmp_path: Path) -> None:

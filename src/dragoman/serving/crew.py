@@ -34,7 +34,7 @@ TOPIC = "topic"
 
 
 class Letter(msgspec.Struct, frozen=True, array_like=True):
-    """What one process says to others. `about` is a session or a method, `body` the rest, unless it lies at `beside`."""
+    """What one process says to others. `about` is a session or method, `body` the rest, if not at `beside`."""
 
     kind: str
     origin: str
