@@ -349,3 +349,17 @@ async def test_idle_time_counts_from_the_end_of_the_last_request() -> None:
     assert ((await slow.ask("ping")).status, (await quick.ask("ping")).status) == (200, 404)
     now[0] = 79
     assert (await slow.ask("ping")).status == 404
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_client_that_names_the_stream_first_gets_one_and_others_get_json(version: str) -> None:
+    client = await opened(a_server().asgi(), version)
+    for accept, kind in (
+        ("text/event-stream, application/json", "text/event-stream"),
+        ("application/json, text/event-stream", "application/json"),
+        ("text/event-stream;q=0, application/json", "application/json"),
+    ):
+        client.headers["accept"] = accept
+        answer = await client.call("add", a=1, b=2)
+        assert answer.headers["content-type"].startswith(kind), accept
+        assert b'"3"' in answer.body

@@ -78,10 +78,11 @@ _REFUSES = re.compile(rb";\s*[qQ]=0(?:\.0*)?\s*$").search
 
 
 class Accepted(NamedTuple):
-    """Which of the two forms of an answer a client takes."""
+    """Which of the two forms of an answer a client takes, and whether it named the stream before the other."""
 
     json: bool
     stream: bool
+    stream_first: bool = False
 
 
 @lru_cache(_REMEMBERED)
@@ -92,7 +93,8 @@ def accepted(accept: bytes | None) -> Accepted:
     ranges = {item.split(b";", 1)[0].strip().lower() for item in accept.split(b",") if not _REFUSES(item)}
     anything = b"*/*" in ranges
     json = anything or b"application/json" in ranges or b"application/*" in ranges
-    return Accepted(json, anything or b"text/event-stream" in ranges or b"text/*" in ranges)
+    first = accept.lower().find(b"text/event-stream"), accept.lower().find(b"application/json")
+    return Accepted(json, anything or b"text/event-stream" in ranges or b"text/*" in ranges, 0 <= first[0] < first[1])
 
 
 @lru_cache(_REMEMBERED)

@@ -184,6 +184,9 @@ class HandshakePosts:
         self, call: Call, session: Session | None, headers: Headers, receive: Receive, send: Send, extra: RawHeaders
     ) -> None:
         accepts = accepted(headers.get(b"accept"))
+        if accepts.stream_first and accepts.stream:
+            # Both forms are right; a client of this era that names the stream first has its reasons.
+            accepts = accepts._replace(json=False)
         door = call.door = HttpDoor(call.era, receive, send, extra, accepts, self._service.limits)
         if session is not None:
             door.asks, door.logs, door.owner, door.request_id = session.asks, session.streams, session.owner, call.id
