@@ -27,8 +27,11 @@ async def test_an_active_token_says_who_asks() -> None:
         issuer.active["good"] = {"active": True, **issuer.claims()}
         found = await auth(issuer).verify("good", RESOURCE)
         assert (found.subject, found.client_id, found.scopes) == ("ann", "app", {"read"})
+        issuer.active["bare"] = {"active": True, "aud": RESOURCE, "client_id": "app"}
+        bare = await auth(issuer).verify("bare", RESOURCE)
+        assert (bare.subject, bare.issuer, bare.expires_at) == ("app", issuer.url, None)
         asked = issuer.seen[-1]
-        assert asked.body == b"token=good&token_type_hint=access_token"
+        assert asked.body == b"token=bare&token_type_hint=access_token"
         assert asked.headers["authorization"] == "Basic " + b64encode(b"this%20server:s3cret%3A%2F%26%3F").decode()
 
 
