@@ -16,7 +16,7 @@ SELF = $(PIP) --no-deps --no-build-isolation --editable .
 help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
 	@echo "make test         run every test"
-	@echo "make test-servers the stores in Redis and PostgreSQL, in servers started for that (Debian packages)"
+	@echo "make test-servers stores in Redis and PostgreSQL (Debian packages), logins at oidc-provider (npm)"
 	@echo "make check        ruff, mypy strict, pyright strict"
 	@echo "make conformance  the official conformance suite, server and client"
 	@echo "make interop      other packages' clients with our server, our client with theirs"

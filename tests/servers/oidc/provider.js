@@ -1,0 +1,49 @@
+// An OpenID-certified authorization server, set up as a company might: `node provider.js PORT RESOURCE`.
+// Prints "ready" when it listens. Any user may log in; its own pages ask for that and for consent.
+import { Provider, errors } from "oidc-provider";
+
+const [port, resource] = process.argv.slice(2);
+const issuer = `http://127.0.0.1:${port}`;
+
+const provider = new Provider(issuer, {
+  clients: [
+    {
+      client_id: "nightly",
+      client_secret: "nightly-secret-of-a-test",
+      grant_types: ["client_credentials"],
+      redirect_uris: [],
+      response_types: [],
+    },
+  ],
+  clientDefaults: { id_token_signed_response_alg: "ES256" },
+  scopes: ["openid", "offline_access", "orders", "orders:write"],
+  pkce: { required: () => true },
+  rotateRefreshToken: true,
+  issueRefreshToken: async (ctx, client) => client.grantTypeAllowed("refresh_token"),
+  features: {
+    devInteractions: { enabled: true },
+    registration: { enabled: true },
+    revocation: { enabled: true },
+    dPoP: { enabled: true },
+    clientCredentials: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => resource,
+      useGrantedResource: () => true,
+      getResourceServerInfo: (ctx, indicator) => {
+        if (indicator !== resource) throw new errors.InvalidTarget();
+        return {
+          scope: "orders orders:write",
+          audience: resource,
+          accessTokenFormat: "jwt",
+          accessTokenTTL: Number(process.env.TOKEN_SECONDS ?? 3600),
+          jwt: { sign: { alg: "ES256" } },
+        };
+      },
+    },
+  },
+  jwks: { keys: [JSON.parse(process.env.SIGNING_KEY)] },
+  cookies: { keys: ["a-test"] },
+});
+
+provider.listen(Number(port), "127.0.0.1", () => console.log("ready"));
