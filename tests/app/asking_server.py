@@ -16,9 +16,9 @@ from dragoman import Context, Server
 POINTS = ["before the step", "before the effect", "after the effect", "after the step", "never"]
 
 
-def shop(store: str, effects: str, here: Callable[[str], None] = lambda point: None) -> Server:
+def shop(store: str, effects: str, here: Callable[[str], None] = lambda point: None, **options: Any) -> Server:
     """Return the server; `here` is told of each point that a run comes by."""
-    server = Server("shop", store=store)
+    server = Server("shop", store=store, **options)
 
     def charge(key: str) -> str:
         here("before the effect")

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-SHOP = str(Path(__file__).with_name("shop.py"))
+ROOT = Path(__file__).parent.parent.parent
 POINTS = ["before the step", "before the effect", "after the effect", "after the step"]
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -70,10 +70,10 @@ async def crowd(number: int, folder: Path, point: str = "never") -> AsyncIterato
     effects = folder / "effects"
     effects.touch()
     Path(f"{effects}.kill").touch()
-    words = [sys.executable, SHOP, f"sqlite:///{folder}/shared.db", str(effects), point]
+    words = [sys.executable, "-m", "tests.replicas.shop", f"sqlite:///{folder}/shared.db", str(effects), point]
     none, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
     made = await asyncio.gather(
-        *(asyncio.create_subprocess_exec(*words, stdin=none, stdout=none, stderr=pipe) for _ in range(number))
+        *(asyncio.create_subprocess_exec(*words, cwd=ROOT, stdin=none, stdout=none, stderr=pipe) for _ in range(number))
     )
     try:
         proxy = Proxy([await _port(one) for one in made])

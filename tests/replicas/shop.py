@@ -1,7 +1,7 @@
 """A shop that asks two questions and charges a card between them; run several times over one store, it is one shop.
 
-Run as `python shop.py STORE EFFECTS POINT`: the process that first comes by the point of that name is killed there,
-whoever takes the file EFFECTS.kill away. Effects go to the file EFFECTS, outside of all processes.
+Run as `python -m tests.replicas.shop STORE EFFECTS POINT`: the process that first comes by the point of that name is
+killed there, whoever takes the file EFFECTS.kill away. Effects go to the file EFFECTS, outside of all processes.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import os
 import signal
 import sys
 
-from dragoman import Context, Limits, Server
+from tests.app.asking_server import shop
+
+from dragoman import Context, Limits
 
 _, store, effects, point = sys.argv
-# Short, so that tests see soon that a process has ended.
-server = Server("shop", store=store, limits=Limits(worker_seconds=0.6, result=2000, page=500))
 
 
 def here(at: str) -> None:
@@ -27,22 +27,8 @@ def here(at: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def charge(key: str) -> str:
-    here("before the effect")
-    with open(effects, "a", encoding="utf-8") as file:
-        file.write(f"charged under {key}\n")
-    here("after the effect")
-    return "receipt"
-
-
-@server.tool
-async def buy(ctx: Context) -> str:
-    """Ask who buys, charge, ask whether that is right."""
-    name = await ctx.elicit("Who?", str)
-    here("before the step")
-    receipt = await ctx.step("charge", charge)
-    here("after the step")
-    return f"{name} {receipt} {await ctx.elicit('Sure?', bool)}"
+# Short, so that tests see soon that a process has ended.
+server = shop(store, effects, here, limits=Limits(worker_seconds=0.6, result=2000, page=500))
 
 
 @server.tool

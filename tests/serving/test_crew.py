@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dragoman.errors import StoreError
-from dragoman.serving.crew import MAX_TOPICS, TOPIC, Crew, Letter, is_name
+from dragoman.serving.crew import MAX_TOPICS, TOPIC, Crew, Letter, as_text, is_name
 from dragoman.store.memory import MemoryStore
 
 SECONDS = 0.2
@@ -152,6 +152,16 @@ async def test_the_same_change_is_told_once_and_each_is_told() -> None:
         heard = [(await ear.get()).body.decode() for _ in range(4)]
         assert heard == ["0", "1", "2", "from a thread"]
     one.announce(("after", "the end"))
+
+
+async def test_no_text_stops_what_is_told() -> None:
+    store = MemoryStore()
+    one, other = Crew(store, "here", SECONDS), Crew(store, "here", SECONDS)
+    ear = heard_by(other, TOPIC)
+    async with at_work(one, other):
+        for uri in ("\ud800", "", "\0", "x" * 10_000):
+            one.announce(("changed", uri))
+            assert as_text((await ear.get()).body) == uri
 
 
 async def test_a_store_that_fails_is_waited_for() -> None:

@@ -133,6 +133,23 @@ async def test_a_session_with_a_call_under_way_lasts_and_its_time_counts_from_th
     assert await found(other, session)
 
 
+async def test_many_sessions_in_use_are_kept_at_once_and_those_that_ended_do_not_come_back() -> None:
+    world = World(session_idle_seconds=40)
+    one, other = world.process(), world.process()
+    sessions = [await opened(one) for _ in range(250)]
+    for session in sessions:
+        session.calls[1] = lambda: None
+    world.clock.now += 39
+    ended, changed = sessions[7], await found(other, sessions[120])
+    await other.end(ended.id)
+    changed.peer.log_level = "error"
+    assert await other.save(changed, changed.loads)
+    await one._stay()
+    world.clock.now += 39
+    assert len(await world.store.keys("session:")) == 249
+    assert ended.ended and sessions[120].peer.log_level == "error"
+
+
 async def test_copies_that_nobody_uses_are_let_go_and_met_again() -> None:
     world = World(session_idle_seconds=40, sessions=100)
     one = world.process()

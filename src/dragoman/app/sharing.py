@@ -9,7 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from dragoman.ports.bus import Topic
-from dragoman.serving.crew import TOPIC, Crew, Letter
+from dragoman.serving.crew import TOPIC, Crew, Letter, as_text
 from dragoman.serving.shared_sessions import SharedSessions
 from dragoman.serving.stored_streams import StoredStreams
 
@@ -51,7 +51,7 @@ class Sharing:
         await self.crew.stop()
 
     async def _told(self, letter: Letter) -> None:
-        topic: Topic = (letter.about, letter.body.decode())
+        topic: Topic = (letter.about, as_text(letter.body))
         self._bus.hear(topic)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from dragoman.app import lazily
@@ -22,7 +22,7 @@ def use() -> None:
 
 
 @contextmanager
-def store_for_workers() -> Iterator[bool]:
+def store_for_workers() -> Generator[bool, None, None]:
     """Give the processes that are started in the meantime one store; yields whether it was made for them.
 
     It lies in a directory that only its owner can enter, and is removed in the end.

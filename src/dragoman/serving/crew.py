@@ -150,7 +150,7 @@ class Crew:
             for topic in topics:
                 del self._topics[topic]
             try:
-                await self.store.commit([self.letter(TOPIC, method, uri.encode()) for method, uri in topics])
+                await self.store.commit([self.letter(TOPIC, method, as_bytes(uri)) for method, uri in topics])
                 pause = PAUSE
             except StoreError as error:
                 log.warning("other processes do not hear of %d changes yet: %s", len(topics), error)
@@ -174,6 +174,8 @@ class Crew:
                     await work()
             except StoreError as error:
                 log.warning("the others cannot hear that this process is alive: %s", error)
+            except Exception:
+                log.exception("what a process does now and then could not be done")
             begun.set()
             await asyncio.sleep(self._alive_for / 4)
 
@@ -242,6 +244,16 @@ class Reader:
             await self._crew.hear(value)
         if self._after == after:
             await store.wait(self._stream, after, WAIT)
+
+
+def as_bytes(text: str) -> bytes:
+    """Return any text as bytes, half surrogate pairs too: a letter that cannot be written would stop all others."""
+    return text.encode(errors="surrogatepass")
+
+
+def as_text(data: bytes) -> str:
+    """Return what `as_bytes` was given."""
+    return data.decode(errors="surrogatepass")
 
 
 def is_name(text: str) -> bool:

@@ -34,6 +34,7 @@ OFTEN = 60.0  # seconds after which a session in use is said to be in use
 RECORD = 256 * 1024  # bytes of one record
 MAX_MESSAGE = 1024  # bytes of a notification that is passed on: the id of a request is all that it tells
 TRIES = 8
+AT_ONCE = 100  # sessions in one commit
 RECOUNT = 10.0  # seconds for which a count of sessions is good
 CHANGED, ENDED, LISTENS, MESSAGE = "changed", "ended", "listens", "message"
 _read_cancelled = msgspec.json.Decoder(Cancelled).decode
@@ -279,14 +280,28 @@ class SharedSessions:
     async def _stay(self) -> None:
         """Keep sessions that are in use here, and forget those that nobody used for long."""
         now = self.clock()
+        due: list[SharedSession] = []
         for session in list(self._here.values()):
             if session.busy:
                 if session.checked == float("-inf"):
                     await self._load(session.id)  # a change was heard of, and could not be looked at
-                if now - session.touched >= self._often and not session.ended:
-                    await self._touch(session, now)
+                if now - session.touched >= self._often and session.record:
+                    due.append(session)
             elif now - session.used >= self._limits.session_idle_seconds:
                 self._let_go(session)
+        for first in range(0, len(due), AT_ONCE):
+            await self._touch_all(due[first : first + AT_ONCE], now)
+
+    async def _touch_all(self, sessions: list[SharedSession], now: float) -> None:
+        """Say at once that many sessions are in use; one by one if one of them has changed."""
+        there = {self._key(session.id): session.record for session in sessions}
+        if await self._store.commit([Put(key, record, self._ttl()) for key, record in there.items()], there):
+            for session in sessions:
+                session.touched = now
+        else:
+            for session in sessions:
+                if not session.ended:
+                    await self._touch(session, now)
 
     def _ttl(self) -> float:
         # A session in use is said to be so this often: what was not used since is idle for at least the limit.
