@@ -22,6 +22,9 @@ from dragoman.cli.outcome import UsageError, describe, ending, report
         (errors.DeadlineError("late"), 4, "timeout"),
         (errors.VersionError("none"), 4, "version"),
         (errors.MalformedError("html"), 4, "malformed"),
+        (errors.TokenError("expired"), 3, "token"),
+        (errors.UnsafeAddressError("inside"), 4, "unsafe"),
+        (errors.StoreError("full"), 4, "store"),
     ],
 )
 def test_every_error_has_an_exit_status_and_a_kind(error, status, kind) -> None:

@@ -22,9 +22,12 @@ from dragoman.errors import (
     McpError,
     PeerError,
     RequestError,
+    StoreError,
+    TokenError,
     ToolError,
     TransportError,
     UnreachableError,
+    UnsafeAddressError,
     VersionError,
 )
 
@@ -51,7 +54,10 @@ _ENDINGS: tuple[tuple[type[McpError], int, str], ...] = (
     (DeadlineError, UNREACHABLE, "timeout"),
     (TransportError, UNREACHABLE, "transport"),
     (MalformedError, UNREACHABLE, "malformed"),
+    (TokenError, UNAUTHORIZED, "token"),
+    (UnsafeAddressError, UNREACHABLE, "unsafe"),
     (BrokenServerError, FAILED, "server"),
+    (StoreError, UNREACHABLE, "store"),
     (LocalError, USAGE, "usage"),
 )
 # What an error knows besides its message, under the name it has in the JSON.
