@@ -6,7 +6,7 @@ A call that leads to a login takes as long as its user: what the server may take
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -26,7 +26,7 @@ class Waits:
         return made
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> Generator[None]:
         """Stop all limits until the block ends; each then has the time that it had left."""
         self._waiting += 1
         if self._waiting == 1:

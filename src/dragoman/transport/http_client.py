@@ -179,14 +179,15 @@ class HttpExchange:
         self, credentials: Credentials, method: str, fields: str, headers: Fields, body: bytes | None
     ) -> tuple[Wire, ReplyReader]:
         """Send one request with credentials, with better ones as long as a refusal says that these may help."""
-        for left in reversed(range(PROOFS)):
+        tries = 0
+        while True:
+            tries += 1
             proof = await credentials.fields(method, self.url)
             wire, reply = await self.ask(method, fields, headers, body, proof)
-            if not credentials.heard(reply.status, reply.headers, proof) or not left:
-                break
+            if not credentials.heard(reply.status, reply.headers, proof) or tries == PROOFS:
+                return wire, reply
             wire.finish()
             await credentials.renew(reply.status, reply.headers, proof)
-        return wire, reply
 
     def _closed(self) -> ClosedError:
         return ClosedError(f"the connection to {self.where} is closed")
