@@ -9,7 +9,18 @@ import pytest
 from tests.auth.issuing import RESOURCE, Issuer, bearing, challenge, endpoint, issuing, protected
 from tests.transport.raw_http import Answer, Ask, call, hello, in_process, listening, modern, old
 
-from dragoman import Client, Context, Identity, JWTAuth, KeyAuth, LocalError, PeerError, RegistrationError, Server
+from dragoman import (
+    Client,
+    Context,
+    Identity,
+    JWTAuth,
+    KeyAuth,
+    LocalError,
+    PeerError,
+    RegistrationError,
+    ScopeError,
+    Server,
+)
 from dragoman.protocol.challenge import read_challenges
 
 KEY = "a-key-of-24-characters-x"
@@ -374,6 +385,27 @@ async def test_a_scoped_tool_added_to_an_open_server_later_is_not_open() -> None
 
     answer = await in_process(app, call("late"))
     assert answer.status == 403 and answer.code == -32600
+
+
+async def test_a_tool_can_find_that_its_arguments_need_more() -> None:
+    """AUTHRS-06: what is needed may follow from the request."""
+    async with issuing() as issuer:
+        server = Server("shop", auth=JWTAuth(issuer.url))
+
+        @server.tool
+        async def refund(amount: int, ctx: Context) -> str:
+            needed = frozenset({"refund"} if amount > 10 else ())
+            if not needed <= ctx.caller.scopes:
+                raise ScopeError(needed)
+            return "done"
+
+        app = endpoint(server)
+        for token, amount, status in ((issuer.token(), 5, 200), (issuer.token(), 50, 403)):
+            answer = await modern_call(app, token, call("refund", amount=amount))
+            old_one = await old_call(app, token, "tools/call", name="refund", arguments={"amount": amount})
+            assert (answer.status, old_one.status) == (status, status)
+            assert ("refund" in challenge(answer)) is (status == 403) is ("refund" in challenge(old_one))
+        assert (await modern_call(app, issuer.token(scope="refund"), call("refund", amount=50))).value == "done"
 
 
 async def test_a_token_is_judged_once_for_many_calls() -> None:

@@ -11,9 +11,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from dragoman.errors import AuthorizationError
 from dragoman.protocol.authorization import ServerMetadata
+from dragoman.protocol.bearer import WELL_KNOWN as RESOURCE
 
 _PORTS = {"http": 80, "https": 443}
-RESOURCE = "/.well-known/oauth-protected-resource"
 SERVER = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
 
