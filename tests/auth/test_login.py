@@ -1,11 +1,12 @@
 """The code flow with a user: what answers are used, and what a mix-up gets. Judged by what left the client."""
 
 import asyncio
+import logging
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.auth.world import CALLBACK, Issuer, world
-from tests.transport.raw_peer import Got
+from tests.transport.raw_peer import INITIALIZED, Got
 
 from dragoman import AuthorizationError, AuthorizationNeededError, Client, DeadlineError, LocalError, OAuth
 
@@ -275,3 +276,51 @@ async def test_the_servers_time_goes_on_after_the_users() -> None:
             with pytest.raises(DeadlineError):
                 await client.call_tool("tool", {})
             assert len(there.one.given) == 1 and len(there.pages) == 2
+
+
+async def test_nobody_is_asked_to_log_in_in_order_to_leave() -> None:
+    """A session is ended with the token that is there, and a refusal of that is left alone."""
+    async with world() as there:
+        base, ended = there.answer, []
+
+        async def with_sessions(got: Got) -> None:
+            if got.method == "DELETE":
+                ended.append(got.headers.get("authorization"))
+                got.reply({}, 401, www_authenticate=there.usual_challenge())
+            elif got.target == "/mcp" and got.json.get("method") == "initialize" and "authorization" in got.headers:
+                got.result(INITIALIZED, mcp_session_id="one")
+            elif got.target == "/mcp" and "id" not in got.json:
+                got.reply(b"", 202)
+            else:
+                await base(got)
+
+        there.behaves = with_sessions
+        async with Client(there.url, auth=there.oauth(), mode="legacy"):
+            pass
+        assert ended == [f"Bearer {there.one.given[0]}"]
+        assert len(there.pages) == 1
+
+
+async def test_no_secret_is_ever_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Logins, refusals, renewals and failures, with everything logged that can be."""
+    caplog.set_level(logging.DEBUG)
+    async with world(one=Issuer(expires_in=20, registration={"client_secret": "canary-client"})) as there:
+        there.one.metadata = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
+        auth = there.oauth(dpop=True)
+        await there.use(auth, calls=2)
+        there.one.given.clear()
+        there.one.token = lambda seen: (400, {"error": "invalid_grant"}, {})
+        with pytest.raises(AuthorizationError) as caught:
+            await there.use(auth)
+        forms = [value for form in there.one.tokens for name, value in form.items() if name != "resource"]
+        secrets = {
+            value
+            for value in forms
+            if len(value) > 12 and not value.startswith(("client-", "http", "auth", "refresh_"))
+        }
+        secrets |= {seen.headers["dpop"] for seen in there.calls if "dpop" in seen.headers}
+        secrets |= {seen.query["state"] for seen in there.one.at("/authorize")} | {"canary"}
+        assert len(secrets) > 5
+        said = caplog.text + repr(caught.value) + repr(auth)
+        assert [secret for secret in secrets if secret in said] == []
+        assert "invalid_grant" in said

@@ -106,3 +106,15 @@ async def test_without_a_login_a_command_says_how_to_get_one(tmp_path: Path) -> 
     async with world() as there:
         status, _, err = await ended(await started(tmp_path, "list", there.url))
         assert status == 3 and f"dragoman login {there.url}" in err
+
+
+async def test_two_processes_that_find_a_token_refused_renew_it_once(tmp_path: Path) -> None:
+    """AUTHC-25: a refresh token that is used twice is taken for a stolen one."""
+    async with world() as there:
+        status, _, err = await logged_in(there, tmp_path)
+        assert status == 0, err
+        there.one.given.clear()
+        running = [await started(tmp_path, "list", there.url) for _ in range(3)]
+        for status, _, err in await asyncio.gather(*(ended(process) for process in running)):
+            assert status == 0, err
+        assert [form["grant_type"] for form in there.one.tokens] == ["authorization_code", "refresh_token"]

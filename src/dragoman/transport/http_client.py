@@ -129,7 +129,10 @@ class HttpExchange:
         if self.session is not None and end:
             try:
                 async with asyncio.timeout(END_SECONDS):
-                    wire, _ = await self.ask("DELETE", "", headers, None)
+                    # With the credentials that are there: nobody logs in to leave.
+                    known = self._credentials
+                    proof = NO_FIELDS if known is None else await known.fields("DELETE", self.url)
+                    wire, _ = await self.ask("DELETE", "", headers, None, proof)
                     wire.finish()
             except (McpError, TimeoutError) as error:
                 log.debug("the session at %s was not ended: %s", self.where, error)
