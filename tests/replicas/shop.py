@@ -28,7 +28,7 @@ def here(at: str) -> None:
 
 
 # Short, so that tests see soon that a process has ended.
-server = shop(store, effects, here, limits=Limits(worker_seconds=0.6, result=2000, page=500))
+server = shop(store, effects, here, limits=Limits(worker_seconds=1.0, result=2000, page=500))
 
 
 @server.tool

@@ -122,6 +122,9 @@ async def test_a_process_is_alive_until_it_stops_or_falls_silent() -> None:
         assert await one.alive(one.name)
         now[0] = 11
         assert not await other.alive(one.name), "nothing was heard of it"
+        assert await other.known(one.name), "it may be stuck, and read its letters later"
+        now[0] = 400
+        assert not await other.known(one.name) and not await other.known("*")
         assert not await one.alive("*") and not await one.alive("")
 
 

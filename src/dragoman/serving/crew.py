@@ -18,7 +18,7 @@ import msgspec
 
 from dragoman.errors import StoreError
 from dragoman.ports.bus import Topic
-from dragoman.ports.store import Append, Put, Store
+from dragoman.ports.store import Append, Drop, Put, Store
 
 log = logging.getLogger("dragoman")
 SAID_TTL = 3600.0  # seconds that a stream of letters lasts from its latest
@@ -26,6 +26,7 @@ KEPT = 4000  # letters in one stream
 LONG = 4096  # bytes of a body that goes into its letter; a longer one lies beside it until it is read
 BODY_TTL = 60.0  # seconds
 AT_ONCE = 500  # letters in one commit or read
+LATELY = 300.0  # seconds for which letters are still written to a process that fell silent
 WAIT = 60.0  # seconds of one wait for letters
 MAX_TOPICS = 1000  # changes that wait to be told; with more, the latest are dropped
 NAME = 6  # random bytes of a name
@@ -101,13 +102,17 @@ class Crew:
             task.cancel()
         await asyncio.gather(begun, *tasks, return_exceptions=True)
         try:
-            await self.store.delete(self._life(self.name))
+            await self.store.commit([Drop(self._life(self.name)), Drop(self._trace(self.name))])
         except StoreError as error:
             log.debug("the others hear of our end when our time is over: %s", error)
 
     async def alive(self, name: str) -> bool:
         """Return whether a process of that name is at work. Raises StoreError."""
         return name == self.name or (is_name(name) and await self.store.get(self._life(name)) is not None)
+
+    async def known(self, name: str) -> bool:
+        """Return whether there is, or was lately, a process of that name: one that is stuck still reads its letters."""
+        return name == self.name or (is_name(name) and await self.store.get(self._trace(name)) is not None)
 
     def letter(self, kind: str, about: str, body: bytes = b"", to: str = "") -> Append:
         """Return the change that says something to all, or to one."""
@@ -163,7 +168,8 @@ class Crew:
 
     async def _beat(self) -> None:
         # Committed, not put: a store that is full must not forget who is alive.
-        await self.store.commit([Put(self._life(self.name), b"", self._alive_for)])
+        traces = [(self._life(self.name), self._alive_for), (self._trace(self.name), self._alive_for + LATELY)]
+        await self.store.commit([Put(key, b"", seconds) for key, seconds in traces])
 
     async def _beats(self, begun: asyncio.Event) -> None:
         while True:
@@ -181,6 +187,9 @@ class Crew:
 
     def _life(self, name: str) -> str:
         return f"alive:{self.place}:{name}"
+
+    def _trace(self, name: str) -> str:
+        return f"known:{self.place}:{name}"
 
     def _inbox(self, name: str) -> str:
         return f"inbox:{self.place}:{name}"

@@ -176,7 +176,7 @@ class SharedSessions:
                 await self._crew.say(MESSAGE, session.id, body)
             return
         owner = owner_of(frame.id)
-        if owner and owner != self._crew.name and await self._crew.alive(owner):
+        if owner and owner != self._crew.name and await self._crew.known(owner):
             await self._crew.say(MESSAGE, session.id, encode(_members(frame)), to=owner)
 
     async def listens(self, session: Session) -> None:
