@@ -324,3 +324,13 @@ async def test_no_secret_is_ever_logged(caplog: pytest.LogCaptureFixture) -> Non
         said = caplog.text + repr(caught.value) + repr(auth)
         assert [secret for secret in secrets if secret in said] == []
         assert "invalid_grant" in said
+
+
+async def test_the_client_without_asyncio_logs_in_too() -> None:
+    async with world() as there:
+
+        def use() -> str:
+            with Client.sync(there.url, auth=there.oauth(), mode="modern") as client:
+                return client.call_tool("tool", {}).text
+
+        assert await asyncio.to_thread(use) == "done"

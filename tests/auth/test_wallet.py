@@ -4,10 +4,14 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keyring
+import keyring.backends.fail
 import pytest
+from keyring.backend import KeyringBackend
 
 from dragoman import LocalError
 from dragoman.auth.wallet import MemoryWallet
@@ -15,12 +19,13 @@ from dragoman.auth.wallet_disk import FileWallet, KeyringWallet, any_logins, def
 from dragoman.auth.wallet_lock import locked
 
 
-class Ring:
-    """A keyring of the shape that the library has: this machine has none."""
+class Ring(KeyringBackend):
+    """A keyring that lasts as long as the test, since a machine without people has none of its own."""
 
-    priority = 5
+    priority = 5  # type: ignore[assignment]
 
     def __init__(self) -> None:
+        super().__init__()
         self.values: dict[tuple[str, str], str] = {}
 
     def get_password(self, service: str, name: str) -> str | None:
@@ -155,6 +160,32 @@ def test_the_users_wallet_lies_where_the_system_says(tmp_path: Path) -> None:
     assert any_logins(environ) is False
     asyncio.run(wallet.write("a", b"x"))
     assert any_logins(environ) is True
+
+
+@pytest.fixture
+def ring() -> Iterator[Ring]:
+    before, made = keyring.get_keyring(), Ring()
+    keyring.set_keyring(made)
+    yield made
+    keyring.set_keyring(before)
+
+
+async def test_a_keyring_is_preferred_where_the_system_has_one(tmp_path: Path, ring: Ring) -> None:
+    """AUTHC-25: found through the library, and nothing secret is then on the disk."""
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_STATE_HOME": str(tmp_path / "s")}
+    wallet = default_wallet(environ)
+    await wallet.write("token https://mcp.example", b"canary")
+    assert await default_wallet(environ).read("token https://mcp.example") == b"canary"
+    assert len(ring.values) == 1 and any_logins(environ)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    # Words of the user's own come first.
+    assert isinstance(default_wallet({**environ, "DRAGOMAN_WALLET_KEY": "words"}), FileWallet)
+
+
+async def test_the_librarys_stand_in_for_no_keyring_keeps_nothing(tmp_path: Path, ring: Ring) -> None:
+    keyring.set_keyring(keyring.backends.fail.Keyring())
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "c"), "XDG_STATE_HOME": str(tmp_path / "s")}
+    assert isinstance(default_wallet(environ), FileWallet)
 
 
 async def test_a_keyring_that_fails_says_what_to_do_without_its_words(tmp_path: Path) -> None:
