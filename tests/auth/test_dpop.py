@@ -143,3 +143,19 @@ def test_a_nonce_is_taken_only_if_it_is_one(nonce: str, fine: bool) -> None:
     assert nonces.hear("https://a.example/x", {"dpop-nonce": nonce}) is fine
     assert nonces.of("https://a.example/y") == (nonce if fine else "")
     assert nonces.of("https://b.example/y") == ""
+
+
+async def test_a_step_up_does_not_loosen_what_was_bound() -> None:
+    """XAUTH-08: though the challenge about scopes names another scheme."""
+    async with world() as there:
+
+        def judge(seen: Seen) -> tuple[int, str] | None:
+            if "authorization" not in seen.headers:
+                return 401, f'DPoP resource_metadata="{there.origin}{there.prm_path}"'
+            wide = "scope" in there.one.at("/authorize")[-1].query
+            return None if wide else (403, 'Bearer error="insufficient_scope", scope="write"')
+
+        there.accepts = judge
+        assert await there.use() == ["done"]
+        assert len(there.one.given) == 2
+        assert all(seen.headers["authorization"].startswith("DPoP ") for seen in there.calls[1:])

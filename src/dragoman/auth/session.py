@@ -193,7 +193,8 @@ class Session:
     async def _obtain(self, place: Place, scopes: Scopes, *, bound: bool) -> Held:
         wanted = self._grant.dpop
         if wanted is None:
-            wanted = place.bound or bound
+            # What was bound stays bound, whatever a later challenge leaves out.
+            wanted = place.bound or bound or self._key is not None
         key = (self._key or ProofKey()) if wanted else None
         got = await self._grant.obtain(place, scopes, self._ask, key)
         return await self._keep(place.server.issuer, place.resource, got, key)

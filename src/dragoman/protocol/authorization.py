@@ -94,9 +94,7 @@ def read_token(body: bytes, what: str) -> TokenAnswer:
     answer = read_document(body, TokenAnswer, what)
     for token in (answer.access_token, answer.refresh_token):
         if len(token) > MAX_TOKEN or (token and not _TOKEN.fullmatch(token)):
-            raise MalformedError(
-                f"{what} has a token that cannot be sent: too long, or of strange characters"
-            )
+            raise MalformedError(f"{what} has a token that cannot be sent: too long, or of strange characters")
     if not answer.access_token:
         raise MalformedError(f"{what} has an empty access_token")
     return answer
