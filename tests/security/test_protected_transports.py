@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from pathlib import Path
 
 from tests.auth.issuing import bearing, endpoint, issuing, protected
-from tests.transport.raw_http import Ask, call, hello, in_process, listening, old
+from tests.transport.raw_http import Ask, call, hello, in_process, listening, modern, old
 from tests.transport.raw_sse import STREAM, Stream
 
-from dragoman import Context, JWTAuth, Server
+from dragoman import Context, Identity, JWTAuth, Server
 
 
 async def test_nobody_gets_an_answer_that_was_for_somebody_else() -> None:
@@ -121,3 +122,44 @@ async def test_another_process_knows_whose_session_it_is(tmp_path: Path) -> None
             assert (await in_process(app, bearing(ask, issuer.token()))).value == "hello"
         for server in (one, two):
             await server.service.stop()
+
+
+class Brief:
+    """Takes any token: one that begins with "short" lives for a moment from when it is judged."""
+
+    issuer, scopes, cache_seconds = "", (), 0.0
+
+    def takes(self, token: str, issuer: str | None) -> bool:
+        return True
+
+    async def verify(self, token: str, resource: str) -> Identity:
+        return Identity("ann", expires_at=time.time() + (0.1 if token.startswith("short") else 300.0))
+
+
+async def test_nobody_hears_of_changes_for_longer_than_the_token_lives() -> None:
+    server = protected(Brief())
+    async with listening(server.asgi()) as place:
+        wanted = modern("subscriptions/listen", notifications={"toolsListChanged": True})
+        async with place.connected() as wire, place.connected() as other:
+            other.write(bearing(wanted, "long"))
+            assert (await other.head())[0] == 200
+            wire.write(bearing(wanted, "short"))
+            # It ends by itself, as it does when a server stops: with the response to the request.
+            events = (await wire.answer()).events
+            assert events[0]["method"] == "notifications/subscriptions/acknowledged" and "result" in events[-1]
+            server.notify_tools_changed()
+            heard = b""
+            while b"list_changed" not in heard:
+                heard += await other.chunk()
+
+
+async def test_a_sessions_listening_stream_ends_with_its_token() -> None:
+    async with listening(protected(Brief()).asgi()) as place:
+        opened = await place.ask(bearing(Ask(hello()), "long"))
+        named = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
+        listen = Ask(method="GET", headers={**named, "accept": "text/event-stream", "content-type": None})
+        async with place.connected() as wire:
+            wire.write(bearing(listen, "short"))
+            assert (await wire.answer()).status == 200
+        # The session is there, for whoever comes back with another token.
+        assert (await place.ask(bearing(Ask(old("ping", 2), named), "long"))).status == 200

@@ -5,8 +5,12 @@ A Topic is a notification's method and, for a resource, its URI.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
+
+from dragoman.protocol.identity import Identity
 
 Topic: TypeAlias = tuple[str, str]
 Wants: TypeAlias = Callable[[Topic], bool]
@@ -26,6 +30,21 @@ class Feed(Protocol):
     def close(self) -> None:
         """Hear no more."""
         ...
+
+
+def end_with(feed: Feed, identity: Identity | None) -> Callable[[], None]:
+    """End `feed` when the token expires that it was opened with; what is returned takes that back.
+
+    Its listener comes back with another, and is judged anew: nobody hears for longer than was allowed.
+    """
+    if identity is None or identity.expires_at is None:
+        return _nothing
+    seconds = max(0.0, identity.expires_at - time.time())
+    return asyncio.get_running_loop().call_later(seconds, feed.end).cancel
+
+
+def _nothing() -> None:
+    """There is nothing to take back."""
 
 
 class Bus(Protocol):

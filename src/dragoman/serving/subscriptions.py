@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import UNSET
 
 from dragoman.errors import RequestError
-from dragoman.ports.bus import Topic
+from dragoman.ports.bus import Topic, end_with
 from dragoman.protocol.changes import notice_of
 from dragoman.protocol.exchange import Call
 from dragoman.serving.bus import LocalBus
@@ -36,17 +36,19 @@ class Subscriptions:
         self._capabilities = capabilities
 
     async def listen(self, call: Call) -> Result:
-        """Tell the client of changes until it leaves, is too slow, or the server stops."""
+        """Tell the client of changes until it leaves, is too slow, its token expires, or the server stops."""
         params: Listen = call.params
         honoured = honour(params.notifications, self._capabilities())
         meta: Meta = {SUBSCRIPTION_ID: call.id}
         feed = self._bus.open(_wants(honoured))
+        forget = end_with(feed, call.caller.identity)
         try:
             acknowledged = Acknowledged(notifications=honoured, meta=meta)
             await _emit(call, Notification(method=ACKNOWLEDGED, params=acknowledged))
             while (topic := await feed.next()) is not None:
                 await _emit(call, notice_of(topic, meta))
         finally:
+            forget()
             feed.close()
         closing = getattr(call.door, "closing", None)
         if closing is not None:

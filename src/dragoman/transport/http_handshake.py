@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dragoman.errors import MalformedError, RequestError, StoreError
-from dragoman.ports.bus import Feed
+from dragoman.ports.bus import Feed, end_with
 from dragoman.ports.service import Service
 from dragoman.ports.sessions import Session, Sessions
 from dragoman.protocol.envelope import VERSION_HEADER
@@ -77,10 +77,12 @@ class HandshakePosts:
                 raise Refused(400, "no stream of this session has an event of that id any more")
             return await stream(found, receive, send, extra, limits)
         feed = self._listen(session)
+        forget = end_with(feed, headers.identity if isinstance(headers, Admitted) else None)
         try:
             await sessions.listens(session)
             await stream(changes(feed), receive, send, extra, limits)
         finally:
+            forget()
             session.listening = None
             session.used = sessions.clock()
             feed.close()
