@@ -334,3 +334,14 @@ async def test_the_client_without_asyncio_logs_in_too() -> None:
                 return client.call_tool("tool", {}).text
 
         assert await asyncio.to_thread(use) == "done"
+
+
+async def test_the_page_may_be_shown_by_a_plain_function() -> None:
+    async with world() as there:
+
+        def plain(url: str) -> str:
+            there.pages.append(url)
+            query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+            return there.one.agreed(query)
+
+        assert await there.use(there.oauth(on_authorize=plain)) == ["done"]

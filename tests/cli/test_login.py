@@ -118,3 +118,11 @@ async def test_two_processes_that_find_a_token_refused_renew_it_once(tmp_path: P
         for status, _, err in await asyncio.gather(*(ended(process) for process in running)):
             assert status == 0, err
         assert [form["grant_type"] for form in there.one.tokens] == ["authorization_code", "refresh_token"]
+
+
+async def test_a_client_that_its_server_forgot_is_registered_anew_when_told_so(tmp_path: Path) -> None:
+    async with world() as there:
+        for words, number in (((), 1), ((), 1), (("--register",), 2), ((), 2)):
+            status, _, err = await logged_in(there, tmp_path, *words)
+            assert status == 0, err
+            assert there.one.at("/authorize")[-1].query["client_id"] == f"client-{number}"

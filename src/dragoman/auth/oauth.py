@@ -7,6 +7,7 @@ Source: specification, basic/authorization; OAuth 2.1 draft 13; RFC 8252.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
@@ -41,8 +42,8 @@ from dragoman.protocol.code_flow import (
 from dragoman.protocol.discovery import check_endpoint, shown
 
 # Gets the address of the page to visit. Returns the address that the browser was sent to in the end, or None when
-# the browser comes back to this machine by itself.
-OnAuthorize: TypeAlias = Callable[[str], Awaitable[str | None]]
+# the browser comes back to this machine by itself. A plain function is called on a thread.
+OnAuthorize: TypeAlias = Callable[[str], Awaitable[str | None] | str | None]
 
 
 async def show_in_browser(url: str) -> None:
@@ -186,9 +187,14 @@ class CodeGrant:
             port = urlsplit(kept.redirect_uri).port or 0
         return await Loopback.open(state, port)
 
+    async def _shown(self, url: str) -> str | None:
+        show = self._oauth.on_authorize
+        made = show(url) if inspect.iscoroutinefunction(show) else await asyncio.to_thread(show, url)
+        return made if made is None or isinstance(made, str) else await made
+
     async def _visited(self, server: ServerMetadata, request: CodeRequest, door: Loopback | None) -> dict[str, str]:
         """Return what the browser brought. Raises AuthorizationError when it does not come in time."""
-        show = asyncio.ensure_future(self._oauth.on_authorize(authorization_url(server, request)))
+        show = asyncio.ensure_future(self._shown(authorization_url(server, request)))
         back = None if door is None else asyncio.ensure_future(door.wait())
         waiting: set[asyncio.Future[object]] = {show} if back is None else {show, back}  # type: ignore[arg-type]
         try:

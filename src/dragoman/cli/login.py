@@ -10,14 +10,14 @@ import asyncio
 import os
 import sys
 import threading
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import NamedTuple
 
 from dragoman.app.client import Client
 from dragoman.auth.discovery import UnwantedLoginError
 from dragoman.auth.oauth import OAuth, show_in_browser
 from dragoman.auth.session import Session
-from dragoman.auth.wallet import Held
+from dragoman.auth.wallet import Held, client_key
 from dragoman.auth.wallet_disk import default_wallet
 from dragoman.cli import show
 from dragoman.cli.kept import http_url
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--client-id", default="", metavar="ID", help="the client that the server knows")
     parser.add_argument("--issuer", default="", metavar="URL", help="the authorization server that knows the client")
     parser.add_argument("--client-metadata", default="", metavar="URL", help="the client's own metadata document")
+    parser.add_argument("--register", action="store_true", help="register this client anew, if its server forgot it")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="wait for the browser on this port")
     parser.add_argument("--timeout", type=seconds, default=300.0, metavar="SECONDS", help="for the login (default 300)")
 
@@ -107,7 +108,7 @@ async def log_in(target: Target, options: argparse.Namespace, wallet: Wallet) ->
         on_authorize=show_and_ask if options.no_browser else show_page,
         login_seconds=options.timeout,
         port=options.port,
-        wallet=wallet,
+        wallet=_Unregistered(wallet) if options.register else wallet,
     )
     session = auth.session(url, SafeFetcher(url))
     session.begin_anew()
@@ -123,6 +124,28 @@ async def log_in(target: Target, options: argparse.Namespace, wallet: Wallet) ->
                 if options.scope:
                     raise
         return session.held
+
+
+class _Unregistered(NamedTuple):
+    """A wallet whose registrations are not looked at; what is registered now replaces them."""
+
+    wallet: Wallet
+
+    async def read(self, key: str) -> bytes | None:
+        """Return the value, None for a registration."""
+        return None if key.startswith(client_key("")) else await self.wallet.read(key)
+
+    async def write(self, key: str, value: bytes) -> None:
+        """Set the value."""
+        await self.wallet.write(key, value)
+
+    async def remove(self, key: str) -> bool:
+        """Remove the value."""
+        return await self.wallet.remove(key)
+
+    def alone(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Hold the wallet's lock."""
+        return self.wallet.alone(key)
 
 
 class _Begun(NamedTuple):
