@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.auth.issuing import RESOURCE as TOKENS_FOR
+from tests.auth.issuing import issuing
 
 from dragoman import AuthorizationError, Identity, IntrospectionAuth, JWTAuth, KeyAuth, LocalError
 from dragoman.auth.gate import BearerGate
@@ -158,6 +160,16 @@ async def test_a_token_is_shown_to_one_verifier_only() -> None:
     assert error.status == 401 and "no issuer that this server knows" in str(error) and desk.asked == []
     await refused(there, b"Bearer opaque")
     assert desk.asked == [("opaque", RESOURCE)]
+
+
+async def test_one_endpoint_that_stops_does_not_cut_off_another() -> None:
+    async with issuing() as issuer:
+        auth = JWTAuth(issuer.url, TOKENS_FOR)
+        one, two = gate(auth), gate(auth)
+        await one.close()
+        assert (await two.admit(f"Bearer {issuer.token()}".encode())).subject == "ann"
+        await two.close()
+        assert (await one.admit(f"Bearer {issuer.token(jti='2')}".encode())).subject == "ann"
 
 
 def test_verifiers_that_could_want_the_same_token_are_refused() -> None:

@@ -88,7 +88,7 @@ class IntrospectionAuth:
 
     def connect(self, dial: Dial) -> None:
         """Say how to ask."""
-        self._line.set(dial(self._endpoint or self._rules.issuer))
+        self._line.set(dial, self._endpoint or self._rules.issuer)
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def close(self) -> None:

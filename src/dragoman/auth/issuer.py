@@ -6,12 +6,13 @@ Source: RFC 8414, section 3; OpenID Connect Discovery 1.0, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from dragoman.errors import LocalError, MalformedError, TransportError, UnsafeAddressError
 from dragoman.ports.fetch import Fetcher
+from dragoman.ports.verifier import Dial
 from dragoman.protocol.addresses import place_of
 from dragoman.protocol.authorization import read_document
 from dragoman.protocol.bearer import checked_scopes
@@ -84,25 +85,28 @@ def aimed(rules: Rules, resource: str) -> Rules:
 
 
 class Line:
-    """The way to an issuer, which a server gives to its verifiers when it starts."""
+    """The way to an issuer, which a server gives to its verifiers. Made when it is needed, anew after it was closed."""
 
     def __init__(self, what: str) -> None:
         self._what = what
+        self._make: Callable[[], Fetcher] | None = None
         self._fetcher: Fetcher | None = None
 
-    def set(self, fetcher: Fetcher) -> None:
-        """Fetch with this from now on."""
-        self._fetcher = fetcher
+    def set(self, dial: Dial, base: str) -> None:
+        """Fetch by `dial` from now on, documents of the issuer at `base`."""
+        self._make = lambda: dial(base)
 
     @property
     def fetcher(self) -> Fetcher:
         """How to fetch. Raises LocalError before anything was connected."""
         if self._fetcher is None:
-            raise LocalError(f"{self._what} is not part of a server yet: give it to Server(auth=...)")
+            if self._make is None:
+                raise LocalError(f"{self._what} is not part of a server yet: give it to Server(auth=...)")
+            self._fetcher = self._make()
         return self._fetcher
 
     async def close(self) -> None:
-        """Close the fetcher."""
+        """Close the fetcher. Another endpoint of the same server may go on asking."""
         fetcher, self._fetcher = self._fetcher, None
         if fetcher is not None:
             await fetcher.close()

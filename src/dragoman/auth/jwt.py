@@ -86,7 +86,7 @@ class JWTAuth:
     def connect(self, dial: Dial) -> None:
         """Say how to fetch keys. Raises LocalError without joserfc."""
         joserfc("jws")
-        self._line.set(dial(self._uri or self._rules.issuer))
+        self._line.set(dial, self._uri or self._rules.issuer)
 
     async def close(self) -> None:
         """Give up what is under way. Keys are kept."""
