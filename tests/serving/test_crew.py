@@ -147,14 +147,14 @@ async def test_the_same_change_is_told_once_and_each_is_told() -> None:
     store = MemoryStore()
     one, other = Crew(store, "here", SECONDS), Crew(store, "here", SECONDS)
     ear = heard_by(other, TOPIC)
-    one.announce(("before", "the start"))
+    assert not one.announce(("before", "the start"))
     async with at_work(one, other):
         for number in range(3 * MAX_TOPICS):
             one.announce(("changed", str(number % 3)))
         await asyncio.to_thread(one.announce, ("changed", "from a thread"))
         heard = [(await ear.get()).body.decode() for _ in range(4)]
         assert heard == ["0", "1", "2", "from a thread"]
-    one.announce(("after", "the end"))
+    assert not one.announce(("after", "the end"))
 
 
 async def test_no_text_stops_what_is_told() -> None:

@@ -89,6 +89,22 @@ async def test_of_two_changes_at_the_same_time_one_is_judged_anew() -> None:
     assert (await found(one, here)).peer.subscribed == {"a", "b"}
 
 
+async def test_what_changes_nothing_here_may_change_something_there() -> None:
+    world = World()
+    one, other = world.process(), world.process()
+    here = await opened(one)
+    there = await found(other, here)
+    here.peer.subscribed.add("a")
+    assert await one.save(here, here.loads)
+    there.peer.subscribed.discard("a")  # it was not there, in this copy
+    assert not await other.save(there, there.loads)
+    there.peer.subscribed.discard("a")
+    assert await other.save(there, there.loads)
+    world.clock.now += FRESH
+    assert (await found(one, here)).peer.subscribed == set()
+    assert await one.save(here, here.loads)
+
+
 async def test_an_end_holds_everywhere_within_a_second_and_is_final() -> None:
     world = World()
     one, other = world.process(), world.process()

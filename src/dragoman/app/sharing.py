@@ -12,6 +12,7 @@ from dragoman.ports.bus import Topic
 from dragoman.serving.crew import TOPIC, Crew, Letter, as_text
 from dragoman.serving.shared_sessions import SharedSessions
 from dragoman.serving.stored_streams import StoredStreams
+from dragoman.wire.notices import RESOURCE_UPDATED
 
 if TYPE_CHECKING:
     from dragoman.app.surface import Surface
@@ -31,8 +32,8 @@ class Sharing:
         self._sessions: SharedSessions | None = None
         self.crew = Crew(store, place_of(name), limits.worker_seconds)
         self.streams = StoredStreams(self.crew, limits)
-        self.crew.on(TOPIC, self._told)
-        bus.relay = self.crew.announce
+        self.crew.on(TOPIC, self._told, own=True)
+        bus.relay = self._relay
         surface.kept.share(store, self.crew.place)
 
     def sessions(self, streams: Streams) -> SharedSessions:
@@ -50,9 +51,15 @@ class Sharing:
         await self.streams.stop()
         await self.crew.stop()
 
+    def _relay(self, topic: Topic) -> bool:
+        # What is told of resources is heard here, too, in the order of the letters: a session may have subscribed at
+        # another process just before, and our copy of it not know that yet.
+        return self.crew.announce(topic) and topic[0] == RESOURCE_UPDATED
+
     async def _told(self, letter: Letter) -> None:
         topic: Topic = (letter.about, as_text(letter.body))
-        self._bus.hear(topic)
+        if letter.origin != self.crew.name or topic[0] == RESOURCE_UPDATED:
+            self._bus.hear(topic)
 
 
 def place_of(name: str) -> str:

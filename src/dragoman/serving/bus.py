@@ -79,7 +79,9 @@ class LocalBus:
 
     def __init__(self, listeners: int) -> None:
         self._limit = listeners
-        self.relay: Callable[[Topic], None] | None = None  # to other processes; must not block, nor raise
+        # To other processes; returns whether it comes back to `hear` from there. Must not block, nor raise.
+        self.relay: Callable[[Topic], bool] | None = None
+        self.followers: list[Callable[[Topic], None]] = []  # servers that this one is mounted in
         self._listeners: dict[Listener, None] = {}
 
     def __len__(self) -> int:
@@ -96,15 +98,16 @@ class LocalBus:
     def tell(self, method: str, uri: str = "") -> None:
         """Tell everybody who wants to know of a change, in other processes too; safe from any thread."""
         topic = (method, uri)
-        self.hear(topic)
-        if self.relay is not None:
-            self.relay(topic)
+        if self.relay is None or not self.relay(topic):
+            self.hear(topic)
 
     def hear(self, topic: Topic) -> None:
         """Tell everybody here of a change; safe from any thread."""
         for listener in list(self._listeners):
             if listener.wants(topic):
                 listener.tell(topic)
+        for follow in self.followers:
+            follow(topic)
 
     def end(self) -> None:
         """End every feed, in order: the server stops."""

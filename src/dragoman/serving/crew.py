@@ -60,6 +60,7 @@ class Crew:
         self.said = f"said:{place}"
         self._alive_for = seconds
         self._hear: dict[str, Hear] = {}
+        self._own: set[str] = set()
         self._each_beat: list[Callable[[], Awaitable[None]]] = []
         self._topics: OrderedDict[Topic, None] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,9 +68,11 @@ class Crew:
         self._begun: asyncio.Future[list[Literal[True]]] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    def on(self, kind: str, hear: Hear) -> None:
-        """Let `hear` take the letters of one kind, those of this process left out."""
+    def on(self, kind: str, hear: Hear, *, own: bool = False) -> None:
+        """Let `hear` take the letters of one kind, those of this process left out unless `own`."""
         self._hear[kind] = hear
+        if own:
+            self._own.add(kind)
 
     def each_beat(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work` whenever this process says that it is alive."""
@@ -129,15 +132,19 @@ class Crew:
         stream = self._inbox(to) if to else self.said
         await self.store.commit([Put(beside, body, BODY_TTL), Append(stream, value, SAID_TTL, KEPT)])
 
-    def announce(self, topic: Topic) -> None:
-        """Tell all of a change, soon; the same one told again before that is told once. Safe from any thread."""
+    def announce(self, topic: Topic) -> bool:
+        """Tell all of a change, soon; the same one told again before that is told once. Safe from any thread.
+
+        Returns whether it will be told: not before the start, and not after the end.
+        """
         loop = self._loop
         if loop is None or loop.is_closed():
-            return  # nobody is served yet, or any more
+            return False
         try:
             loop.call_soon_threadsafe(self._announce, topic)
         except RuntimeError:
-            log.debug("the event loop ended: %r is told to nobody", topic)
+            return False  # the loop ended just now
+        return True
 
     def _announce(self, topic: Topic) -> None:
         if len(self._topics) < MAX_TOPICS:
@@ -202,7 +209,7 @@ class Crew:
             log.warning("a letter in the store cannot be read; is there an older version at work?")
             return
         hear = self._hear.get(letter.kind)
-        if hear is None or letter.origin == self.name:
+        if hear is None or (letter.origin == self.name and letter.kind not in self._own):
             return
         if letter.beside:
             body = await self.store.take(letter.beside)

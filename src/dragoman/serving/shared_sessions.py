@@ -141,7 +141,13 @@ class SharedSessions:
                 await self._look(session)
                 return False
             session.record = value
-        session.checked = session.touched = self.clock()
+            session.checked = session.touched = self.clock()
+        else:
+            # Nothing to write, if it is so there too: our copy may be the older one.
+            loads = session.loads
+            await self._look(session)
+            if session.loads != loads or session.ended:
+                return False
         session.peer.changed = False
         return True
 
