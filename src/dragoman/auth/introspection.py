@@ -62,6 +62,8 @@ class IntrospectionAuth:
         pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
         self._authorization = "Basic " + b64encode(pair.encode()).decode()
         self._endpoint = endpoint
+        # What the issuer names stays apart from it: only what the owner wrote says how near to here it may be.
+        self._found = ""
         self._cache_seconds = cache_seconds
         self._line = Line("IntrospectionAuth")
         self._room: asyncio.Semaphore | None = None
@@ -121,15 +123,16 @@ class IntrospectionAuth:
         fetcher = self._line.fetcher
         room = self._room or asyncio.Semaphore(AT_ONCE)
         async with room:
-            if self._endpoint is None:
-                found = (await discover(self._rules.issuer, fetcher)).introspection_endpoint
-                if not found:
-                    raise TransportError(f"the issuer {self._rules.issuer} names no introspection_endpoint; give one")
-                self._endpoint = found
+            where = self._endpoint or self._found
+            if not where:
+                where = self._found = (await discover(self._rules.issuer, fetcher)).introspection_endpoint
+            if not where:
+                raise TransportError(f"the issuer {self._rules.issuer} names no introspection_endpoint; give one")
             body = urlencode({"token": token, "token_type_hint": "access_token"}).encode()
             fields = {"content-type": "application/x-www-form-urlencoded", "authorization": self._authorization}
-            answer = await fetcher.post(self._endpoint, body, fields)
+            answer = await fetcher.post(where, body, fields)
         if answer.status != 200:
+            self._found = ""  # it may have moved
             raise TransportError(f"{answer.url} does not say whether tokens are good: HTTP {answer.status}")
         try:
             claims: Any = msgspec.json.decode(answer.body)

@@ -117,12 +117,12 @@ class JWTAuth:
         if self._given is not None:
             return self._given
         fetcher = self._line.fetcher
-        if self._uri is None:
-            found = (await discover(self._rules.issuer, fetcher)).jwks_uri
-            if not found:
-                raise TransportError(f"the issuer {self._rules.issuer} names no jwks_uri; give one to JWTAuth")
-            self._uri = found
-        answer = await fetcher.get(self._uri)
+        # What the issuer names is asked anew each time and kept nowhere: only what the owner wrote says how near to
+        # here documents may be, and an issuer may move its keys.
+        uri = self._uri or (await discover(self._rules.issuer, fetcher)).jwks_uri
+        if not uri:
+            raise TransportError(f"the issuer {self._rules.issuer} names no jwks_uri; give one to JWTAuth")
+        answer = await fetcher.get(uri)
         if answer.status != 200:
             raise TransportError(f"{answer.url} has no keys: HTTP {answer.status}")
         try:
