@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.transport.raw_http import LEGACY, Ask, Place, Wire, hello, in_process, listening, old, until
+from tests.transport.raw_http import LEGACY, Ask, Place, Wire, call, hello, in_process, listening, old, until
 
 from dragoman import Context, Limits, Server
 from dragoman.errors import StoreError
@@ -370,6 +370,18 @@ async def test_without_its_store_nobody_is_let_in_and_nobody_hangs(tmp_path: Pat
     assert (await in_process(app, Ask(calling("who"), unknown))).status == 404
     logged = await in_process(app, Ask(calling("log"), headers))
     assert "hello" in logged.body.decode(), "what was refused does not hold"
+    await server.service.stop()
+
+
+async def test_a_store_that_is_not_there_keeps_nobody_from_what_needs_none(tmp_path: Path) -> None:
+    server = a_server(f"sqlite:///{tmp_path}/missing/s.db")
+    app = server.asgi()
+    assert (await in_process(app, Ask(hello()))).status == 503
+    assert (await in_process(app, call("who"))).status == 200
+    server.notify_tools_changed()
+    server.notify_resource_updated("twin://a")
+    (tmp_path / "missing").mkdir()
+    assert (await in_process(app, Ask(hello()))).status == 200
     await server.service.stop()
 
 
