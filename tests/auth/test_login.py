@@ -223,8 +223,9 @@ async def test_a_static_token_is_sent_and_a_refusal_is_told() -> None:
     async with world() as there:
         there.one.given.append("mine")
         assert await there.use("mine") == ["done"]
-        with pytest.raises(AuthorizationNeededError):
+        with pytest.raises(AuthorizationError, match="does not take the token") as refused:
             await there.use("another")
+        assert refused.value.challenge == there.usual_challenge() and refused.type is AuthorizationError
         with pytest.raises(LocalError, match="token") as caught:
             await there.use("hush\nhush")
         assert "hush" not in str(caught.value)

@@ -36,7 +36,7 @@ def credentials(auth: object, url: str, settings: HttpSettings) -> Credentials:
     if isinstance(auth, Waited):
         auth, waiting = auth
     if isinstance(auth, str):
-        return Bearer(auth)
+        return Bearer(auth, url)
     if not isinstance(auth, Login):
         raise LocalError(f"auth is a token, OAuth, ClientCredentials or the like, not {type(auth).__name__}")
     return auth.session(url, SafeFetcher(url, settings=settings), waiting)
