@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from dragoman.app.changing import Changes
     from dragoman.app.options import HttpOptions
     from dragoman.app.server import Server
     from dragoman.app.sharing import Sharing
@@ -81,6 +82,12 @@ def observer(telemetry: bool | Telemetry) -> Observer | None:
 def _telemetry(wanted: bool | Telemetry) -> Telemetry:
     made = import_module("dragoman.app.telemetry").Telemetry() if wanted is True else wanted
     return cast("Telemetry", made)
+
+
+def mount(server: Server, other: Server, prefix: str, *changes: Changes) -> None:
+    """Mount `other` in `server` (see `app.mounting`); `changes` are those of tools, prompts and resources."""
+    module = import_module("dragoman.app.mounting")
+    module.mount(server.surface, server, other, prefix, module.Kinds(*changes))
 
 
 def run(server: Server, transport: str, host: str, port: int, options: HttpOptions) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.app import lazily
+from dragoman.app.changing import NO_CHANGES, Changes
 from dragoman.app.options import (
     HttpOptions,
     PromptOptions,
@@ -264,6 +265,23 @@ class Server:
     def add_experimental(self, name: str, settings: dict[str, Any] | None = None) -> None:
         """Declare an experimental capability."""
         self.surface.add_experimental(name, settings or {})
+
+    def mount(
+        self,
+        other: Server,
+        prefix: str = "",
+        *,
+        tools: Changes = NO_CHANGES,
+        prompts: Changes = NO_CHANGES,
+        resources: Changes = NO_CHANGES,
+    ) -> None:
+        """Offer what `other` has, now and later, here as well: its tool `add` as `<prefix>_add`.
+
+        Of `scheme://rest` the prefix makes `scheme://<prefix>/rest`. The rest says what is different from `other`, by
+        the names there. `other` starts and stops with this server. Raises RegistrationError for names that are
+        taken, a prefix that could be mistaken for another, and a server that has this one in itself.
+        """
+        lazily.mount(self, other, prefix, tools, prompts, resources)
 
     def remove_tool(self, name: str) -> bool:
         """Remove a tool; returns whether there was one."""

@@ -7,7 +7,7 @@ other; this is where they meet. Limit: it registers nothing itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import UNSET
 
@@ -37,6 +37,38 @@ from dragoman.wire.tasks import EXTENSION as TASKS
 _TASKS_2025: dict[str, Any] = {"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}}
 
 
+class Mounted(Protocol):
+    """A server that another has in itself (see `app.mounting`)."""
+
+    @property
+    def prefix(self) -> str:
+        """What stands before its names."""
+        ...
+
+    @property
+    def other(self) -> Any:
+        """The server."""
+        ...
+
+    @property
+    def completes(self) -> bool:
+        """Whether it suggests values for arguments."""
+        ...
+
+    @property
+    def extensions(self) -> dict[str, dict[str, Any]]:
+        """The extensions that it has."""
+        ...
+
+    async def start(self) -> None:
+        """Start it. Safe to call again."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop it, unless others use it."""
+        ...
+
+
 class Surface:
     """Tools, resources, prompts and completions of one server, and the kernel in front of them."""
 
@@ -63,10 +95,13 @@ class Surface:
         self.scopes = Scopes(self.tools.listing, self.prompts.listing, self.resources)
         self.scopes.hides = options.get("hide_unscoped", False)
         self._guarded = False
+        self.mounts: list[Mounted] = []
+        self.followers: list[Callable[[], None]] = []  # told after each change, before anybody else
+        self.forwards = False  # whether somebody else answers, and the registries only mirror what that one has
         self._extensions: dict[str, dict[str, Any]] = {}
         self._experimental: dict[str, dict[str, Any]] = {}
         self._about = About(info, options.get("instructions"), self.capabilities)
-        listening = Subscriptions(self.kernel.bus, self.capabilities)
+        listening = Subscriptions(self.kernel.bus, self.capabilities, lambda: self.face.tasks)
         for name, handler in (
             ("server/discover", self._about.discover),
             ("initialize", self._about.initialize),
@@ -77,7 +112,9 @@ class Surface:
             self.kernel.handle(name, handler)
 
     async def start(self) -> None:
-        """Begin to run the tasks that wait, if this server has any. Safe to call again."""
+        """Start what is mounted, and begin to run the tasks that wait, if there are any. Safe to call again."""
+        for mount in self.mounts:
+            await mount.start()
         if self.face.tasks is not None:
             await self.face.tasks.work.start()
 
@@ -85,6 +122,8 @@ class Surface:
         """Let what runs end, or leave it to others."""
         if self.face.tasks is not None:
             await self.face.tasks.work.stop()
+        for mount in reversed(self.mounts):
+            await mount.stop()
 
     def add_extension(self, identifier: str, settings: dict[str, Any]) -> None:
         """Declare an extension. Raises RegistrationError for an identifier without a prefix."""
@@ -107,6 +146,9 @@ class Surface:
 
     def changed(self, told: str = "") -> None:
         """Answer just the methods for which something is registered, and tell that a list changed."""
+        if self.forwards:
+            self._tell(told)
+            return
         handle, resources = self.kernel.handle, self.resources
         if len(self.tools.listing):
             handle("tools/list", self.tools.list)
@@ -122,10 +164,15 @@ class Surface:
         if len(self.prompts.listing):
             handle("prompts/list", self.prompts.list)
             handle("prompts/get", self.prompts.get)
-        if len(self.completions):
+        if len(self.completions) or any(mount.completes for mount in self.mounts):
             handle("completion/complete", self.completions.complete)
         self.face.capabilities = self.capabilities()
         self._about.changed()
+        self._tell(told)
+
+    def _tell(self, told: str) -> None:
+        for follow in self.followers:
+            follow()
         if told:
             self.kernel.bus.tell(told)
 
@@ -146,6 +193,12 @@ class Surface:
         resources = self.resources
         return bool(len(self.tools.listing) or len(resources.fixed) or len(resources.templates) or resources.listed)
 
+    def _all_extensions(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for mount in self.mounts:
+            found |= mount.extensions
+        return {**found, **self._extensions}
+
     def capabilities(self) -> ServerCapabilities:
         """Return what the server declares: what is answered, not what is registered now."""
         # A list that became empty is still a list.
@@ -157,6 +210,6 @@ class Surface:
             completions={} if "completion/complete" in answered else UNSET,
             logging={},
             tasks=_TASKS_2025 if "tasks/get" in answered else UNSET,
-            extensions=self._extensions or UNSET,
+            extensions=self._all_extensions() or UNSET,
             experimental=self._experimental or UNSET,
         )

@@ -57,6 +57,10 @@ class Listing(Generic[T]):
         """Return the keys in order."""
         return self.entries.keys()
 
+    def all_names(self) -> Iterable[str]:
+        """Return the keys, those of hidden entries too."""
+        return self._numbers.keys()
+
     def holder(self, key: str) -> T | None:
         """Return who has the key, hidden or not, or None."""
         return self.entries.get(key) or self._hidden.get(key)

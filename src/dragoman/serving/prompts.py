@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 from msgspec import UNSET
 
 from dragoman.errors import RequestError
-from dragoman.protocol.exchange import Call, Prepared
+from dragoman.protocol.exchange import Call, Prepared, Reply
 from dragoman.protocol.limits import Limits
 from dragoman.serving.context import ServerFace
+from dragoman.serving.elsewhere import Elsewhere
 from dragoman.serving.endpoints import PromptPlan
 from dragoman.serving.faults import ArgumentFaults
 from dragoman.serving.listing import Listing, register
@@ -43,7 +44,7 @@ MOST = 100  # suggestions in one answer (PROMPT-07)
 class Registered:
     """A prompt and its function."""
 
-    __slots__ = ("definition", "function", "plan", "scopes", "where")
+    __slots__ = ("definition", "function", "plan", "scopes", "tags", "where")
 
     def __init__(self, definition: Prompt, plan: PromptPlan, function: Callable[..., Any]) -> None:
         self.definition = definition
@@ -51,6 +52,7 @@ class Registered:
         self.function = function
         self.where = plan.where
         self.scopes: frozenset[str] = frozenset()  # what a caller needs
+        self.tags: frozenset[str] = frozenset()
 
 
 class Prompts:
@@ -58,7 +60,7 @@ class Prompts:
 
     def __init__(self, limits: Limits, face: ServerFace, workers: Workers) -> None:
         self._runner = Runner(face, workers)
-        self.listing: Listing[Registered] = Listing(limits.listed, lambda prompt: prompt.definition, _page)
+        self.listing: Listing[Registered | Elsewhere] = Listing(limits.listed, lambda prompt: prompt.definition, _page)
 
     def add(self, prompt: Registered) -> None:
         """Register a prompt. Raises RegistrationError if the name is taken."""
@@ -69,13 +71,15 @@ class Prompts:
         params: ListPrompts = call.params
         return self.listing.at(params.cursor)
 
-    async def get(self, call: Call) -> GetPromptResult:
+    async def get(self, call: Call) -> Reply:
         """Answer `prompts/get`. Raises RequestError for an unknown name or faulty arguments (PROMPT-03)."""
         params: GetPrompt = call.params
         prompt = self.listing.get(params.name)
         if prompt is None:
             hint = nearest(params.name, self.listing.names())
             raise RequestError(INVALID_PARAMS, f"unknown prompt {params.name[:100]!r}{hint}")
+        if isinstance(prompt, Elsewhere):
+            return await prompt.answer(call)
         plan = prompt.plan
         try:
             arguments = plan.decode(EMPTY if memoryview(params.arguments) == NULL else params.arguments)
@@ -100,12 +104,15 @@ class Completions:
         """Let `completer` suggest values for `argument` of the prompt or template `reference`."""
         self._completers[reference, argument] = completer
 
-    async def complete(self, call: Call) -> CompleteResult:
+    async def complete(self, call: Call) -> Reply:
         """Answer `completion/complete`: nothing where nobody suggests any. Raises RequestError for an unknown `ref`."""
         params: Complete = call.params
         reference = params.ref.name if isinstance(params.ref, PromptReference) else params.ref.uri
         completer = self._completers.get((reference, params.argument.name))
         if completer is None:
+            entry = self._known(params.ref).get(reference)
+            if isinstance(entry, Elsewhere) and entry.complete is not None:
+                return await entry.complete(call)
             self._check(params.ref, reference)
             return CompleteResult(completion=Completion(values=[]))
         chosen = params.context.arguments if params.context is not UNSET else UNSET
@@ -114,8 +121,11 @@ class Completions:
             completion=Completion(values=values[:MOST], total=len(values), has_more=len(values) > MOST)
         )
 
+    def _known(self, kind: PromptReference | ResourceReference) -> Listing[Any]:
+        return self._prompts if isinstance(kind, PromptReference) else self._templates
+
     def _check(self, kind: PromptReference | ResourceReference, reference: str) -> None:
-        known = self._prompts if isinstance(kind, PromptReference) else self._templates
+        known = self._known(kind)
         if reference in known or any(name == reference for name, _ in self._completers):
             return
         what = "prompt" if known is self._prompts else "resource template"

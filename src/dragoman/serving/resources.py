@@ -16,6 +16,7 @@ from dragoman.protocol.exchange import Call, Prepared, Reply
 from dragoman.protocol.limits import Limits
 from dragoman.protocol.uri import Template
 from dragoman.serving.context import ServerFace
+from dragoman.serving.elsewhere import Elsewhere
 from dragoman.serving.endpoints import NotServed, ResourcePlan
 from dragoman.serving.kept import SCHEME, Kept
 from dragoman.serving.listing import Listing, bad_cursor, read_cursor, register, write_cursor
@@ -34,13 +35,15 @@ from dragoman.wire.resources import (
 
 # Called with a cursor of its own making, None at first; returns resources and the next cursor, None at the end.
 Lister: TypeAlias = Callable[[str | None], Awaitable[tuple[list[Resource], str | None]]]
+# Asked for what nothing else serves; returns None for what it does not serve either.
+Beyond: TypeAlias = Callable[[Call], Awaitable[Reply | None]]
 LISTED = "+"  # begins cursors of a lister; those of fixed resources are numbers
 
 
 class Registered:
     """A resource or template and its function."""
 
-    __slots__ = ("definition", "function", "hints", "plan", "scopes", "template", "where")
+    __slots__ = ("definition", "function", "hints", "plan", "scopes", "tags", "template", "where")
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Registered:
         self.function = function
         self.where = plan.where
         self.scopes: frozenset[str] = frozenset()  # what a caller needs
+        self.tags: frozenset[str] = frozenset()
         self.template: Template | None = None
 
 
@@ -65,8 +69,11 @@ class Resources:
         self._runner = Runner(face, workers)
         self._kept = kept
         self._lister: Lister | None = None
-        self.fixed: Listing[Registered] = Listing(limits.listed, lambda item: item.definition, _resources)
-        self.templates: Listing[Registered] = Listing(limits.listed, lambda item: item.definition, _templates)
+        self.beyond: list[Beyond] = []
+        self.fixed: Listing[Registered | Elsewhere] = Listing(limits.listed, lambda item: item.definition, _resources)
+        self.templates: Listing[Registered | Elsewhere] = Listing(
+            limits.listed, lambda item: item.definition, _templates
+        )
 
     def add(self, resource: Registered) -> None:
         """Register a resource or a template. Raises RegistrationError if its URI is taken."""
@@ -115,7 +122,7 @@ class Resources:
         params: ListResources = call.params
         return self.templates.at(params.cursor)
 
-    async def read(self, call: Call) -> ReadResourceResult:
+    async def read(self, call: Call) -> Reply:
         """Answer `resources/read`. Raises RequestError naming the URI if nothing is there (ERR-13)."""
         params: ReadResource = call.params
         uri = params.uri
@@ -130,9 +137,14 @@ class Resources:
             values = family.template.match(uri) if family.template is not None else None
             if values is not None:
                 return await self._read(family, values, uri, call)
+        for beyond in self.beyond:
+            if (found := await beyond(call)) is not None:
+                return found
         raise not_found(uri)
 
-    async def _read(self, item: Registered, values: Any, uri: str, call: Call) -> ReadResourceResult:
+    async def _read(self, item: Registered | Elsewhere, values: Any, uri: str, call: Call) -> Reply:
+        if isinstance(item, Elsewhere):
+            return await item.answer(call)
         plan = item.plan
         try:
             arguments = plan.decode(values)

@@ -16,6 +16,7 @@ from dragoman.errors import RequestError, ScopeError
 from dragoman.ports.service import Handler
 from dragoman.protocol.exchange import Call, Prepared, Reply
 from dragoman.serving import prompts, resources, tools
+from dragoman.serving.elsewhere import Elsewhere
 from dragoman.serving.listing import Listing
 from dragoman.serving.resources import not_found
 from dragoman.wire.jsonrpc import INVALID_PARAMS
@@ -30,7 +31,10 @@ class Scopes:
     """The middleware that holds the scopes of one server's registries. `hides` keeps what is refused from lists."""
 
     def __init__(
-        self, tools: Listing[tools.Registered], prompts: Listing[prompts.Registered], resources: resources.Resources
+        self,
+        tools: Listing[tools.Registered | Elsewhere],
+        prompts: Listing[prompts.Registered | Elsewhere],
+        resources: resources.Resources,
     ) -> None:
         self.hides = False
         self._tools = tools

@@ -15,10 +15,11 @@ import msgspec
 from msgspec import UNSET, UnsetType, structs
 
 from dragoman.errors import RegistrationError, RequestError, ToolError, VisitNeededError
-from dragoman.protocol.exchange import Call, Headers, Prepared
+from dragoman.protocol.exchange import Call, Headers, Prepared, Reply
 from dragoman.protocol.headers import METHOD_HEADER, HeaderRule, SchemaFault, check_params, header_rules
 from dragoman.protocol.limits import Limits
 from dragoman.serving.context import Context, ServerFace, redeem
+from dragoman.serving.elsewhere import Elsewhere
 from dragoman.serving.faults import ArgumentFaults
 from dragoman.serving.kept import Kept
 from dragoman.serving.kernel import report
@@ -53,7 +54,7 @@ class TaskUse(NamedTuple):
 class Registered:
     """A tool and all that was decided about it at registration."""
 
-    __slots__ = ("definition", "function", "plan", "rules", "scopes", "single_use", "task", "timeout", "where")
+    __slots__ = ("definition", "function", "plan", "rules", "scopes", "single_use", "tags", "task", "timeout", "where")
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class Registered:
         self.task = task
         self.where = plan.where
         self.scopes: frozenset[str] = frozenset()  # what a caller needs
+        self.tags: frozenset[str] = frozenset()
         self.rules: tuple[HeaderRule, ...] = rules_of(definition, plan.where)
 
 
@@ -93,7 +95,7 @@ class Tools:
         self._workers = workers
         self._kept = kept
         self.tasked = False  # whether a tool's calls can be tasks
-        self.listing: Listing[Registered] = Listing(limits.listed, lambda tool: tool.definition, _page)
+        self.listing: Listing[Registered | Elsewhere] = Listing(limits.listed, lambda tool: tool.definition, _page)
 
     def add(self, tool: Registered) -> None:
         """Register a tool. Raises RegistrationError if the name is taken."""
@@ -103,14 +105,14 @@ class Tools:
     def task_use(self, name: str) -> TaskUse | None:
         """Return how a tool uses tasks, None if it does not, or is not there."""
         tool = self.listing.entries.get(name)
-        return None if tool is None else tool.task
+        return tool.task if isinstance(tool, Registered) else None
 
     async def list(self, call: Call) -> Prepared:
         """Answer `tools/list`."""
         params: ListTools = call.params
         return self.listing.at(params.cursor)
 
-    async def call(self, call: Call) -> CallToolResult:
+    async def call(self, call: Call) -> Reply:
         """Answer `tools/call`. Raises RequestError if there is no such tool, or headers and body disagree."""
         params: CallTool = call.params
         tool = self.listing.entries.get(params.name)
@@ -122,6 +124,8 @@ class Tools:
         # Who repeats the method in a header repeats these, too; in memory, headers are just what the client was given.
         if tool.rules and METHOD_HEADER in call.headers and call.era.mirrors:
             _check(tool.rules, raw, call.headers)
+        if isinstance(tool, Elsewhere):
+            return await tool.answer(call)
         try:
             plan = tool.plan
             if tool.single_use:
