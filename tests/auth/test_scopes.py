@@ -3,7 +3,7 @@
 import pytest
 from tests.auth.world import Issuer, Seen, World, world
 
-from dragoman import AuthorizationError, Client
+from dragoman import AuthorizationError, AuthorizationNeededError, Client
 
 
 def asked(there: World) -> list[str | None]:
@@ -119,3 +119,15 @@ async def test_scopes_of_the_users_come_beside_the_servers() -> None:
     async with world(prm={"scopes_supported": ["a"]}) as there:
         await there.use(there.oauth(scopes=["mine"]))
         assert asked(there) == ["mine a"]
+
+
+async def test_without_a_user_the_command_for_further_scopes_is_told_and_harms_nobody() -> None:
+    """The names are the server's: what is to be pasted into a shell is quoted."""
+    async with world() as there:
+        auth = there.oauth()
+        await there.use(auth)
+        there.accepts = lambda seen: (403, 'Bearer error="insufficient_scope", scope="write $(touch;x)"')
+        with pytest.raises(AuthorizationNeededError) as caught:
+            await there.use(there.oauth(wallet=auth.wallet, interactive=False))
+        assert str(caught.value).endswith(f"dragoman login {there.url} --scope write --scope '$(touch;x)'")
+        assert caught.value.status == 403

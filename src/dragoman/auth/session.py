@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 import time
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from dragoman.auth.nonces import Nonces
 from dragoman.auth.signing import ProofKey
 from dragoman.auth.token_endpoint import TokenEndpoint, TokenRefusedError
 from dragoman.auth.wallet import Held, Identity, read_kept, token_key
-from dragoman.errors import AuthorizationError, McpError
+from dragoman.errors import AuthorizationError, AuthorizationNeededError, McpError
 from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.ports.fetch import Fetcher
 from dragoman.ports.wallet import Wallet
@@ -179,7 +180,14 @@ class Session:
             return
         before = held.scopes if same and held is not None else ()
         wanted = chosen_scopes(challenge.scopes, place.scopes, (*before, *self._grant.scopes))
-        await self._obtain(place, wanted, bound=challenge.scheme == "dpop")
+        try:
+            await self._obtain(place, wanted, bound=challenge.scheme == "dpop")
+        except AuthorizationNeededError as error:
+            if status != 403:
+                raise
+            # Quoted: the names are the server's, and the command is there to be pasted.
+            words = "".join(f" --scope {shlex.quote(scope[:100])}" for scope in (challenge.scopes or ())[:20])
+            raise AuthorizationNeededError(f"{error}{words}", status=403) from None
 
     def _check_step(self, held: Held, challenge: Challenge) -> None:
         """Raise AuthorizationError unless asking for the scopes of the challenge would be something new (AUTHC-14)."""
