@@ -51,6 +51,7 @@ class TaskState(msgspec.Struct, kw_only=True, frozen=True):
     requests: dict[str, InputRequest] = {}
     result: msgspec.Raw | None = None
     error: msgspec.Raw | None = None
+    erred: bool = False  # the tool itself failed: `result` says so
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -175,7 +176,8 @@ def _needed_legacy(name: str) -> RequestError:
 def _legacy_members(state: TaskState) -> dict[str, Any]:
     return {
         "task_id": state.id,
-        "status": state.status,
+        # What is a completed task in the extension (TASK-10) is a failed one here ("Task Execution Errors").
+        "status": "failed" if state.erred else state.status,
         "created_at": iso(state.created),
         "last_updated_at": iso(state.updated),
         "ttl": _milliseconds(state.ttl),

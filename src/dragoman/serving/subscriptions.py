@@ -8,13 +8,15 @@ Source: specification, basic/patterns/subscriptions; requirements SUB-01 to SUB-
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from dragoman.errors import RequestError
-from dragoman.ports.bus import Topic, end_with
+from dragoman.ports.bus import Feed, Topic, end_with
 from dragoman.protocol.changes import notice_of
 from dragoman.protocol.exchange import Call
 from dragoman.serving.bus import LocalBus
@@ -28,32 +30,75 @@ MAX_URIS = 1000  # resources in one filter
 SLOW = 30.0  # seconds that a listener may take to receive one message
 
 
+log = logging.getLogger("dragoman")
+Emit = Callable[[Notification], Awaitable[None]]
+
+
+class Followed(Protocol):
+    """Tasks, as far as one may listen to them."""
+
+    async def watched(self, call: Call, ids: Sequence[str]) -> list[str]:
+        """Return those of `ids` that the caller may hear of. Raises RequestError."""
+        ...
+
+    def follow(self, call: Call, task_id: str, meta: Meta, emit: Emit) -> Coroutine[Any, Any, None]:
+        """Tell how a task stands, until it has ended."""
+        ...
+
+
 class Subscriptions:
     """The handler of `subscriptions/listen`."""
 
-    def __init__(self, bus: LocalBus, capabilities: Callable[[], ServerCapabilities]) -> None:
+    def __init__(
+        self,
+        bus: LocalBus,
+        capabilities: Callable[[], ServerCapabilities],
+        tasks: Callable[[], Followed | None] = lambda: None,
+    ) -> None:
         self._bus = bus
         self._capabilities = capabilities
+        self._tasks = tasks
 
     async def listen(self, call: Call) -> Result:
         """Tell the client of changes until it leaves, is too slow, its token expires, or the server stops."""
         params: Listen = call.params
         honoured = honour(params.notifications, self._capabilities())
+        tasks, ids = self._tasks(), params.notifications.task_ids
+        if tasks is not None and ids is not UNSET:
+            honoured = structs.replace(honoured, task_ids=await tasks.watched(call, ids))
         meta: Meta = {SUBSCRIPTION_ID: call.id}
         feed = self._bus.open(_wants(honoured))
+        following: list[asyncio.Task[None]] = []
         forget = end_with(feed, call.caller.identity)
         try:
             acknowledged = Acknowledged(notifications=honoured, meta=meta)
             await _emit(call, Notification(method=ACKNOWLEDGED, params=acknowledged))
+            if tasks is not None and honoured.task_ids is not UNSET:
+                emit = functools.partial(_emit, call)
+                works = [tasks.follow(call, task_id, meta, emit) for task_id in honoured.task_ids]
+                following = [asyncio.ensure_future(_ending(work, feed)) for work in works]
             while (topic := await feed.next()) is not None:
                 await _emit(call, notice_of(topic, meta))
         finally:
             forget()
             feed.close()
+            for each in following:
+                each.cancel()
+            if following:
+                await asyncio.gather(*following, return_exceptions=True)
         closing = getattr(call.door, "closing", None)
         if closing is not None:
             await closing(call.id)
         return Result(meta=meta)
+
+
+async def _ending(work: Awaitable[None], feed: Feed) -> None:
+    """Do `work`; should it fail, the listener hears nothing more, rather than less than it asked for."""
+    try:
+        await work
+    except Exception as error:
+        log.warning("a subscription to a task ends: %s", error)
+        feed.end()
 
 
 async def _emit(call: Call, notice: Notification) -> None:

@@ -7,6 +7,8 @@ says whether the task waits to be run: record and queue never disagree.
 from __future__ import annotations
 
 import hashlib
+import re
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,14 +25,17 @@ from dragoman.wire.jsonrpc import INVALID_PARAMS
 from dragoman.wire.questions import InputRequest
 from dragoman.wire.tasks import TERMINAL, Status
 
-WAITING = "work:"  # what waits to be run, or is being run; one key a task
-CALLS = "work"  # the stream that wakes whoever runs tasks
 LINGER = 60.0  # seconds that a record outlives its task's time, so that nobody reads half of it
 TRIES = 50  # how often a change is tried against others that change the same task
+_ID = re.compile(r"[A-Za-z0-9_-]{32}")  # 24 random bytes: nobody guesses one (TASK-21)
 
 
 class Record(msgspec.Struct, kw_only=True):
-    """A task. `run` names the run at work on it, "" for none; `runs` counts them. Times are seconds since 1970."""
+    """A task. Times are seconds since 1970.
+
+    `run` names the run at work on it, "" for none; `runs` counts them. `queued`
+    is since when it waits to be run. `erred` says that the tool itself failed.
+    """
 
     id: str
     owner: str
@@ -51,6 +56,8 @@ class Record(msgspec.Struct, kw_only=True):
     error: Opt[msgspec.Raw] = UNSET
     run: str = ""
     runs: int = 0
+    queued: float = 0.0
+    erred: bool = False
 
     @property
     def over(self) -> bool:
@@ -70,6 +77,7 @@ class Record(msgspec.Struct, kw_only=True):
             requests=self.requests,
             result=result,
             error=None if self.error is UNSET else self.error,
+            erred=self.erred,
         )
 
 
@@ -83,17 +91,26 @@ def not_found() -> RequestError:
     return RequestError(INVALID_PARAMS, "no such task, or its time is over")
 
 
-def shelf(owner: str) -> str:
-    """Return the prefix of the keys that list an owner's tasks."""
-    return f"tasks:{hashlib.sha256(owner.encode()).hexdigest()[:32]}:"
+def fresh_id() -> str:
+    """Return the id of a new task."""
+    return secrets.token_urlsafe(24)
 
 
 class Records:
-    """All tasks of one server, in a store. `clock` gives wall time in seconds, which clients are told."""
+    """All tasks of the server called `name`, in a store. `clock` gives wall time in seconds, which clients are told.
 
-    def __init__(self, store: Callable[[], Store], clock: Callable[[], float]) -> None:
+    What waits to be run stands under `waiting`, by the time since when, and what
+    is being run under `busy`; the stream `calls` wakes whoever runs tasks.
+    """
+
+    def __init__(self, name: str, store: Callable[[], Store], clock: Callable[[], float]) -> None:
+        # A digest: names may have anything in them, and servers of other names in this store must not meet ours.
+        self._place = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
         self._store = store
         self._clock = clock
+        self.calls = f"work:{self._place}"
+        self.waiting = f"wait:{self._place}:"
+        self.busy = f"busy:{self._place}:"
 
     @property
     def store(self) -> Store:
@@ -104,19 +121,43 @@ class Records:
         """Return the time, as records have it."""
         return self._clock()
 
+    def stream(self, task_id: str) -> str:
+        """Return the stream that has an entry when a task changes, its status; and the key of its record."""
+        return f"task:{self._place}:{task_id}"
+
+    def told(self, task_id: str) -> str:
+        """Return the stream of what a task says, for whoever reads its result (2025-11-25)."""
+        return f"told:{self._place}:{task_id}"
+
+    def lease(self, task_id: str) -> str:
+        """Return the lease of whoever runs a task."""
+        return f"task-lease:{self._place}:{task_id}"
+
+    def _shelf(self, owner: str) -> str:
+        """Return the prefix of the keys that list an owner's tasks."""
+        return f"tasks:{self._place}:{hashlib.sha256(owner.encode()).hexdigest()[:32]}:"
+
+    def _queue(self, record: Record) -> str:
+        """Return the key that says that a task waits, or is being run; "" if neither."""
+        if record.status != "working":
+            return ""
+        return f"{self.busy}{record.id}" if record.run else f"{self.waiting}{record.queued:017.6f}:{record.id}"
+
     async def create(self, record: Record, once: str = "") -> Record:
         """Keep a new task and queue it; it is there for good when this returns (TASK-07).
 
         With `once`, a name, a second call returns the task of the first.
         """
-        key, ttl = f"task:{record.id}", record.ttl + LINGER
+        record.queued = record.created
+        key, ttl = self.stream(record.id), record.ttl + LINGER
         changes: list[Change] = [
             Put(key, _encode(record), ttl),
-            Put(f"{shelf(record.owner)}{record.created:017.6f}:{record.id}", b"", ttl),
-            *_queued(record),
+            Put(f"{self._shelf(record.owner)}{record.created:017.6f}:{record.id}", b"", ttl),
+            *self._queued(record),
         ]
         given: dict[str, bytes | None] = {key: None}
         if once:
+            once = f"task-of:{self._place}:{once}"
             changes.append(Put(once, record.id.encode(), ttl))
             given[once] = None
         if await self.store.commit(changes, given):
@@ -129,7 +170,8 @@ class Records:
 
     async def load(self, task_id: str) -> Record | None:
         """Return a task, None if there is none."""
-        raw = await self.store.get(f"task:{task_id}")
+        # An id comes from a client: one that we cannot have made is not looked for.
+        raw = await self.store.get(self.stream(task_id)) if _ID.fullmatch(task_id) else None
         return None if raw is None else _decode(raw)
 
     async def edit(self, task_id: str, edit: Edit) -> Record | None:
@@ -137,42 +179,40 @@ class Records:
 
         `edit` may run several times. Whoever waits for the task is woken.
         """
-        key = f"task:{task_id}"
+        key = self.stream(task_id)
         for _ in range(TRIES):
             raw = await self.store.get(key)
             if raw is None:
                 return None
             record = _decode(raw)
-            waited = _waits(record)
+            before = self._queue(record)
             if edit(record) is False:
                 return record
-            record.updated = max(record.updated, self._clock())
-            if await self.store.commit(self._changes(record, waited), {key: raw}):
+            now = self._clock()
+            record.updated = max(record.updated, now)
+            if record.status == "working" and not record.run and not before.startswith(self.waiting):
+                record.queued = now
+            if await self.store.commit(self._changes(record, before), {key: raw}):
                 return record
         raise StoreError(f"the task {task_id} could not be changed: {TRIES} others changed it first; try again")
 
-    def _changes(self, record: Record, waited: bool) -> Sequence[Change]:
+    def _changes(self, record: Record, before: str) -> Sequence[Change]:
         ttl = max(1.0, record.created + record.ttl - self._clock()) + LINGER
         changes: list[Change] = [
-            Put(f"task:{record.id}", _encode(record), ttl),
-            Append(f"task:{record.id}", record.status.encode(), ttl, 1),
+            Put(self.stream(record.id), _encode(record), ttl),
+            Append(self.stream(record.id), record.status.encode(), ttl, 1),
         ]
-        if _waits(record) and not waited:
-            changes += _queued(record)
-        elif waited and not _waits(record):
-            changes.append(Drop(WAITING + record.id))
+        if (queue := self._queue(record)) != before:
+            changes += [Drop(before)] if before else []
+            changes += self._queued(record) if queue else []
         return changes
+
+    def _queued(self, record: Record) -> list[Change]:
+        ttl = record.ttl + LINGER
+        put = Put(self._queue(record), b"", ttl)
+        # Only what waits wakes anybody; who runs a task knows.
+        return [put] if record.run else [put, Append(self.calls, record.id.encode(), ttl, 10)]
 
     async def of(self, owner: str, most: int) -> list[str]:
         """Return the ids of an owner's tasks, oldest first."""
-        prefix = shelf(owner)
-        return [key.rsplit(":", 1)[1] for key in await self.store.keys(prefix, most)]
-
-
-def _waits(record: Record) -> bool:
-    return record.status == "working"
-
-
-def _queued(record: Record) -> list[Change]:
-    ttl = record.ttl + LINGER
-    return [Put(WAITING + record.id, b"", ttl), Append(CALLS, record.id.encode(), ttl, 10_000)]
+        return [key.rsplit(":", 1)[1] for key in await self.store.keys(self._shelf(owner), most)]

@@ -7,14 +7,15 @@ is still its own: whoever was thought dead and comes back changes nothing.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
-from dragoman.errors import LocalError
+from dragoman.errors import LocalError, StoreError
 from dragoman.ports.service import Handler
 from dragoman.ports.state import States
 from dragoman.ports.store import Append
@@ -28,14 +29,21 @@ from dragoman.serving.task_record import Record, Records
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure, Notification
 from dragoman.wire.lifecycle import RequestMeta
 from dragoman.wire.notices import Progress
-from dragoman.wire.tools import CallTool
+from dragoman.wire.tasks import RELATED
+from dragoman.wire.tools import CallTool, CallToolResult
 
+T = TypeVar("T")
+Change: TypeAlias = Callable[[Record], None]  # what the end of a run makes of a record
+SAID = 1000  # characters of a status message
+PAUSES = (0.1, 0.3, 1.0, 3.0)  # seconds between tries while the store fails
 SAY = 0.5  # seconds between two status messages that are recorded
 TOLD = 1000  # notices kept for whoever reads a task's result (2025-11-25)
 LOST = "the process that ran this task ended in the middle, and it is not known what took effect; call the tool again"
 STOPPED = "the server stopped in the middle of this task, and it is not known what took effect; call the tool again"
 LATE = "the task took longer than the time it was given"
 _encode = msgspec.json.Encoder().encode
+_read = msgspec.json.Decoder(CallToolResult).decode
+log = logging.getLogger("dragoman.tasks")
 
 
 class Run:
@@ -45,6 +53,7 @@ class Run:
         self.name = secrets.token_hex(8)
         self.record = record
         self._records = records
+        self._loop = asyncio.get_running_loop()
         self._said = ""
         self._saying: asyncio.Task[None] | None = None
         self.cancelled = False
@@ -55,13 +64,13 @@ class Run:
         def mine(record: Record) -> bool:
             if record.status != "working":
                 return False
-            if record.run and not record.safe:
+            if record.run and record.run != self.name and not record.safe:
                 _fail(record, LOST)
                 return True
             record.run, record.runs = self.name, record.runs + 1
             return True
 
-        record = await self._records.edit(self.record.id, mine)
+        record = await _steadily(lambda: self._records.edit(self.record.id, mine))
         if record is None or record.run != self.name:
             return False
         self.record = record
@@ -74,24 +83,43 @@ class Run:
             if self.record.progress is UNSET:
                 return
         if era_named(self.record.caller.version).tasks.final:
-            line = Append(told(self.record.id), _encode(notice), self.record.ttl, TOLD)
+            line = Append(self._records.told(self.record.id), _encode(self._related(notice)), self.record.ttl, TOLD)
             await self._records.store.commit([line])
+
+    def _related(self, notice: Notification) -> Notification:
+        params: Any = notice.params
+        meta = {} if params.meta is UNSET else params.meta
+        with_task = {**meta, RELATED: {"taskId": self.record.id}}
+        return Notification(method=notice.method, params=msgspec.structs.replace(params, meta=with_task))
 
     async def ask(self, method: str, params: Any) -> msgspec.Raw:
         """Refuse: tasks ask by ending their run."""
         raise LocalError(f"{method} cannot be asked this way inside a task; use ctx.elicit, ctx.sample or ctx.ask_all")
 
     def say(self, text: str) -> None:
-        """Set the status message; many in a row are recorded as the last of them."""
-        self._said = text
+        """Set the status message; many in a row are recorded as the last of them. Safe from any thread."""
+        self._said = text[:SAID]
+        try:
+            here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            here = False
+        if here:
+            self._say()
+        else:
+            self._loop.call_soon_threadsafe(self._say)
+
+    def _say(self) -> None:
         if self._saying is None or self._saying.done():
-            self._saying = asyncio.get_running_loop().create_task(self._record_said())
+            self._saying = self._loop.create_task(self._record_said())
 
     async def _record_said(self) -> None:
         text = ""
         while text != self._said:
             text = self._said
-            await self._edit(_nothing)
+            try:
+                await self._edit(_nothing)
+            except StoreError as error:
+                log.debug("what a task said was not recorded: %s", error)
             await asyncio.sleep(SAY)
 
     async def _edit(self, change: Callable[[Record], Any]) -> None:
@@ -106,7 +134,7 @@ class Run:
         return True
 
     async def end(self, change: Callable[[Record], Any]) -> None:
-        """Record how the run ended, if it is still ours."""
+        """Record how the run ended, if it is still ours. Raises StoreError if the store failed for seconds."""
         saying, self._saying = self._saying, None
         if saying is not None:
             saying.cancel()
@@ -117,29 +145,49 @@ class Run:
             change(record)
             record.run = ""
 
-        await self._edit(last)
+        await _steadily(lambda: self._edit(last))
+
+
+async def _steadily(work: Callable[[], Awaitable[T]]) -> T:
+    """Return what `work` gives, tried again while the store fails, for some seconds: what was done must not be lost."""
+    for pause in PAUSES:
+        try:
+            return await work()
+        except StoreError as error:
+            log.debug("the store failed, and is tried again: %s", error)
+            await asyncio.sleep(pause)
+    return await work()
 
 
 def _nothing(record: Record) -> None:
     """Change nothing else: what was said is recorded with every change."""
 
 
-def told(task_id: str) -> str:
-    """Return the stream of what a task says, for whoever reads its result (2025-11-25)."""
-    return f"told:{task_id}"
-
-
 def _fail(record: Record, message: str) -> None:
     record.status, record.message, record.run = "failed", message, ""
+    record.past = Past(record.past.call)
     record.error = msgspec.Raw(_encode(Failure(INTERNAL_ERROR, message)))
 
 
-def fails(failure: Failure) -> Callable[[Record], None]:
+def fails(failure: Failure) -> Change:
     """Return the change that ends a task with a JSON-RPC error."""
 
     def change(record: Record) -> None:
         record.status, record.message = "failed", failure.message
-        record.error = msgspec.Raw(_encode(failure))
+        record.error, record.past = msgspec.Raw(_encode(failure)), Past(record.past.call)
+
+    return change
+
+
+def _completes(result: Any) -> Change:
+    """Return the change that ends a task with a result. Raises what encoding and decoding it raise."""
+    raw = msgspec.Raw(result if isinstance(result, msgspec.Raw) else _encode(result))
+    # Middleware may have made it: what cannot be read could not be told, either.
+    erred = _read(raw).is_error is True
+
+    def change(record: Record) -> None:
+        record.status, record.result, record.erred = "completed", raw, erred
+        record.past = Past(record.past.call)
 
     return change
 
@@ -151,38 +199,45 @@ def interrupted(record: Record) -> None:
 
 
 async def run(run: Run, handler: Handler, states: States, seconds: float) -> None:
-    """Run a task that is ours, to the end of this run, and record that. Raises CancelledError only.
+    """Run a task that is ours, to the end of this run, and record that. Raises CancelledError and StoreError only.
 
     `handler` answers tools/call; `seconds` is what is left of the task's time.
     """
-    record = run.record
     call = _call(run, states)
     try:
-        async with asyncio.timeout(seconds):
-            result = await handler(call)
-        raw = msgspec.Raw(result if isinstance(result, msgspec.Raw) else _encode(result))
-
-        def completed(record: Record) -> None:
-            record.status, record.result, record.past = "completed", raw, Past(record.past.call)
-
-        await run.end(completed)
-    except TimeoutError:
-        await run.end(fails(Failure(INTERNAL_ERROR, LATE)))
-    except (Exception, SystemExit, Suspended) as error:
-        cause = stopped_by(error)
-        if isinstance(cause, Suspended):
-            await _pause(run, call)
-        else:
-            await run.end(fails(call.era.fail(_failure(record, cause))))
+        change = await _outcome(run, call, handler, seconds)
     except asyncio.CancelledError:
         await _finish(run.end(interrupted))
         raise
     finally:
         call.over = True
+    try:
+        await _finish(run.end(change))
+    except LocalError as error:
+        # Too large to keep, say.
+        await _finish(run.end(fails(_failure(run.record, error))))
+
+
+async def _outcome(run: Run, call: Call, handler: Handler, seconds: float) -> Change:
+    bound = asyncio.timeout(seconds)
+    try:
+        async with bound:
+            return _completes(await handler(call))
+    except (Exception, SystemExit, Suspended) as error:
+        if bound.expired() and isinstance(error, TimeoutError):
+            return fails(call.era.fail(Failure(INTERNAL_ERROR, LATE)))
+        cause = stopped_by(error)
+        if isinstance(cause, Suspended):
+            return await _asks(run, call)
+        return fails(call.era.fail(_failure(run.record, cause)))
+    except BaseExceptionGroup as group:
+        # A task group wraps what its tasks raise, a suspension too.
+        cause = stopped_by(group)
+        return await _asks(run, call) if isinstance(cause, Suspended) else fails(_failure(run.record, cause))
 
 
 async def _finish(last: Awaitable[None]) -> None:
-    """Do the last thing of a run that was cancelled, whoever cancels it again."""
+    """Do the last thing of a run, whoever cancels it meanwhile. Raises what that raises."""
     done = asyncio.ensure_future(last)
     while not done.done():
         try:
@@ -190,21 +245,21 @@ async def _finish(last: Awaitable[None]) -> None:
         except asyncio.CancelledError:
             continue
         except Exception:
-            return
+            break
+    done.result()
 
 
-async def _pause(run: Run, call: Call) -> None:
-    """Record what a run asks; the answers queue the task again, and nobody waits for them meanwhile."""
+async def _asks(run: Run, call: Call) -> Change:
+    """Return the change that records what a run asks; answers queue the task again, nobody waits for them meanwhile."""
     try:
         past, requests = await call.asking.pause()
     except Exception as error:
-        await run.end(fails(_failure(run.record, error)))
-        return
+        return fails(call.era.fail(_failure(run.record, error)))
 
     def ask(record: Record) -> None:
         record.status, record.past, record.requests = "input_required", past, requests
 
-    await run.end(ask)
+    return ask
 
 
 def _failure(record: Record, error: BaseException) -> Failure:

@@ -10,17 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable
 
 from dragoman.errors import StoreError
 from dragoman.ports.service import Handler
 from dragoman.ports.state import States
 from dragoman.protocol.limits import Limits
-from dragoman.serving.task_record import CALLS, WAITING, Records
+from dragoman.serving.task_record import Records
 from dragoman.serving.task_run import Run, run
 
 LOOK = 5.0  # seconds between two looks for tasks whose process died
-MANY = 1000  # tasks looked at in one look
+SOON = 0.1  # seconds until the next look at a task that another process just had
+MANY = 10_000  # tasks under way, in all processes, that one looks after
+BESIDE = 100  # tasks that wait, looked at beside those there is room for: others may have taken the first
 AGAIN = 1.0  # seconds to wait after the store failed
 
 log = logging.getLogger("dragoman.tasks")
@@ -38,6 +41,8 @@ class Work:
         self._loop: asyncio.Task[None] | None = None
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
+        self._position = 0
+        self._checked = float("-inf")
 
     async def start(self) -> None:
         """Begin to run what waits. Safe to call again."""
@@ -71,6 +76,7 @@ class Work:
             found.cancel()
 
     async def _work(self) -> None:
+        self._position, self._checked = 0, float("-inf")
         while True:
             try:
                 await self._look()
@@ -79,20 +85,27 @@ class Work:
                 await asyncio.sleep(AGAIN)
 
     async def _look(self) -> None:
-        store = self._records.store
+        records = self._records
+        store = records.store
         # Where the stream stands is read before the queue: what is queued in between wakes us again.
-        latest = await store.read(CALLS, 0, MANY)
-        position = latest[-1][0] if latest else 0
-        while len(latest) == MANY:
-            latest = await store.read(CALLS, position, MANY)
-            position = latest[-1][0] if latest else position
+        for position, _ in await store.read(records.calls, self._position, MANY):
+            self._position = position
         self._wake.clear()
-        for key in await store.keys(WAITING, MANY):
-            if len(self._runs) >= self._limits.tasks:
-                break
-            await self._take(key.removeprefix(WAITING))
+        missed = False
+        free = self._limits.tasks - len(self._runs)
+        for key in await store.keys(records.waiting, free + BESIDE) if free > 0 else ():
+            missed = not await self._take(key) or missed
+        if time.monotonic() - self._checked >= LOOK:
+            # What runs elsewhere is ours once its lease is over.
+            for key in await store.keys(records.busy, MANY):
+                await self._take(key)
+            self._checked = time.monotonic()
+        # Another process has what was missed for a moment: it begins with it, or is just done with it.
+        await self._until_woken(SOON if missed and len(self._runs) < self._limits.tasks else LOOK)
+
+    async def _until_woken(self, seconds: float) -> None:
         waits = [
-            asyncio.ensure_future(store.wait(CALLS, position, LOOK)),
+            asyncio.ensure_future(self._records.store.wait(self._records.calls, self._position, seconds)),
             asyncio.ensure_future(self._wake.wait()),
         ]
         try:
@@ -105,25 +118,30 @@ class Work:
         if failed is not None:
             raise failed
 
-    async def _take(self, task_id: str) -> None:
-        if task_id in self._runs or not await self._records.store.lease(
-            _lease(task_id), self._me, self._limits.worker_seconds
-        ):
-            return
-        task = asyncio.get_running_loop().create_task(self._run(task_id), name=f"dragoman task {task_id[:8]}")
+    async def _take(self, key: str) -> bool:
+        """Begin to run a task, if there is room and nobody else is at it; returns whether that is settled."""
+        task_id = key.rsplit(":", 1)[1]
+        if len(self._runs) >= self._limits.tasks or task_id in self._runs:
+            return True
+        if not await self._records.store.lease(self._records.lease(task_id), self._me, self._limits.worker_seconds):
+            return False
+        task = asyncio.get_running_loop().create_task(self._run(task_id, key), name=f"dragoman task {task_id[:8]}")
         self._runs[task_id] = task
-        task.add_done_callback(lambda _: self._left(task_id))
+        task.add_done_callback(lambda done: self._left(task_id, done))
+        return True
 
-    def _left(self, task_id: str) -> None:
+    def _left(self, task_id: str, done: asyncio.Task[None]) -> None:
         self._runs.pop(task_id, None)
         self._wake.set()
+        if not done.cancelled() and (error := done.exception()) is not None:
+            log.error("the task %s could not be run", task_id[:8], exc_info=error)
 
-    async def _run(self, task_id: str) -> None:
+    async def _run(self, task_id: str, key: str) -> None:
         keeping = asyncio.get_running_loop().create_task(self._keep(task_id, asyncio.current_task()))
         try:
             record = await self._records.load(task_id)
             if record is None:
-                await self._records.store.delete(WAITING + task_id)
+                await self._records.store.delete(key)
                 return
             one = Run(self._records, record)
             if await one.begin():
@@ -135,21 +153,27 @@ class Work:
         finally:
             keeping.cancel()
             await asyncio.wait([keeping])
-            await self._records.store.release(_lease(task_id), self._me)
+            await self._release(task_id)
+
+    async def _release(self, task_id: str) -> None:
+        try:
+            await self._records.store.release(self._records.lease(task_id), self._me)
+        except StoreError as error:
+            log.debug("a lease ends by itself: %s", error)
 
     async def _keep(self, task_id: str, running: asyncio.Task[None] | None) -> None:
         """Renew the lease, and stop the run when another process cancelled the task, or took it over."""
-        store, stream = self._records.store, f"task:{task_id}"
-        position = 0
-        while running is not None:
-            await store.wait(stream, position, self._limits.worker_seconds / 3)
-            entries = await store.read(stream, position)
-            position = entries[-1][0] if entries else position
-            over = entries and entries[-1][1] == b"cancelled"
-            if over or not await store.lease(_lease(task_id), self._me, self._limits.worker_seconds):
-                running.cancel()
-                return
-
-
-def _lease(task_id: str) -> str:
-    return f"task-lease:{task_id}"
+        store, stream, seconds = self._records.store, self._records.stream(task_id), self._limits.worker_seconds
+        position, held = 0, True
+        while running is not None and held:
+            try:
+                await store.wait(stream, position, seconds / 3)
+                for at, status in await store.read(stream, position):
+                    position, held = at, held and status != b"cancelled"
+                held = held and await store.lease(self._records.lease(task_id), self._me, seconds)
+            except StoreError as error:
+                # Nobody else can take it over meanwhile, for they need the same store.
+                log.debug("a lease is not renewed yet: %s", error)
+                await asyncio.sleep(AGAIN)
+        if running is not None:
+            running.cancel()

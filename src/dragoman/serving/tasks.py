@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import UNSET
@@ -23,20 +22,22 @@ from dragoman.ports.store import Store
 from dragoman.protocol.exchange import Call, Caller
 from dragoman.protocol.tasks import Wish, legacy_task
 from dragoman.serving.kernel import Kernel
-from dragoman.serving.replay import Answered, Past, Replay, recall
+from dragoman.serving.replay import Past, Replay, recall
 from dragoman.serving.suspended import Suspended
-from dragoman.serving.task_record import Record, Records, not_found
-from dragoman.serving.task_run import told
+from dragoman.serving.task_record import Record, Records, fresh_id, not_found
+from dragoman.serving.task_watch import Watch, check_answer, take_up, with_meta
 from dragoman.serving.task_work import Work
 from dragoman.serving.tools import Registered, TaskUse
-from dragoman.wire.base import EMPTY
+from dragoman.wire.base import EMPTY, Meta
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, Failure, Notification
 from dragoman.wire.lifecycle import Result
-from dragoman.wire.tasks import RELATED, ListTasks, ListTasksResult, TaskParams, UpdateTask
+from dragoman.wire.questions import InputRequest
+from dragoman.wire.tasks import RELATED, ListTasks, ListTasksResult, TaskParams
 from dragoman.wire.tools import CallToolResult
 
 PAGE = 100  # tasks in one page of a list
-LOOK = 5.0  # seconds between two looks at a task whose result somebody waits for
+MAX_WATCHED = 100  # tasks in one subscription
+Ids: TypeAlias = list[str]
 Use = Callable[[str], TaskUse | None]  # how a tool, by its name, uses tasks
 _encode = msgspec.json.Encoder().encode
 _result = msgspec.json.Decoder(CallToolResult).decode
@@ -49,8 +50,8 @@ class Tasks:
 
     def __init__(self, store: Callable[[], Store], states: Callable[[], States], kernel: Kernel, use: Use) -> None:
         limits, facts = kernel.limits, kernel.facts
-        self._records = records = Records(store, time.time)
-        self.work = self._work = Work(records, lambda: kernel.reply, states, limits)
+        self._records = records = Records(facts.info.name, store, time.time)
+        self.work = Work(records, lambda: kernel.reply, states, limits)
         self._states = states
         self._use = use
         self._facts = facts
@@ -87,19 +88,19 @@ class Tasks:
         past = await (asking.remembered() if isinstance(asking, Replay) else recall(call, self._states()))
         state = call.params.request_state
         # A request that is sent again with the same answers gets the same task, not a second one.
-        once = "" if state is UNSET else f"detached:{hashlib.sha256(state.encode()).hexdigest()}"
+        once = "" if state is UNSET else hashlib.sha256(state.encode()).hexdigest()
         # What it did before it detached, it does again when it is replayed: only what it made a step is done once.
         return await self._create(call, Wish(), past, safe=safe, once=once)
 
     async def _create(self, call: Call, wish: Wish, past: Past, *, safe: bool, once: str = "") -> Result:
         limits, owner = self._limits, owner_of(call.caller)
         if len(await self._records.of(owner, limits.tasks_kept)) >= limits.tasks_kept:
-            raise RequestError(INTERNAL_ERROR, f"{limits.tasks_kept} tasks of this caller are kept; let some go")
+            few = f"{limits.tasks_kept} tasks of this caller are kept already; try again when the time of some is over"
+            raise RequestError(INTERNAL_ERROR, few)
         wanted = limits.task_seconds if wish.ttl is None else wish.ttl
         now = self._records.now()
         record = Record(
-            # 24 random bytes: nobody guesses one (TASK-21).
-            id=secrets.token_urlsafe(24),
+            id=fresh_id(),
             owner=owner,
             tool=call.params.name,
             arguments=call.params.arguments or EMPTY,
@@ -129,33 +130,38 @@ class Tasks:
         return record.state(sealed)
 
     async def update(self, call: Call) -> Result:
-        """Answer `tasks/update`: answers to what is not asked, or no longer, are passed over (TASK-12)."""
-        await self._mine(call)
-        params: UpdateTask = call.params
+        """Answer `tasks/update`: answers to what is not asked, or no longer, are passed over (TASK-12).
 
-        answers = params.input_responses
-        await self._records.edit(params.task_id, lambda record: _take_up(record, answers))
-        await self._go_on()
+        Raises RequestError for one that no question of its kind has; nothing is lost then.
+        """
+        record = await self._mine(call)
+        answers = call.params.input_responses
+        for key in record.requests.keys() & answers.keys():
+            check_answer(key, record.requests[key].method, answers[key])
+        await self._take_up(record.id, answers)
         return Result()
+
+    async def _take_up(self, task_id: str, answers: Mapping[str, msgspec.Raw]) -> None:
+        await self._records.edit(task_id, lambda record: take_up(record, answers))
+        await self._go_on()
 
     async def cancel(self, call: Call) -> Result:
         """Answer `tasks/cancel`. Raises RequestError for a task that has ended, where that is a fault."""
         record = await self._mine(call)
-        form = call.era.tasks
-        if record.over:
-            if form.final:
-                raise RequestError(INVALID_PARAMS, f"the task has ended already: it is {record.status}")
-            return form.cancelled(record.state())
+        form, changed = call.era.tasks, False
 
         def stop(record: Record) -> bool:
-            if record.over:
-                return False
-            record.status, record.message, record.requests = "cancelled", "cancelled by the client", {}
-            record.run = ""
-            return True
+            nonlocal changed
+            changed = not record.over
+            if changed:
+                record.status, record.message, record.requests = "cancelled", "cancelled by the client", {}
+                record.run, record.past = "", Past(record.past.call)
+            return changed
 
         record = await self._records.edit(record.id, stop) or record
-        self._work.cancel(record.id)
+        if not changed and form.final:
+            raise RequestError(INVALID_PARAMS, f"the task has ended already: it is {record.status}")
+        self.work.cancel(record.id)
         return form.cancelled(record.state())
 
     async def list(self, call: Call) -> ListTasksResult:
@@ -173,47 +179,64 @@ class Tasks:
 
     async def result(self, call: Call) -> Any:
         """Answer `tasks/result` (2025-11-25): wait for the task, pass on what it says and asks, and give its result."""
-        record = await self._mine(call)
-        store, stream = self._records.store, f"task:{record.id}"
-        position = heard = 0
-        while not record.over:
-            heard = await self._forward(call, record.id, heard)
-            if record.status == "input_required":
-                await self._ask(call, record)
-            else:
-                await store.wait(stream, position, LOOK)
-            entries = await store.read(stream, position)
-            position = entries[-1][0] if entries else position
-            found = await self._records.load(record.id)
-            if found is None:
-                raise not_found()
-            record = found
-        await self._forward(call, record.id, heard)
-        return self._given(record)
+        watch = Watch(self._records, await self._mine(call))
+        heard = await self._forward(call, watch.record.id, 0)
+        status = watch.record.status
+        while not watch.record.over:
+            asked = watch.record.requests if watch.record.status == "input_required" else {}
+            await watch.beside(self._ask(call, watch.record.id, asked) if asked else None)
+            heard = await self._forward(call, watch.record.id, heard)
+            if watch.record.status != status:
+                status = watch.record.status
+                await call.door.emit(call.era.tasks.notice(watch.record.state()))
+        return self._given(watch.record)
 
     async def _forward(self, call: Call, task_id: str, heard: int) -> int:
-        for position, line in await self._records.store.read(told(task_id), heard, 1000):
+        for position, line in await self._records.store.read(self._records.told(task_id), heard, 1000):
             await call.door.emit(_notice(line))
             heard = position
         return heard
 
-    async def _ask(self, call: Call, record: Record) -> None:
+    async def _ask(self, call: Call, task_id: str, requests: Mapping[str, InputRequest]) -> None:
         """Put what a task asks to the client, each question as a request of its own (LEG-23)."""
-        requests = record.requests
 
         async def put(key: str) -> tuple[str, msgspec.Raw]:
             params = requests[key].params
-            meta = {**params.get("_meta", {}), RELATED: {"taskId": record.id}}
+            meta = {**params.get("_meta", {}), RELATED: {"taskId": task_id}}
             return key, await call.door.ask(requests[key].method, {**params, "_meta": meta})
 
-        answers = dict(await asyncio.gather(*(put(key) for key in requests)))
+        await self._take_up(task_id, dict(await asyncio.gather(*(put(key) for key in requests))))
 
-        await self._records.edit(record.id, lambda record: _take_up(record, answers))
-        await self._go_on()
+    # --- subscriptions ------------------------------------------------------------------------------------------
+
+    async def watched(self, call: Call, ids: Sequence[str]) -> Ids:
+        """Return those of `ids` that a caller may hear of. Raises RequestError if it may not speak of tasks at all."""
+        call.era.tasks.admit(call)
+        if len(ids) > MAX_WATCHED:
+            raise RequestError(
+                INVALID_PARAMS, f"one subscription names at most {MAX_WATCHED} tasks, this one {len(ids)}"
+            )
+        found = [await self._records.load(task_id) for task_id in dict.fromkeys(ids)]
+        return [record.id for record in found if record is not None and _may(call.caller, record)]
+
+    async def follow(
+        self, call: Call, task_id: str, meta: Meta, emit: Callable[[Notification], Awaitable[None]]
+    ) -> None:
+        """Tell a listener how a task stands, and again whenever that changes, until it has ended (TASK-18)."""
+        record = await self._records.load(task_id)
+        watch = None if record is None else Watch(self._records, record)
+        while watch is not None:
+            await emit(with_meta(call.era.tasks.notice(self.shown(watch.record, call)), meta))
+            if watch.record.over:
+                return
+            try:
+                await watch.beside(None)
+            except RequestError:
+                return  # its time is over
 
     async def _go_on(self) -> None:
-        await self._work.start()
-        self._work.wake()
+        await self.work.start()
+        self.work.wake()
 
     def _given(self, record: Record) -> Any:
         if record.result is not UNSET:
@@ -233,20 +256,6 @@ class Tasks:
         if record is None or not _may(call.caller, record):
             raise not_found()
         return record
-
-
-def _take_up(record: Record, answers: Mapping[str, msgspec.Raw]) -> bool:
-    """Give a task the answers that it waits for, and let it run when there are all; False if it waits for none."""
-    known = record.requests.keys() & answers.keys()
-    if record.status != "input_required" or not known:
-        return False
-    for key in known:
-        asked = record.past.pending[key]
-        record.past.answers[key] = Answered(asked.digest, asked.label, answers[key])
-        del record.requests[key]
-    if not record.requests:
-        record.status, record.past.pending = "working", {}
-    return True
 
 
 class _Detached:

@@ -21,6 +21,7 @@ class Filter(Wire, frozen=True, kw_only=True):
     prompts_list_changed: Opt[bool] = UNSET
     resources_list_changed: Opt[bool] = UNSET
     resource_subscriptions: Opt[list[str]] = UNSET
+    task_ids: Opt[list[str]] = UNSET  # of the extension for tasks (TASK-18)
 
 
 class Listen(Params, frozen=True, kw_only=True):
