@@ -12,6 +12,7 @@ from tests.transport.raw_peer import Got, serving
 
 from dragoman import AuthorizationError, ClientCredentials, EnterpriseManaged, LocalError, WorkloadIdentity
 from dragoman.auth.grants import ID_JAG
+from dragoman.transport.fetch import SafeFetcher
 
 BASIC = {"token_endpoint_auth_methods_supported": ["client_secret_basic"]}
 POST = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
@@ -175,3 +176,18 @@ async def test_a_secret_goes_to_no_address_that_is_not_https(address: str) -> No
         with pytest.raises(AuthorizationError, match="token endpoint"):
             await there.use(ClientCredentials(client_id="me", client_secret="hush"))
         assert there.leaked("hush") == []
+
+
+async def test_a_companys_provider_is_reached_as_its_own_address_allows() -> None:
+    """XAUTH-04: it is the user who names it, so a server on the internet does not keep it out of reach."""
+    bases: list[str] = []
+
+    def fetchers(base: str) -> SafeFetcher:
+        bases.append(base)
+        return SafeFetcher(base)
+
+    auth = EnterpriseManaged(
+        id_token="x", idp_token_endpoint="https://idp.internal/token", idp_client_id="a", client_id="b"
+    )
+    auth.session("https://mcp.example/mcp", fetchers)
+    assert sorted(bases) == ["https://idp.internal/token", "https://mcp.example/mcp"]

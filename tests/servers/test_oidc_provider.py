@@ -167,7 +167,7 @@ async def test_a_program_calls_with_its_own_credentials() -> None:
 async def test_a_token_bound_to_a_key_is_had() -> None:
     async with places() as place:
         auth = OAuth(on_authorize=Browser(), dpop=True)
-        session = auth.session(place.url, SafeFetcher(place.url))
+        session = auth.session(place.url, SafeFetcher)
         held = await session.login()
         assert held.kind == "DPoP" and held.key is not None
         assert set(await session.fields("POST", place.url)) == {"authorization", "dpop"}

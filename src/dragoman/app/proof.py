@@ -12,8 +12,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from dragoman.auth.bearer import Bearer
 from dragoman.calling.waits import Waited
 from dragoman.errors import LocalError
-from dragoman.ports.credentials import Credentials, Waiting
-from dragoman.ports.fetch import Fetcher
+from dragoman.ports.credentials import Credentials, Fetchers, Waiting
 from dragoman.transport.fetch import SafeFetcher
 from dragoman.transport.http_settings import HttpSettings
 
@@ -22,7 +21,7 @@ from dragoman.transport.http_settings import HttpSettings
 class Login(Protocol):
     """A way to get credentials, such as OAuth, for whichever server."""
 
-    def session(self, url: str, fetcher: Fetcher, waiting: Waiting) -> Credentials:
+    def session(self, url: str, fetchers: Fetchers, waiting: Waiting) -> Credentials:
         """Return the credentials for the server at `url`; in a block of `waiting` a user is waited for."""
         ...
 
@@ -39,4 +38,4 @@ def credentials(auth: object, url: str, settings: HttpSettings) -> Credentials:
         return Bearer(auth, url)
     if not isinstance(auth, Login):
         raise LocalError(f"auth is a token, OAuth, ClientCredentials or the like, not {type(auth).__name__}")
-    return auth.session(url, SafeFetcher(url, settings=settings), waiting)
+    return auth.session(url, lambda base: SafeFetcher(base, settings=settings), waiting)

@@ -13,12 +13,14 @@ from typing import TypeAlias
 import msgspec
 
 from dragoman.auth.discovery import Place
+from dragoman.auth.nonces import Nonces
 from dragoman.auth.registration import Applicant, Registrar
 from dragoman.auth.session import Obtained, Session
 from dragoman.auth.signing import ProofKey
 from dragoman.auth.token_endpoint import TokenEndpoint
 from dragoman.auth.wallet import Identity, MemoryWallet
 from dragoman.errors import AuthorizationError, LocalError
+from dragoman.ports.credentials import Fetchers
 from dragoman.ports.fetch import Fetcher
 from dragoman.ports.wallet import Wallet
 from dragoman.protocol.authorization import ServerMetadata
@@ -65,7 +67,7 @@ class ClientCredentials(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"ClientCredentials({self.client_id!r}, ***)"
 
-    def session(self, url: str, fetcher: Fetcher, waiting: object = None) -> Session:
+    def session(self, url: str, fetchers: Fetchers, waiting: object = None) -> Session:
         """Return the credentials for the server at `url`; no user is waited for."""
         method = "private_key_jwt" if self.private_key else "auto"
         known = Identity(
@@ -76,7 +78,7 @@ class ClientCredentials(msgspec.Struct, frozen=True, kw_only=True):
             algorithm=self.algorithm,
         )
         terms = Terms(known, self.issuer, self.scopes, self.dpop, self.wallet)
-        return machine_session(url, terms, own_right, fetcher)
+        return machine_session(url, terms, own_right, fetchers(url))
 
 
 class WorkloadIdentity(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,11 +99,11 @@ class WorkloadIdentity(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"WorkloadIdentity({self.client_id!r}, ***)"
 
-    def session(self, url: str, fetcher: Fetcher, waiting: object = None) -> Session:
+    def session(self, url: str, fetchers: Fetchers, waiting: object = None) -> Session:
         """Return the credentials for the server at `url`; no user is waited for."""
         known = Identity(client_id=self.client_id, secret=self.client_secret, method="auto")
         terms = Terms(known, self.issuer, self.scopes, self.dpop, self.wallet)
-        return machine_session(url, terms, self._form, fetcher)
+        return machine_session(url, terms, self._form, fetchers(url))
 
     async def _form(self, place: Place, scopes: Scopes, ask: TokenEndpoint) -> dict[str, str]:
         return {"grant_type": JWT_BEARER, "assertion": await given(self.assertion)}
@@ -135,14 +137,17 @@ class EnterpriseManaged(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"EnterpriseManaged({self.client_id!r}, ***)"
 
-    def session(self, url: str, fetcher: Fetcher, waiting: object = None) -> Session:
+    def session(self, url: str, fetchers: Fetchers, waiting: object = None) -> Session:
         """Return the credentials for the server at `url`; no user is waited for."""
         known = Identity(client_id=self.client_id, secret=self.client_secret, method="auto")
         terms = Terms(known, self.issuer, self.scopes, self.dpop, self.wallet)
-        return machine_session(url, terms, self._form, fetcher)
+        # The provider is of the user's own naming, wherever the server is.
+        provider = TokenEndpoint(fetchers(self.idp_token_endpoint), Nonces())
 
-    async def _form(self, place: Place, scopes: Scopes, ask: TokenEndpoint) -> dict[str, str]:
-        return {"grant_type": JWT_BEARER, "assertion": await self._exchanged(place, scopes, ask)}
+        async def form(place: Place, scopes: Scopes, ask: TokenEndpoint) -> dict[str, str]:
+            return {"grant_type": JWT_BEARER, "assertion": await self._exchanged(place, scopes, provider)}
+
+        return machine_session(url, terms, form, fetchers(url))
 
     async def _exchanged(self, place: Place, scopes: Scopes, ask: TokenEndpoint) -> str:
         """Return the ID-JAG for the server (enterprise-managed-authorization, section 4)."""

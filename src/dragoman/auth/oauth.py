@@ -25,7 +25,7 @@ from dragoman.auth.signing import ProofKey
 from dragoman.auth.token_endpoint import TokenEndpoint, TokenRefusedError
 from dragoman.auth.wallet import Identity, MemoryWallet
 from dragoman.errors import AuthorizationError, AuthorizationNeededError, LocalError
-from dragoman.ports.credentials import Waiting
+from dragoman.ports.credentials import Fetchers, Waiting
 from dragoman.ports.fetch import Fetcher
 from dragoman.ports.wallet import Wallet
 from dragoman.protocol.authorization import ServerMetadata
@@ -100,8 +100,9 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"OAuth({self.client_name!r}, client_id={self.client_id!r}, ***)"
 
-    def session(self, url: str, fetcher: Fetcher, waiting: Waiting = nullcontext) -> Session:
+    def session(self, url: str, fetchers: Fetchers, waiting: Waiting = nullcontext) -> Session:
         """Return the credentials for the server at `url`; in a block of `waiting` the user is waited for."""
+        fetcher = fetchers(url)
         preferred = (self.issuer,) if self.issuer else ()
         return Session(url, CodeGrant(self, url, fetcher, waiting), self.wallet, fetcher, preferred)
 

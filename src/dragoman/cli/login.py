@@ -25,8 +25,7 @@ from dragoman.cli.outcome import OK, UsageError
 from dragoman.cli.target import Target, choose, seconds
 from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.errors import PeerError
-from dragoman.ports.credentials import Waiting
-from dragoman.ports.fetch import Fetcher
+from dragoman.ports.credentials import Fetchers, Waiting
 from dragoman.ports.wallet import Wallet
 from dragoman.transport.fetch import SafeFetcher
 
@@ -110,7 +109,7 @@ async def log_in(target: Target, options: argparse.Namespace, wallet: Wallet) ->
         port=options.port,
         wallet=_Unregistered(wallet) if options.register else wallet,
     )
-    session = auth.session(url, SafeFetcher(url))
+    session = auth.session(url, SafeFetcher)
     session.begin_anew()
     # The user's time is bounded above.
     async with Client(target, timeout=None, auth=_Begun(session)) as client:
@@ -153,7 +152,7 @@ class _Begun(NamedTuple):
 
     begun: Session
 
-    def session(self, url: str, fetcher: Fetcher, waiting: Waiting) -> Session:
+    def session(self, url: str, fetchers: Fetchers, waiting: Waiting) -> Session:
         """Return the credentials."""
         return self.begun
 

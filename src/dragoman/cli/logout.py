@@ -44,4 +44,4 @@ def run(options: argparse.Namespace) -> int:
 
 async def _log_out(url: str) -> bool:
     auth = OAuth(interactive=False, wallet=default_wallet())
-    return await auth.session(url, SafeFetcher(url)).logout()
+    return await auth.session(url, SafeFetcher).logout()

@@ -10,8 +10,10 @@ from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias
 
 from dragoman.ports.exchange import Fields
+from dragoman.ports.fetch import Fetcher
 
-
+# Gives a fetcher for what is named by a server at that URL, which the user gave: its reach follows from the URL.
+Fetchers: TypeAlias = Callable[[str], Fetcher]
 # Makes a block in which a user is waited for, so that limits on calls stand still.
 Waiting: TypeAlias = Callable[[], AbstractContextManager[None]]
 
