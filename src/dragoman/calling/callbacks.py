@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -37,6 +37,7 @@ from dragoman.wire.questions import (
 
 OnElicit: TypeAlias = Callable[[Elicit], Any]
 OnSample: TypeAlias = Callable[[CreateMessage], Any]
+Relay: TypeAlias = Callable[[str, msgspec.Raw], Awaitable[Any]]
 Folder: TypeAlias = "str | os.PathLike[str] | Root"
 Roots: TypeAlias = Sequence[Folder] | Callable[[], Any]
 SUBMODES = ("tools", "context")
@@ -52,13 +53,18 @@ BY_HAND = ClientCapabilities(
 
 
 class Callbacks(msgspec.Struct, frozen=True, kw_only=True):
-    """Who answers which question; `sampling` names what the model of `on_sample` can do beyond plain text."""
+    """Who answers which question; `sampling` names what the model of `on_sample` can do beyond plain text.
+
+    `relay` answers all of them, for others of whom `declared` says what they can do.
+    """
 
     on_elicit: OnElicit | None = None
     on_visit: OnElicit | None = None
     on_sample: OnSample | None = None
     roots: Roots | None = None
     sampling: Sequence[str] = ()
+    declared: ClientCapabilities | None = None
+    relay: Relay | None = None
 
     def __post_init__(self) -> None:
         strange = [mode for mode in self.sampling if mode not in SUBMODES]
@@ -70,6 +76,8 @@ class Callbacks(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def capabilities(self) -> ClientCapabilities:
         """What a client with these can do (ELIC-01, SAMP-01)."""
+        if self.declared is not None:
+            return self.declared
         form: Opt[Settings] = UNSET if self.on_elicit is None else {}
         url: Opt[Settings] = UNSET if self.on_visit is None else {}
         asks = form is not UNSET or url is not UNSET
@@ -83,6 +91,8 @@ class Callbacks(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def any(self) -> bool:
         """Whether anything can be answered."""
+        if self.relay is not None:
+            return True
         return not (self.on_elicit is None and self.on_visit is None and self.on_sample is None and self.roots is None)
 
     async def answer(self, method: str, params: msgspec.Raw) -> Any:
@@ -92,6 +102,8 @@ class Callbacks(msgspec.Struct, frozen=True, kw_only=True):
         missing, MalformedError when it cannot be read, DeclinedError when a
         model is not to be asked, and whatever the callback raises.
         """
+        if self.relay is not None:
+            return await self.relay(method, params)
         if method == ELICIT:
             return await self._elicit(read_question(_read_elicit, method, params))
         if method == SAMPLE:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -142,6 +143,7 @@ class Changes:
         self.numbered: dict[RequestId, Feed] = {}  # by the id of the request that opened them
         self.standing: dict[Feed, None] = {}  # those of the handshake era, which has one stream for all
         self.tool_lists = 0  # how often the list of tools changed
+        self.watch: Callable[[Change], None] | None = None  # told of each change that belongs to no subscription
 
     def hear(self, notice: Frame) -> bool:
         """Take a notification; returns whether it was one of these. Raises msgspec.DecodeError."""
@@ -164,6 +166,8 @@ class Changes:
             feed.tell(change)
         elif named:
             log.debug("a change for a subscription that nobody has: %r", number)
+        if self.watch is not None and not named:
+            self.watch(change)
         for one in () if named else self.standing:
             if wants(one.honoured, change):
                 one.tell(change)

@@ -172,6 +172,25 @@ class Connection:
         found: dict[str, Any] = msgspec.json.decode(raw)
         return found
 
+    async def forward(
+        self, method: str, params: Mapping[str, Any], wish: Wish, number: int | None = None
+    ) -> msgspec.Raw:
+        """Return the result of a request, undecoded, questions included: they are for whoever it is sent for.
+
+        Given its `number`, it may last for ever. Raises what `request` does.
+        """
+        if number is not None:
+            return await self._attempt(method, params, wish, number)
+        seconds = self._terms.timeout if wish.timeout is None else wish.timeout
+        bound = self._terms.limit(seconds)
+        try:
+            async with bound:
+                return await self._delivered(method, params, wish)
+        except TimeoutError:
+            if not bound.expired():
+                raise
+            raise self._late(method, seconds) from None
+
     async def _settled(
         self, method: str, params: Mapping[str, Any], wish: Wish, reader: ResultReader[T]
     ) -> tuple[T, msgspec.Raw, int]:
@@ -354,7 +373,7 @@ class Connection:
             # Neither ran: the version was not understood, or the session, below, not known any more.
             if isinstance(error, VersionError):
                 pass
-            elif error.code == MISSING_CAPABILITY and (name := _lacking(error)):
+            elif wish.aside is None and error.code == MISSING_CAPABILITY and (name := _lacking(error)):
                 raise PeerError(error.code, f"{error.message}; give the client {name}", error.data) from None
             else:
                 raise
@@ -364,6 +383,8 @@ class Connection:
         return await self._line.ask(self._dressed(greeting, wish), method, params, wish)
 
     def _dressed(self, greeting: Greeting, wish: Wish) -> Dress:
+        if wish.dressed is not None:
+            return wish.dressed(greeting.dress)
         if not wish.by_hand or greeting.dress.era.handshake:
             return greeting.dress
         return dress_of(greeting.dress.era, self._terms.client, BY_HAND, self._terms.log_level)

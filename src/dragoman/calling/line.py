@@ -13,20 +13,21 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, structs
+from msgspec import UNSET, UnsetType, structs
 
 from dragoman.calling.answers import judge
 from dragoman.calling.callbacks import Callbacks
 from dragoman.calling.changes import Changes
-from dragoman.calling.terms import PLAIN, OnLog, OnProgress, Wish
+from dragoman.calling.terms import PLAIN, Aside, OnLog, OnProgress, Wish
 from dragoman.calling.visits import Visits
 from dragoman.errors import DeclinedError, MalformedError, McpError, RequestError, TransportError
-from dragoman.ports.exchange import Dial, Exchange, Outgoing
+from dragoman.ports.exchange import Dial, Exchange, Incoming, Outgoing
 from dragoman.ports.observed import Asked, Observer
 from dragoman.protocol.dress import Dress, cancellation
 from dragoman.protocol.frames import encode, write_failure, write_result
 from dragoman.wire.base import ProgressToken, RequestId
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, Failure, Frame, Notification
+from dragoman.wire.lifecycle import SUBSCRIPTION_ID
 from dragoman.wire.methods import BARE, METHODS
 from dragoman.wire.notices import CANCELLED, MESSAGE, PROGRESS, VISITED, Cancelled, LogMessage, Progress
 
@@ -38,6 +39,17 @@ FAREWELL = 1.0  # seconds that notices under way get when the line closes
 _progress = msgspec.json.Decoder(Progress).decode
 _message = msgspec.json.Decoder(LogMessage).decode
 _cancelled = msgspec.json.Decoder(Cancelled).decode
+
+
+class _Meta(msgspec.Struct):
+    number: RequestId | UnsetType = msgspec.field(name=SUBSCRIPTION_ID, default=UNSET)
+
+
+class _Subscription(msgspec.Struct):
+    meta: _Meta = msgspec.field(name="_meta", default_factory=_Meta)
+
+
+_subscription = msgspec.json.Decoder(_Subscription).decode
 
 
 class Line:
@@ -59,6 +71,7 @@ class Line:
         self._changes = changes
         self.observer: Observer | None = None
         self._asked: dict[RequestId, asyncio.Task[Any]] = {}
+        self._asides: dict[RequestId, Aside] = {}  # of requests under way, by their ids
         self.visits = Visits()
         self._ids = itertools.count(1)
         self._progress: dict[ProgressToken, tuple[OnProgress, list[asyncio.Task[None]]]] = {}
@@ -138,13 +151,22 @@ class Line:
         if exchange.over_http:
             headers = {**dress.headers(method, params), **wish.fields, **wish.headers}
         try:
-            answer = await exchange.send(Outgoing(number, body, headers, method == HELLO, dress.era.handshake))
+            answer = await self._sent(Outgoing(number, body, headers, method == HELLO, dress.era.handshake), wish.aside)
         except asyncio.CancelledError:
             if method != HELLO and not (exchange.over_http and dress.era.close_cancels):
                 notice = cancellation(number, "the caller no longer waits")
                 self._later(exchange.tell(notice, dress.fields if exchange.over_http else {}))
             raise
         return judge(answer, exchange)
+
+    async def _sent(self, request: Outgoing, aside: Aside | None) -> Incoming:
+        if aside is None:
+            return await self.exchange.send(request)
+        self._asides[request.id] = aside
+        try:
+            return await self.exchange.send(structs.replace(request, listener=Apart(self, aside)))
+        finally:
+            del self._asides[request.id]
 
     async def tell(self, dress: Dress, method: str, params: Mapping[str, Any] | None = None) -> None:
         """Send a notification. Raises TransportError."""
@@ -160,6 +182,8 @@ class Line:
                 found = self._progress.get(progress.progress_token)
                 if found is not None:
                     self._show(found[0], progress, found[1])
+            elif self._asides and self._is_aside(notice):
+                pass
             elif notice.method == MESSAGE and self._on_log is not None:
                 self._show(self._on_log, _message(notice.params), None)
             elif notice.method == VISITED:
@@ -170,6 +194,17 @@ class Line:
                 log.debug("not asked for: %s", notice.method)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             log.warning("%s sent a %s that cannot be read: %s", self.exchange.where, notice.method, error)
+
+    def _is_aside(self, notice: Frame) -> bool:
+        """Hand a notice to the request that it names, else to whichever under way takes it, the last first.
+
+        One stream for everything does not say which of them it belongs to.
+        """
+        number = _subscription(notice.params or msgspec.Raw(b"{}")).meta.number
+        if number is not UNSET:
+            aside = self._asides.get(number)
+            return aside is not None and aside.hear(notice)
+        return any(aside.hear(notice) for aside in reversed(self._asides.values()))
 
     def _show(self, callback: Any, value: Any, tasks: list[asyncio.Task[None]] | None) -> None:
         """Call the user's function; if it is a coroutine function, let it run beside the call."""
@@ -194,7 +229,7 @@ class Line:
         """Pass on that the way ended by itself."""
         self._on_lost()
 
-    async def answer(self, request: Frame) -> bytes | None:
+    async def answer(self, request: Frame, aside: Aside | None = None) -> bytes | None:
         """Return the response to a request of the server's: a `ping`, or what a callback answers (LEG-16, LEG-19)."""
         number = request.id
         if not self.answering:
@@ -209,7 +244,9 @@ class Line:
             return write_failure(number, Failure(INVALID_REQUEST, "the same id twice, or too many questions at once"))
         self._asked[number] = task
         try:
-            return write_result(number, await self._callbacks.answer(str(request.method), request.params))
+            if aside is None and self._asides:
+                aside = next(reversed(self._asides.values()))
+            return write_result(number, await (aside or self._callbacks).answer(str(request.method), request.params))
         except Exception as error:
             return write_failure(number, _refusal(error))
         finally:
@@ -228,6 +265,27 @@ class Line:
             log.debug("not delivered: %s", error)
         except Exception:
             log.exception("a callback failed")
+
+
+class Apart:
+    """The listener of one request, where its answer comes on a way of its own."""
+
+    def __init__(self, line: Line, aside: Aside) -> None:
+        self._line = line
+        self._aside = aside
+
+    def hear(self, notice: Frame) -> None:
+        """Hand on a notice, to the line if it is for nobody in particular."""
+        if notice.method == PROGRESS or not self._aside.hear(notice):
+            self._line.hear(notice)
+
+    async def answer(self, request: Frame) -> bytes | None:
+        """Return the response to a question that belongs to this request."""
+        return await self._line.answer(request, self._aside)
+
+    def lost(self) -> None:
+        """Pass on that the way ended."""
+        self._line.lost()
 
 
 def _refusal(error: Exception) -> Failure:

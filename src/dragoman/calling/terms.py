@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 from msgspec import structs
@@ -17,6 +17,7 @@ from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.ports.observed import Observer
 from dragoman.protocol.dress import NO_META, Dress
 from dragoman.wire.base import Implementation, LogLevel
+from dragoman.wire.jsonrpc import Frame
 from dragoman.wire.lifecycle import ServerCapabilities
 from dragoman.wire.notices import LogMessage, Progress
 
@@ -49,6 +50,18 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     limit: Callable[[float | None], asyncio.Timeout] = asyncio.timeout
 
 
+class Aside(Protocol):
+    """Whoever takes for one request what the server says and asks while it is under way."""
+
+    def hear(self, notice: Frame) -> bool:
+        """Take a notification other than progress; returns whether it was for this one. Must not block."""
+        ...
+
+    async def answer(self, method: str, params: msgspec.Raw) -> Any:
+        """Return the result of a question. Raises RequestError with what the server is to be told instead."""
+        ...
+
+
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for one request. `timeout` None means that of the connection.
 
@@ -56,7 +69,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     progress that it tells of. `headers` are the caller's, `fields` the protocol's
     own. `by_hand` says that questions are handed to the caller, whatever
     callbacks there are. `repeatable` says whether it may run twice, None that
-    the method tells.
+    the method tells. `aside` takes what the server says and asks meanwhile, and
+    `dressed` gives the request the dress of somebody else, for whom it is sent.
     """
 
     timeout: float | None = None
@@ -67,6 +81,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     meta: Mapping[str, Any] = NO_META
     on_progress: OnProgress | None = None
     by_hand: bool = False
+    aside: Aside | None = None
+    dressed: Callable[[Dress], Dress] | None = None
 
     def joined(self, fields: Fields) -> Wish:
         """Return this wish with `fields` of the protocol's."""

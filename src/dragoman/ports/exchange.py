@@ -19,11 +19,13 @@ Fields: TypeAlias = Mapping[str, str]
 NO_FIELDS: Fields = MappingProxyType({})
 
 
-class Outgoing(msgspec.Struct, frozen=True, gc=False):
+class Outgoing(msgspec.Struct, frozen=True):
     """One request on its way out: its id, its bytes, and header fields for transports that have them.
 
     `session` says that the answer may open a session, `resumes` that a stream
-    which ended early may be taken up again (LEG-12, LEG-14).
+    which ended early may be taken up again (LEG-12, LEG-14). `listener` hears
+    what comes with the answer, where that can be told from the rest; without it
+    the one that the exchange was opened with does.
     """
 
     id: RequestId
@@ -31,6 +33,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     headers: Fields = NO_FIELDS
     session: bool = False
     resumes: bool = False
+    listener: Listener | None = None
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):

@@ -349,7 +349,7 @@ class HttpExchange:
         task.add_done_callback(self._tasks.pop)
 
     def _hear(self, frame: Frame, request: Outgoing) -> None:
-        listener = self._listener
+        listener = self._listener and (request.listener or self._listener)
         if listener is None or is_response(frame):
             log.debug("%s sent a response to another request", self.where)
         elif isinstance(frame.id, int | str):

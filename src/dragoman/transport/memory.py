@@ -93,7 +93,7 @@ class MemoryExchange:
             data = error.data if isinstance(error, RequestError) else None
             refusal = write_failure(id_of(request.body), Failure(error.code, str(error), data))
             return _incoming(refusal)
-        door = MemoryDoor(self, listener)
+        door = MemoryDoor(self, request.listener or listener)
         call.door = door
         return _incoming(await self._answer(call, door))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from dragoman.ports.exchange import NO_FIELDS, Exchange, Fields, Incoming, Listener, Outgoing
 from dragoman.protocol.frames import encode
@@ -106,6 +106,8 @@ class TappedExchange:
         """Show a request and its answer."""
         over_http = self._inner.over_http
         self._tap.sent(request.body, request.headers if over_http else None)
+        if request.listener is not None:
+            request = structs.replace(request, listener=_TappedListener(request.listener, self._tap))
         try:
             answer = await self._inner.send(request)
         except BaseException as error:
