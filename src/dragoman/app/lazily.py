@@ -6,16 +6,17 @@ The one place for this, so that the import budget can be read off it.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dragoman.app.changing import Changes
-    from dragoman.app.options import HttpOptions
+    from dragoman.app.options import HttpOptions, ServerOptions
     from dragoman.app.server import Server
     from dragoman.app.sharing import Sharing
     from dragoman.app.surface import Surface
+    from dragoman.app.target import Target
     from dragoman.app.telemetry import Telemetry
     from dragoman.ports.observed import Observer
     from dragoman.ports.service import Middleware
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from dragoman.transport.asgi import Endpoint
 
 
+S = TypeVar("S", bound="Server")
 # The store of a server that names none: set by a command line that runs several processes.
 UNSHARED = "memory:"
 unnamed_store = UNSHARED
@@ -88,6 +90,13 @@ def mount(server: Server, other: Server, prefix: str, *changes: Changes) -> None
     """Mount `other` in `server` (see `app.mounting`); `changes` are those of tools, prompts and resources."""
     module = import_module("dragoman.app.mounting")
     module.mount(server.surface, server, other, prefix, module.Kinds(*changes))
+
+
+def proxy(kind: type[S], target: Target, wanted: tuple[Any, ...], own: ServerOptions) -> S:
+    """Return the server that stands for `target` (see `app.proxying`)."""
+    module = import_module("dragoman.app.proxying")
+    names = ("name", "headers", "credentials", "timeout", "options")
+    return cast("S", module.make(kind, target, module.Wanted(**dict(zip(names, wanted, strict=True))), own))
 
 
 def run(server: Server, transport: str, host: str, port: int, options: HttpOptions) -> None:

@@ -84,7 +84,7 @@ class Mount:
     @property
     def completes(self) -> bool:
         """Whether it suggests values for arguments."""
-        return "completion/complete" in self._kernel.methods
+        return self.other.surface.capabilities().completions is not UNSET
 
     @property
     def extensions(self) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import structs
@@ -122,6 +122,6 @@ def _linked(block: _Members, placed: Placed) -> _Members:
 
 def _message(message: _Members, placed: Placed) -> _Members:
     content = message.get("content")
-    if content is None or memoryview(content)[:1] != b"{":
+    if content is None or not bytes(content).startswith(b"{"):
         return message
-    return {**message, "content": msgspec.Raw(_encode(_linked(cast("_Members", _members(content)), placed)))}
+    return {**message, "content": msgspec.Raw(_encode(_linked(_members(content), placed)))}

@@ -49,8 +49,9 @@ from dragoman.wire.methods import BARE, METHODS, Method
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import Self, Unpack
 
+    from dragoman.app.target import Options, Target
     from dragoman.transport.asgi import Endpoint
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -99,6 +100,27 @@ class Server:
         if self.auth:
             self.surface.guard()
         self._begin(options)
+
+    @classmethod
+    def proxy(
+        cls,
+        target: Target,
+        *,
+        name: str = "proxy",
+        headers: Mapping[str, str] | None = None,
+        credentials: Any = None,
+        timeout: float | None = None,
+        options: Options | None = None,
+        **own: Unpack[ServerOptions],
+    ) -> Self:
+        """Return a server that stands for `target`, whatever a `Client` can be pointed at: calls go on to it.
+
+        Several, by name or as a client program's configuration, are put together as `mount` does, under their names.
+        `credentials` prove to the server behind who asks, as `auth` does for a Client, for several by name; what
+        callers bring never goes on. `timeout` bounds one call behind, in seconds. `own` are options of this server.
+        Raises LocalError for a target that cannot be connected to; one that is dead is not found out before a call.
+        """
+        return lazily.proxy(cls, target, (name, headers, credentials, timeout, options), own)
 
     def _begin(self, options: ServerOptions) -> None:
         # What other processes have a part in; None where nobody else can reach the store.

@@ -97,6 +97,7 @@ class Surface:
         self._guarded = False
         self.mounts: list[Mounted] = []
         self.followers: list[Callable[[], None]] = []  # told after each change, before anybody else
+        self.mirrored = ServerCapabilities()  # of whoever answers instead
         self.forwards = False  # whether somebody else answers, and the registries only mirror what that one has
         self._extensions: dict[str, dict[str, Any]] = {}
         self._experimental: dict[str, dict[str, Any]] = {}
@@ -201,6 +202,8 @@ class Surface:
 
     def capabilities(self) -> ServerCapabilities:
         """Return what the server declares: what is answered, not what is registered now."""
+        if self.forwards:
+            return self.mirrored
         # A list that became empty is still a list.
         answered = self.kernel.methods
         return ServerCapabilities(

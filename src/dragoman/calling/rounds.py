@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import UNSET
 
-from dragoman.calling.callbacks import Callbacks, answer_by_hand
+from dragoman.calling.callbacks import answer_by_hand
 from dragoman.errors import LocalError, MalformedError
 from dragoman.wire.questions import AnyInputRequired
 
 T = TypeVar("T")
 ASKING = frozenset({"tools/call", "prompts/get", "resources/read"})  # MRTR-02
 ROUNDS = 10
+
+
+class Answering(Protocol):
+    """Who answers questions."""
+
+    async def answer(self, method: str, params: msgspec.Raw) -> Any:
+        """Return the result of a question."""
+        ...
 
 
 class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +54,7 @@ def unanswered(method: str, params: Mapping[str, Any], asked: AnyInputRequired) 
     return Unanswered(method=method, params=msgspec.to_builtins(kept), questions=questions, state=state)
 
 
-async def answered(callbacks: Callbacks, params: Mapping[str, Any], asked: AnyInputRequired) -> dict[str, Any]:
+async def answered(callbacks: Answering, params: Mapping[str, Any], asked: AnyInputRequired) -> dict[str, Any]:
     """Return the parameters of the next leg, all questions of the last one answered, at the same time if several.
 
     Raises what the callbacks raise, one error and not a group, and

@@ -11,6 +11,7 @@ import functools
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from dragoman.errors import RequestError, ScopeError, VisitNeededError
 from dragoman.ports.service import Answer, Handler, Middleware
@@ -44,6 +45,7 @@ class Kernel:
         self._handlers: dict[str, Handler] = {}
         self.methods: dict[str, Method] = {}  # what can be called now
         self._endless: set[str] = set()
+        self._rest: Handler | None = None
         self._guests = 0
         self._served = False  # by a transport, which stops it itself
 
@@ -86,15 +88,26 @@ class Kernel:
         self._bare[name] = handler
         self._handlers[name] = self._compose(handler)
 
+    def handle_rest(self, handler: Handler, method: Callable[[str], Method]) -> None:
+        """Let `handler` answer every other method, which `method` describes: there is somebody else who knows them."""
+        self.methods = _Open(self.methods, method)
+        self._rest = handler
+        self._composed()
+
     def add_middleware(self, middleware: Middleware) -> None:
         """Put `middleware` innermost around every handler, those registered before included."""
         self._middleware.append(middleware)
-        self._handlers = {name: self._compose(handler) for name, handler in self._bare.items()}
+        self._composed()
 
     def put_first(self, middleware: Middleware) -> None:
         """Put `middleware` outermost around every handler."""
         self._middleware.insert(0, middleware)
+        self._composed()
+
+    def _composed(self) -> None:
         self._handlers = {name: self._compose(handler) for name, handler in self._bare.items()}
+        if self._rest is not None:
+            self._handlers = _Handlers(self._handlers, self._compose(self._rest))
 
     def _compose(self, handler: Handler) -> Handler:
         for middleware in reversed(self._middleware):
@@ -103,9 +116,10 @@ class Kernel:
 
     async def reply(self, call: Call) -> Reply:
         """Return the unsealed reply to `call`. Raises whatever the handler raises."""
-        handler = self._handlers.get(call.method)
-        if handler is None:
-            raise unknown_method(call.method)
+        try:
+            handler = self._handlers[call.method]
+        except KeyError:
+            raise unknown_method(call.method) from None
         return await handler(call)
 
     async def answer(self, call: Call) -> Answer:
@@ -175,6 +189,30 @@ class Kernel:
 
     def _unexpected(self, call: Call, error: BaseException) -> Failure:
         return internal(report(call.method, error))
+
+
+class _Handlers(dict[str, Handler]):
+    """Handlers by method, with one for all that are not among them."""
+
+    def __init__(self, known: dict[str, Handler], rest: Handler) -> None:
+        super().__init__(known)
+        self._rest = rest
+
+    def __missing__(self, name: str) -> Handler:
+        return self._rest
+
+
+class _Open(dict[str, Method]):
+    """Methods by name, where a name that is not among them is one, too."""
+
+    def __init__(self, known: dict[str, Method], make: Callable[[str], Method]) -> None:
+        super().__init__(known)
+        self._make = make
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the method; one that is not known is made for each request, so that strange names fill no memory."""
+        known = super().get(name)
+        return self._make(name) if known is None else known
 
 
 def report(what: str, error: BaseException) -> str:

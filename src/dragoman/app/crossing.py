@@ -1,0 +1,178 @@
+"""A proxy between revisions: what both can say, said in the other's words.
+
+A question of a server with a handshake holds its call open, which a client of the stateless era has already left: the
+call stays parked here, and goes on when the client sends it again with the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET
+
+from dragoman.app.parking import Parking
+from dragoman.app.passing import Passing
+from dragoman.app.upstream import Way, Ways
+from dragoman.calling.answers import READERS
+from dragoman.calling.changes import Change
+from dragoman.calling.connection import Connection
+from dragoman.calling.listening import Listening
+from dragoman.calling.rounds import ASKING, ROUNDS, answered
+from dragoman.errors import LocalError, MalformedError, McpError, PeerError, RequestError
+from dragoman.protocol.changes import notice_of
+from dragoman.protocol.exchange import Call, Reply
+from dragoman.protocol.forwarding import Members, members_of
+from dragoman.protocol.replies import InputWantedError
+from dragoman.wire.jsonrpc import INVALID_PARAMS, LEGACY_RESOURCE_NOT_FOUND, Notification
+from dragoman.wire.lifecycle import SUBSCRIPTION_ID, Result
+from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
+from dragoman.wire.resources import Subscribe
+from dragoman.wire.subscriptions import ACKNOWLEDGED, Acknowledged, Filter, Listen
+
+if TYPE_CHECKING:
+    from dragoman.app.server import Server
+
+log = logging.getLogger("dragoman")
+Sent = Callable[[Call, Way, Passing, Members], Awaitable[msgspec.Raw]]
+LISTS = Filter(tools_list_changed=True, prompts_list_changed=True, resources_list_changed=True)
+_NOTICES = {
+    "tools": TOOLS_CHANGED,
+    "prompts": PROMPTS_CHANGED,
+    "resources": RESOURCES_CHANGED,
+    "resource": RESOURCE_UPDATED,
+}
+
+
+class Crossing:
+    """What of a proxy is needed only where its two sides speak different revisions."""
+
+    def __init__(self, server: Server, ways: Ways, changed: Callable[[Change], None]) -> None:
+        self._ways = ways
+        self._changed = changed
+        self._parking = Parking(server)
+        self._tasks: dict[asyncio.Task[None], tuple[Connection, str]] = {}
+
+    async def forward(self, call: Call, way: Way, sent: Sent) -> Reply:
+        """Return the answer to a call, translated."""
+        era = way.connection.greeting.dress.era
+        try:
+            if era.replays and not call.era.replays:
+                return await self._asking(call, way, sent)
+            if call.era.replays and not era.replays and call.method in ASKING:
+                return await self._parking.forward(call, lambda inner: self._plain(inner, way, sent), way)
+            return await self._plain(call, way, sent)
+        except PeerError as error:
+            if error.code == LEGACY_RESOURCE_NOT_FOUND and not call.era.handshake:
+                raise RequestError(INVALID_PARAMS, error.message, error.data) from None
+            raise
+
+    async def _plain(self, call: Call, way: Way, sent: Sent) -> Reply:
+        passing = Passing(call, way.connection.greeting.dress.era)
+        members = members_of(call.params)
+        for name in ("inputResponses", "requestState"):
+            members.pop(name, None)
+        return _read(call.method, await sent(call, way, passing, members))
+
+    async def _asking(self, call: Call, way: Way, sent: Sent) -> Reply:
+        """Answer a call whose client waits while it is asked what the server behind wants to know first."""
+        passing = Passing(call, way.connection.greeting.dress.era)
+        members = members_of(call.params)
+        for _ in range(ROUNDS):
+            try:
+                return _read(call.method, await sent(call, way, passing, members))
+            except InputWantedError as wanted:
+                members = await answered(passing, members, wanted.asked)
+        raise MalformedError(f"the server behind asked more than {ROUNDS} times in one call")
+
+    # --- changes ----------------------------------------------------------------------------------------------
+
+    def stand(self, way: Way) -> None:
+        """Hear from now on what a session is told of its own accord."""
+        connection = way.connection
+        if connection.greeting.dress.era.handshake:
+            self._later(_quietly(connection.stand()), connection, "")
+        elif not any(found == (connection, "") for found in self._tasks.values()):
+            self._later(self._hear(connection, LISTS), connection, "")
+
+    async def session(self, call: Call, way: Way) -> Reply:
+        """Answer what the stateless era has no method for: it says a log level with each call, and listens."""
+        params = call.params
+        if isinstance(params, Subscribe):
+            connection, uri = way.connection, params.uri
+            running = [task for task, found in self._tasks.items() if found == (connection, uri)]
+            if call.method == "resources/subscribe" and not running:
+                self._later(self._hear(connection, Filter(resource_subscriptions=[uri])), connection, uri)
+        return {}
+
+    async def _hear(self, connection: Connection, wanted: Filter) -> None:
+        try:
+            async with aclosing(aiter(Listening(connection, wanted))) as changes:
+                async for change in changes:
+                    self._changed(change)
+        except LocalError as error:
+            log.info("the server behind is not listened to: %s", error)
+        except McpError as error:
+            log.warning("listening to the server behind broke: %s", error)
+
+    async def listen(self, call: Call, way: Way) -> Reply:
+        """Answer `subscriptions/listen` with what the session behind is told."""
+        params: Listen = call.params
+        meta = {SUBSCRIPTION_ID: call.id}
+        listening = Listening(way.connection, params.notifications)
+        honoured = Filter()
+        try:
+            honoured = (await listening.open()).honoured
+        except LocalError:
+            pass  # nothing of it: acknowledged as such, and kept open
+        try:
+            acknowledged = Acknowledged(notifications=honoured, meta=meta)
+            await call.door.emit(Notification(method=ACKNOWLEDGED, params=acknowledged))
+            if honoured == Filter():
+                await asyncio.Event().wait()
+            async with aclosing(aiter(listening)) as changes:
+                async for change in changes:
+                    await call.door.emit(notice_of((_NOTICES[change.kind], change.uri), meta))
+        finally:
+            await listening.close()
+        if (closing := getattr(call.door, "closing", None)) is not None:
+            await closing(call.id)
+        return Result(meta=meta)
+
+    def _later(self, work: Coroutine[Any, Any, None], connection: Connection, uri: str) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[task] = (connection, uri)
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    async def stop(self) -> None:
+        """End what is parked and what is listened to."""
+        await self._parking.stop()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except McpError as error:
+        log.debug("nothing is heard outside of calls: %s", error)
+
+
+def _read(method: str, raw: msgspec.Raw) -> Reply:
+    """Return a result decoded, for the seal of another revision. Raises MalformedError, InputWantedError."""
+    reader = READERS.get(method)
+    if reader is not None:
+        found: Reply = reader.read(raw, method)
+        if isinstance(found, Result) and found.result_type is not UNSET:
+            found = msgspec.structs.replace(found, result_type=UNSET)
+        return found
+    members: dict[str, Any] = msgspec.json.decode(raw)
+    members.pop("resultType", None)
+    return members

@@ -1,0 +1,258 @@
+"""A server that is another server: every request goes on to the one behind, and its answer comes back as it is.
+
+Where both sides speak the same revision nothing is decoded beyond what routing needs; else what the revisions share is
+translated. Credentials of whoever calls never go on: the proxy has its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET, structs
+
+from dragoman.app.crossing import Crossing
+from dragoman.app.mirror import Mirror
+from dragoman.app.passing import Passing
+from dragoman.app.upstream import Behind, Way, Ways
+from dragoman.calling.changes import Change
+from dragoman.calling.fields import ToolFields
+from dragoman.calling.lists import whole_list
+from dragoman.calling.terms import Wish
+from dragoman.errors import AuthorizationError, LocalError, McpError, PeerError, RequestError, TransportError
+from dragoman.ports.exchange import NO_FIELDS, Fields
+from dragoman.protocol.eras import STATELESS
+from dragoman.protocol.exchange import Call, Reply
+from dragoman.protocol.forwarding import forwarded_method, members_of, renumbered, undressed_meta
+from dragoman.protocol.headers import METHOD_HEADER, PARAM_PREFIX
+from dragoman.serving.lifecycle import ping
+from dragoman.wire.jsonrpc import HEADER_MISMATCH, INTERNAL_ERROR
+from dragoman.wire.lifecycle import DiscoverResult, InitializeResult
+from dragoman.wire.methods import METHODS
+from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
+from dragoman.wire.subscriptions import LISTEN
+
+if TYPE_CHECKING:
+    from dragoman.app.server import Server
+
+log = logging.getLogger("dragoman")
+_NOTICES = {
+    "tools": TOOLS_CHANGED,
+    "prompts": PROMPTS_CHANGED,
+    "resources": RESOURCES_CHANGED,
+    "resource": RESOURCE_UPDATED,
+}
+# What is answered here, whoever is behind.
+_OWN = frozenset({"initialize", "server/discover", "ping", "subscriptions/listen"})
+
+
+class Proxy:
+    """The handlers of a server that forwards."""
+
+    def __init__(self, server: Server, behind: Behind) -> None:
+        self._server = server
+        self._surface = server.surface
+        self._ways = Ways(behind, server.name, self._changed)
+        self._fields = ToolFields()
+        self._crossing = Crossing(server, self._ways, self._changed)
+        self._mirror = Mirror(server.surface, self._ways, self.forward, server.name)
+
+    def install(self) -> None:
+        """Let the server answer by forwarding."""
+        self._surface.forwards = True
+        kernel = self._surface.kernel
+        for name in METHODS:
+            if name not in _OWN and name not in ("resources/subscribe", "resources/unsubscribe", "logging/setLevel"):
+                kernel.handle(name, self.forward, forwarded_method(name))
+        kernel.handle("initialize", self.initialize)
+        kernel.handle("server/discover", self.discover)
+        kernel.handle("ping", ping)
+        kernel.handle(LISTEN, self.listen)
+        for name in ("resources/subscribe", "resources/unsubscribe", "logging/setLevel"):
+            kernel.handle(name, self.session)
+        kernel.handle_rest(self.forward, forwarded_method)
+
+    async def start(self) -> None:
+        """Learn what the server behind has, if others list it. Raises nothing for a server that is dead."""
+        if self._surface.followers:
+            await self._mirror.start()
+
+    async def stop(self) -> None:
+        """Close all ways to the server behind."""
+        await self._mirror.stop()
+        await self._crossing.stop()
+        await self._ways.close()
+
+    def _changed(self, change: Change) -> None:
+        if self._mirror.active and change.kind != "resource":
+            return  # told once the lists here say the same
+        self._surface.kernel.bus.tell(_NOTICES[change.kind], change.uri)
+
+    # --- who it is --------------------------------------------------------------------------------------------
+
+    async def discover(self, call: Call) -> Reply:
+        """Answer `server/discover` as the server behind does now, in the versions that are spoken here."""
+        way = await self._taken(call)
+        try:
+            greeting = await way.connection.discover()
+        except McpError as error:
+            raise self._told(error) from None
+        finally:
+            self._ways.give(way)
+        found = DiscoverResult(
+            supported_versions=list(STATELESS),
+            capabilities=greeting.capabilities,
+            instructions=UNSET if greeting.instructions is None else greeting.instructions,
+        )
+        if greeting.server is None:
+            return found
+        return structs.replace(found, meta={"io.modelcontextprotocol/serverInfo": greeting.server})
+
+    async def initialize(self, call: Call) -> Reply:
+        """Answer `initialize` as the server behind does, which is asked the same for this client."""
+        way = await self._taken(call)
+        self._ways.give(way)
+        greeting = way.connection.greeting
+        self._crossing.stand(way)
+        return InitializeResult(
+            protocol_version=call.era.version,
+            capabilities=greeting.capabilities,
+            server_info=greeting.server or self._server.info,
+            instructions=UNSET if greeting.instructions is None else greeting.instructions,
+        )
+
+    # --- what it does -----------------------------------------------------------------------------------------
+
+    async def forward(self, call: Call) -> Reply:
+        """Answer with what the server behind answers."""
+        way = await self._taken(call)
+        try:
+            era = way.connection.greeting.dress.era
+            if era is not call.era:
+                return await self._crossing.forward(call, way, self.sent)
+            return await self.sent(call, way, Passing(call, era), members_of(call.params))
+        except PeerError:
+            raise
+        except McpError as error:
+            raise self._told(error) from None
+        finally:
+            self._ways.give(way)
+
+    async def sent(self, call: Call, way: Way, passing: Passing, members: dict[str, Any]) -> msgspec.Raw:
+        """Return the undecoded answer to one request with these parameters. Raises as a client's request does."""
+        era = way.connection.greeting.dress.era
+        meta = undressed_meta(members, same=era is call.era)
+        rest = {name: value for name, value in members.items() if name != "_meta"}
+        params = {**rest, "_meta": meta} if meta else rest
+        wish = Wish(
+            aside=passing,
+            dressed=passing.dressed,
+            on_progress=None if call.meta.progress_token is UNSET else passing.progress,
+            fields=self._routed(call, way, rest),
+        )
+        try:
+            raw = await self._once(call, way, params, wish)
+            await passing.told()
+            return raw
+        except BaseException:
+            passing.stop()
+            raise
+
+    async def _once(self, call: Call, way: Way, params: dict[str, Any], wish: Wish) -> msgspec.Raw:
+        connection = way.connection
+        try:
+            return await connection.forward(call.method, params, wish)
+        except PeerError as error:
+            if error.code != HEADER_MISMATCH or not wish.aside or _stated(call) is not None:
+                raise
+            # Which arguments headers repeat, only the list of tools says (HTTP-39).
+            self._fields.sift(await whole_list(connection, "tools/list", "tools"))
+            return await connection.forward(
+                call.method, params, structs.replace(wish, fields=self._routed(call, way, params))
+            )
+
+    def _routed(self, call: Call, way: Way, params: Mapping[str, Any]) -> Fields:
+        """Return the header fields that repeat arguments: those that came, else as the list of tools says."""
+        if call.method != "tools/call" or not way.connection.over_http or not way.connection.greeting.dress.routed:
+            return NO_FIELDS
+        stated = _stated(call)
+        if stated is not None:
+            return stated
+        try:
+            arguments = msgspec.json.decode(params.get("arguments", b"{}"))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return NO_FIELDS
+        name = params.get("name")
+        return self._fields.of(name, arguments) if isinstance(arguments, dict) and isinstance(name, str) else NO_FIELDS
+
+    async def listen(self, call: Call) -> Reply:
+        """Answer `subscriptions/listen`: the subscription is one with the server behind."""
+        way = await self._taken(call)
+        passing = Passing(call, way.connection.greeting.dress.era)
+        try:
+            if way.connection.greeting.dress.era is not call.era:
+                return await self._crossing.listen(call, way)
+            members = members_of(call.params)
+            meta = undressed_meta(members, same=True)
+            wish = Wish(aside=passing, dressed=passing.dressed)
+            connection = way.connection
+            raw = await connection.forward(LISTEN, {**members, "_meta": meta}, wish, connection.number())
+            await passing.told()
+            if (closing := getattr(call.door, "closing", None)) is not None:
+                await closing(call.id)
+            return renumbered(raw, call.id)
+        except PeerError:
+            raise
+        except McpError as error:
+            raise self._told(error) from None
+        finally:
+            passing.stop()
+            self._ways.give(way)
+
+    async def session(self, call: Call) -> Reply:
+        """Answer what a session is told: its log level, and which resources its client wants to hear of."""
+        way = await self._taken(call)
+        try:
+            if (
+                way.connection.greeting.dress.era is call.era
+                or call.method in way.connection.greeting.dress.era.methods
+            ):
+                return await self.sent(call, way, Passing(call, call.era), members_of(call.params))
+            return await self._crossing.session(call, way)
+        except PeerError:
+            raise
+        except McpError as error:
+            raise self._told(error) from None
+        finally:
+            self._ways.give(way)
+
+    # --- faults -----------------------------------------------------------------------------------------------
+
+    async def _taken(self, call: Call) -> Way:
+        try:
+            return await self._ways.take(call)
+        except McpError as error:
+            raise self._told(error) from None
+
+    def _told(self, error: McpError) -> McpError:
+        """Return what the client in front is told: where the server behind is, is none of its business."""
+        if isinstance(error, RequestError):
+            return error
+        log.warning("the server behind %s: %s", self._server.name, error)
+        if isinstance(error, AuthorizationError):
+            what = "does not take the credentials of this one"
+        elif isinstance(error, TransportError):
+            what = "did not answer; try again later"
+        else:
+            what = "cannot be used" if isinstance(error, LocalError) else "answered with what cannot be read"
+        return RequestError(INTERNAL_ERROR, f"the server behind {self._server.name!r} {what}")
+
+
+def _stated(call: Call) -> dict[str, str] | None:
+    """Return the header fields of arguments that came with a call, None if it did not come with any."""
+    if METHOD_HEADER not in call.headers or not call.era.mirrors:
+        return None
+    found = {name.decode("latin-1"): value.decode("latin-1") for name, value in call.headers.items()}
+    return {name: value for name, value in found.items() if name.startswith(PARAM_PREFIX)}

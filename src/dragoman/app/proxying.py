@@ -1,0 +1,99 @@
+"""`Server.proxy`: a server that stands for another one, or for several under their names.
+
+Limit: several are put together as mounted servers are, so what each lists is fetched and kept; one alone is
+forwarded as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from dragoman.app.options import ServerOptions
+from dragoman.app.proxy import Proxy
+from dragoman.app.target import Options, Target, servers_of
+from dragoman.app.upstream import Behind
+from dragoman.calling.fields import check_fields
+from dragoman.errors import LocalError
+from dragoman.ports.exchange import NO_FIELDS, Fields
+
+if TYPE_CHECKING:
+    from dragoman.app.server import Server
+
+_TABLES = ("mcpServers", "servers")
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What `Server.proxy` was given."""
+
+    name: str
+    headers: Fields | None
+    credentials: Any
+    timeout: float | None
+    options: Options | None
+
+
+def make(kind: type[Server], target: Target, wanted: Wanted, given: ServerOptions) -> Server:
+    """Return the server that stands for `target`. Raises LocalError for what cannot be connected to."""
+    several = _several(target)
+    if several is None:
+        return _one(kind, target, wanted, given)
+    if wanted.headers:
+        raise LocalError("headers are for one server; of several, each has its own in its entry, with url and headers")
+    own = cast("Mapping[str, Any]", wanted.credentials or {})
+    if not isinstance(own, Mapping) or (strange := [name for name in own if name not in several]):
+        said = (
+            "are given by server"
+            if not isinstance(own, Mapping)
+            else f"name {strange[0]!r}, and no server is called so"
+        )
+        raise LocalError(f"credentials of several servers {said}: credentials={{name: ...}}")
+    server = kind(wanted.name, **given)
+    for name, inner in several.items():
+        part = msgspec.structs.replace(wanted, name=name, credentials=own.get(name))
+        server.mount(_one(kind, inner, part, {}), prefix=name)
+    return server
+
+
+def _several(target: Target) -> dict[str, Any] | None:
+    if isinstance(target, Mapping):
+        table = cast("Mapping[str, Any]", target)
+        if any(isinstance(table.get(key), str | list) for key in ("url", "command")):
+            return None
+        return servers_of(table)
+    if isinstance(target, str | os.PathLike) and os.fspath(target).endswith(".json"):
+        return servers_of(target)
+    return None
+
+
+def _one(kind: type[Server], target: Target, wanted: Wanted, given: ServerOptions) -> Server:
+    server = kind(wanted.name, **given)
+    check_fields(wanted.headers or NO_FIELDS)
+    behind = Behind(
+        target=target,
+        headers=wanted.headers or NO_FIELDS,
+        options=wanted.options or Options(),
+        auth=wanted.credentials,
+        timeout=wanted.timeout,
+        telemetry=given.get("telemetry", False),
+    )
+    proxy = Proxy(server, behind)
+    proxy.install()
+    service = server.service
+    start, stop = service.on_start, service.on_stop
+
+    async def begin() -> None:
+        if start is not None:
+            await start()
+        await proxy.start()
+
+    async def end() -> None:
+        await proxy.stop()
+        if stop is not None:
+            await stop()
+
+    service.on_start, service.on_stop = begin, end
+    return server
