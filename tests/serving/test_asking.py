@@ -645,3 +645,23 @@ async def test_what_is_no_question_is_named(caplog: pytest.LogCaptureFixture) ->
     with caplog.at_level(logging.ERROR, "dragoman"):
         await Person(server, by_message({}), MODERN).leg("tools/call", name="wrong")
     assert "'who' is no question: make it with ask.form, ask.page, ask.sample or ask.roots" in caplog.text
+
+
+@eras
+@pytest.mark.parametrize("plain", [True, False], ids=["def", "async def"])
+@pytest.mark.parametrize("content, found", [({}, "None"), ({"value": 3}, "3")], ids=["left empty", "given"])
+async def test_what_may_be_left_empty_is_none(version: str, plain: bool, content: dict[str, Any], found: str) -> None:
+    server = Server("asker")
+
+    @server.tool(name="def")
+    def count(ctx: Context) -> str:
+        return f"{ctx.elicit('How many?', int | None)} and {ctx.ask_all({'n': ask.form('How many?', int | None)})}"
+
+    @server.tool(name="async def")
+    async def count_later(ctx: Context) -> str:
+        many = await ctx.elicit("How many?", int | None)
+        return f"{many} and {await ctx.ask_all({'n': ask.form('How many?', int | None)})}"
+
+    person = Person(server, lambda method, params: accept(**content), version)
+    response = await person.ask("tools/call", name="def" if plain else "async def", arguments={})
+    assert response["result"]["content"][0]["text"] == f"{found} and {{'n': {found}}}"

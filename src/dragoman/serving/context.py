@@ -108,7 +108,7 @@ class Context:
 
         `progress` only ever grows; a value that does not is not sent (PROG-03).
         """
-        told: Awaitable[None] = self._run(self._progress(progress, total, message))
+        told: Awaitable[None] = self._tell(self._progress(progress, total, message))
         return told
 
     def log(self, level: LogLevel, data: Any, logger: str | None = None) -> Awaitable[None]:
@@ -118,7 +118,7 @@ class Context:
         """
         if level not in LOG_LEVELS:
             raise LocalError(f"there is no log level {level!r}; use one of {', '.join(LOG_LEVELS)}")
-        told: Awaitable[None] = self._run(self._log(level, data, logger))
+        told: Awaitable[None] = self._tell(self._log(level, data, logger))
         return told
 
     def debug(self, data: Any) -> Awaitable[None]:
@@ -142,7 +142,7 @@ class Context:
 
         Only sessions of the handshake era over HTTP can do this; elsewhere it does nothing.
         """
-        told: Awaitable[None] = self._run(self._disconnect(retry))
+        told: Awaitable[None] = self._tell(self._disconnect(retry))
         return told
 
     async def _disconnect(self, retry: float) -> None:
@@ -200,7 +200,7 @@ class Context:
 
         `visit` is the id given to `elicit`, or to the Visit of a VisitNeededError.
         """
-        told: Awaitable[None] = self._run(self._visited(visit))
+        told: Awaitable[None] = self._tell(self._visited(visit))
         return told
 
     async def _visited(self, visit: str) -> None:
@@ -246,7 +246,7 @@ class Context:
         and steps kept; inside a task, and for clients without tasks, this does nothing.
         """
         tasks = self._server.tasks
-        done: Awaitable[None] = _Done() if tasks is None else self._run(tasks.detach(self._call))
+        done: Awaitable[None] = _Done() if tasks is None else self._tell(tasks.detach(self._call))
         return done
 
     def status(self, text: str) -> None:
@@ -274,10 +274,14 @@ class Context:
         return self._run(ask())
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return work if self._loop is None else self._wait(work)
+
+    def _tell(self, work: Coroutine[Any, Any, None]) -> Any:
+        # What a plain function was told is nothing, and it may be awaited. What it asked for may be None, and is that.
         if self._loop is None:
             return work
-        found = self._wait(work)
-        return _Done() if found is None else found
+        self._wait(work)
+        return _Done()
 
     def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Return what the event loop makes of `work`, waiting in this thread."""
