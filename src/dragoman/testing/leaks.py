@@ -74,8 +74,12 @@ def _left(before: Found, kinds: tuple[Callable[[], Found], ...]) -> list[str]:
     return [words for key, words in _there(kinds).items() if key not in before]
 
 
-def _complain(left: list[str], seconds: float) -> None:
-    if left:
+def _complain(before: Found, kinds: tuple[Callable[[], Found], ...], seconds: float) -> None:
+    if not _left(before, kinds):
+        return
+    # What ended meanwhile may be held by nothing but itself. Not in each look: it takes long in a large process.
+    gc.collect()
+    if left := _left(before, kinds):
         raise LeakError(f"left behind, {seconds:g} s after the end: {'; '.join(sorted(left))}")
 
 
@@ -91,10 +95,9 @@ async def no_leaks(seconds: float = 2.0) -> AsyncGenerator[None]:
     yield
     until = time.monotonic() + seconds
     gc.collect()
-    while (left := _left(before, COUNTED)) and time.monotonic() < until:
+    while _left(before, COUNTED) and time.monotonic() < until:
         await asyncio.sleep(LOOK)
-        gc.collect()
-    _complain(left, seconds)
+    _complain(before, COUNTED, seconds)
 
 
 @contextmanager
@@ -105,7 +108,6 @@ def no_leaks_around(seconds: float = 2.0) -> Generator[None]:
     yield
     until = time.monotonic() + seconds
     gc.collect()
-    while (left := _left(before, COUNTED[1:])) and time.monotonic() < until:
+    while _left(before, COUNTED[1:]) and time.monotonic() < until:
         time.sleep(LOOK)
-        gc.collect()
-    _complain(left, seconds)
+    _complain(before, COUNTED[1:], seconds)
