@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 from msgspec import UNSET, structs
 
 from dragoman.app import lazily
+from dragoman.app.call_options import CallOptions, wish_of
 from dragoman.app.settings import ClientSettings, check_settings
 from dragoman.app.sync_client import SyncClient
 from dragoman.app.target import Options, Target, way_to
@@ -27,13 +28,13 @@ from dragoman.calling.promises import Promises
 from dragoman.calling.resending import repeatable
 from dragoman.calling.results import CallResult, ReadResult
 from dragoman.calling.rounds import Unanswered, resumed, unanswered
+from dragoman.calling.task_handle import TaskHandle
+from dragoman.calling.tasked import Tasked
 from dragoman.calling.terms import OnProgress, Terms, Wish
 from dragoman.calling.waits import Waited, Waits
 from dragoman.errors import LocalError, PeerError, ToolError
 from dragoman.ports.exchange import NO_FIELDS, Fields
-from dragoman.protocol.dress import NO_META
 from dragoman.protocol.replies import InputWantedError
-from dragoman.protocol.trace import complaint_about_trace
 from dragoman.wire.base import Implementation
 from dragoman.wire.jsonrpc import HEADER_MISMATCH
 from dragoman.wire.lifecycle import ServerCapabilities
@@ -45,33 +46,6 @@ from dragoman.wire.tools import Tool
 NO_ARGUMENTS: Mapping[str, Any] = {}
 # The root is loaded before anything in it, and is above this floor: it is asked, not imported.
 VERSION: str = getattr(sys.modules["dragoman"], "__version__", "0")
-
-
-class CallOptions(TypedDict, total=False):
-    """What calls of tools take beside name and arguments; times in seconds."""
-
-    timeout: float | None
-    idle_timeout: float | None
-    repeatable: bool | None
-    headers: Fields
-    on_progress: OnProgress | None
-    meta: Mapping[str, Any] | None
-
-
-def _wish(options: CallOptions) -> Wish:
-    for name in options:
-        if name not in CallOptions.__annotations__:
-            raise TypeError(f"a call has no option {name!r}; there are {', '.join(CallOptions.__annotations__)}")
-    if (complaint := complaint_about_trace(options.get("meta") or NO_META)) is not None:
-        raise LocalError(complaint)
-    return Wish(
-        timeout=options.get("timeout"),
-        idle_timeout=options.get("idle_timeout"),
-        repeatable=options.get("repeatable"),
-        headers=options.get("headers", NO_FIELDS),
-        meta=options.get("meta") or NO_META,
-        on_progress=options.get("on_progress"),
-    )
 
 
 class Client:
@@ -115,17 +89,18 @@ class Client:
         self._fields = ToolFields()
         self._repeatable: frozenset[str] = frozenset()
         self._promises = Promises(lazily.validator) if settings.get("check_results", True) else None
+        callbacks = Callbacks(
+            on_elicit=settings.get("on_elicit"),
+            on_visit=settings.get("on_visit"),
+            on_sample=settings.get("on_sample"),
+            roots=settings.get("roots"),
+            sampling=options.sampling,
+        )
         self._connection = Connection(
             way.dial,
             Terms(
                 client=Implementation(name=settings.get("name", "dragoman"), version=VERSION),
-                callbacks=Callbacks(
-                    on_elicit=settings.get("on_elicit"),
-                    on_visit=settings.get("on_visit"),
-                    on_sample=settings.get("on_sample"),
-                    roots=settings.get("roots"),
-                    sampling=options.sampling,
-                ),
+                callbacks=callbacks,
                 rounds=options.rounds,
                 restarts=options.restarts,
                 resends=options.resends,
@@ -139,6 +114,9 @@ class Client:
                 observer=lazily.observer(settings.get("telemetry", False)),
             ),
             Cache(stale=options.stale_seconds) if settings.get("cache", True) else None,
+        )
+        self._tasked = Tasked(
+            self._connection, callbacks, lambda name, wire: self._told(name, wire, True), self.list_tools
         )
 
     @classmethod
@@ -201,6 +179,7 @@ class Client:
         """Return all tools. Over HTTP, one whose `x-mcp-header` rules are invalid is left out and logged (HTTP-30)."""
         tools: list[Tool] = await self._list("tools/list", "tools")
         self._repeatable = repeatable(tools)
+        self._tasked.note(tools)
         if self._promises is not None:
             self._promises.note(tools, self._connection.changes.tool_lists)
         return self._fields.sift(tools) if self._routed else tools
@@ -217,14 +196,34 @@ class Client:
 
         `options` are `timeout`, in seconds, which replaces the client's own (when it is over, or when the calling
         task is cancelled, the server is told), `idle_timeout`, which bounds each time without an answer or progress,
-        `on_progress`, called with each `Progress`, `repeatable`, which says whether the call may be sent again when
-        its answer was lost (None: as the tool was listed), `headers` and `meta`.
+        `on_progress`, called with each `Progress`, `on_task`, called with each `TaskStatus` of a task that the call
+        became (it is followed to its end, for as long as that takes unless `timeout` is given), `repeatable`, which
+        says whether the call may be sent again when its answer was lost (None: as the tool was listed), `headers` and
+        `meta`.
         Raises ToolError, with `result`, when the tool says that it failed, unless `raise_on_error` is off;
         SchemaError when the result is not what the tool's output schema, as listed, promises; and what the class names.
         """
         given = NO_ARGUMENTS if arguments is None else arguments
         params = {"name": name, "arguments": given}
-        return self._told(name, await self._call(name, given, params, _wish(options)), raise_on_error)
+        wire = await self._call(name, given, params, wish_of(options), self._tasked.call)
+        return self._told(name, wire, raise_on_error)
+
+    async def start_task(
+        self, name: str, arguments: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+    ) -> TaskHandle:
+        """Return a handle of the task that a call of tool `name` becomes, to be waited for when you like.
+
+        What the tool asks before it becomes one is answered by the callbacks. Takes and raises what `call_tool`
+        does, and LocalError where the server, or the tool, has no tasks.
+        """
+        given = NO_ARGUMENTS if arguments is None else arguments
+        params = {"name": name, "arguments": given}
+        handle: TaskHandle = await self._call(name, given, params, wish_of(options), self._tasked.start)
+        return handle
+
+    def resume_task(self, saved: Mapping[str, Any]) -> TaskHandle:
+        """Return a handle of a task again, from what `TaskHandle.saved()` gave, in this process or another."""
+        return self._tasked.resumed(saved)
 
     async def begin_tool(
         self, name: str, arguments: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
@@ -234,7 +233,7 @@ class Client:
         Takes and raises what `call_tool` does. A handshake-era server cannot wait for that: there the callbacks answer.
         """
         given = NO_ARGUMENTS if arguments is None else arguments
-        return await self._by_hand("tools/call", {"name": name, "arguments": given}, _wish(options))
+        return await self._by_hand("tools/call", {"name": name, "arguments": given}, wish_of(options))
 
     async def resume(
         self, waiting: Unanswered, answers: Mapping[str, Any], **options: Unpack[CallOptions]
@@ -246,12 +245,14 @@ class Client:
         """
         if waiting.method != "tools/call":
             raise LocalError(f"a call of a tool can be resumed, and this is {waiting.method[:100]!r}")
-        return await self._by_hand(waiting.method, resumed(waiting, answers), _wish(options))
+        return await self._by_hand(waiting.method, resumed(waiting, answers), wish_of(options))
 
     async def _by_hand(self, method: str, params: dict[str, Any], wish: Wish) -> CallResult | Unanswered:
         name = str(params.get("name", ""))
         try:
-            wire = await self._call(name, params.get("arguments") or {}, params, structs.replace(wish, by_hand=True))
+            wire = await self._call(
+                name, params.get("arguments") or {}, params, structs.replace(wish, by_hand=True), self._tasked.call
+            )
         except InputWantedError as wanted:
             return unanswered(method, params, wanted.asked)
         return self._told(name, wire, True)
@@ -264,16 +265,16 @@ class Client:
             self._promises.keep(name, result, self._connection.changes.tool_lists)
         return result
 
-    async def _call(self, name: str, given: Mapping[str, Any], params: dict[str, Any], wish: Wish) -> Any:
+    async def _call(self, name: str, given: Mapping[str, Any], params: dict[str, Any], wish: Wish, send: Any) -> Any:
         if self._promises is not None:
             self._promises.ready(name, self._connection.changes.tool_lists)
         if wish.repeatable is None and name in self._repeatable:
             wish = structs.replace(wish, repeatable=True)
         if not self._routed:
-            return await self._connection.request("tools/call", params, wish)
+            return await send(params, wish)
         fields = self._fields.of(name, given)
         try:
-            return await self._connection.request("tools/call", params, wish.joined(fields))
+            return await send(params, wish.joined(fields))
         except PeerError as error:
             if error.code != HEADER_MISMATCH:
                 raise
@@ -284,7 +285,7 @@ class Client:
             renewed = self._fields.of(name, given)
             if renewed == fields:
                 raise
-            return await self._connection.request("tools/call", params, wish.joined(renewed))
+            return await send(params, wish.joined(renewed))
 
     # --- resources ------------------------------------------------------------------------------------------
 

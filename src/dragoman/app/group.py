@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, TypeVar, Unp
 import msgspec
 from msgspec import structs
 
-from dragoman.app.client import CallOptions, Client
+from dragoman.app.call_options import CallOptions
+from dragoman.app.client import Client
 from dragoman.app.member import GroupChange, Member
 from dragoman.app.settings import ClientSettings
 from dragoman.app.sync_group import SyncClientGroup

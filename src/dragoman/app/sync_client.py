@@ -14,10 +14,12 @@ from dragoman.ports.exchange import NO_FIELDS, Fields
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from dragoman.app.client import CallOptions, Client
+    from dragoman.app.call_options import CallOptions
+    from dragoman.app.client import Client
     from dragoman.calling.changes import Change
     from dragoman.calling.results import CallResult, ReadResult
     from dragoman.calling.rounds import Unanswered
+    from dragoman.calling.task_handle import OnTask, TaskHandle, TaskStatus
     from dragoman.calling.terms import OnProgress
     from dragoman.wire.base import Implementation
     from dragoman.wire.lifecycle import ServerCapabilities
@@ -104,6 +106,16 @@ class SyncClient:
         """Go on with a call that was left."""
         return self._run(self._client.resume(waiting, answers, **options))
 
+    def start_task(
+        self, name: str, arguments: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]
+    ) -> SyncTask:
+        """Return a handle of the task that a call becomes."""
+        return SyncTask(self._thread, self._run(self._client.start_task(name, arguments, **options)))
+
+    def resume_task(self, saved: Mapping[str, Any]) -> SyncTask:
+        """Return a handle of a task again, from what `saved()` of one gave."""
+        return SyncTask(self._thread, self._client.resume_task(saved))
+
     def listen(
         self, *, tools: bool = True, prompts: bool = True, resources: bool = True, uris: Sequence[str] = ()
     ) -> Iterator[Change]:
@@ -172,6 +184,37 @@ class SyncClient:
         """Return the result of any method, as plain values."""
         work = self._client.request(method, params, timeout=timeout, headers=headers, on_progress=on_progress)
         return self._run(work)
+
+
+class SyncTask:
+    """A `TaskHandle` whose methods wait for their result; see there for what each does and raises."""
+
+    def __init__(self, thread: LoopThread, handle: TaskHandle) -> None:
+        self._thread = thread
+        self._handle = handle
+        self.id = handle.id
+        self.tool = handle.tool
+
+    def saved(self) -> dict[str, Any]:
+        """Return what is needed to take the task up again."""
+        return self._handle.saved()
+
+    def status(self) -> TaskStatus:
+        """Return how the task stands now."""
+        return self._thread.run(self._handle.status())
+
+    def result(self, *, timeout: float | None = None, on_task: OnTask | None = None) -> CallResult:
+        """Return the result, waiting for it."""
+        found: CallResult = self._thread.run(self._handle.result(timeout=timeout, on_task=on_task))
+        return found
+
+    def answer(self, answers: Mapping[str, Any]) -> None:
+        """Answer questions of the task by hand."""
+        self._thread.run(self._handle.answer(answers))
+
+    def cancel(self) -> None:
+        """Ask the server to cancel the task."""
+        self._thread.run(self._handle.cancel())
 
 
 async def _next(changes: AsyncGenerator[Change]) -> Change | None:

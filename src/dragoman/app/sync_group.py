@@ -13,7 +13,7 @@ from dragoman.app.loop_thread import LoopThread
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from dragoman.app.client import CallOptions
+    from dragoman.app.call_options import CallOptions
     from dragoman.app.group import ClientGroup, GroupResource, GroupTemplate
     from dragoman.app.member import GroupChange, Member
     from dragoman.calling.results import CallResult, ReadResult

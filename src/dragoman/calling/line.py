@@ -133,7 +133,8 @@ class Line:
         if wish.on_progress is None:
             return await self._ask(dress, method, params, wish, request_id)
         shown: list[asyncio.Task[None]] = []
-        self._progress[request_id] = (wish.on_progress, shown)
+        token = request_id if wish.token is None else wish.token
+        self._progress[token] = (wish.on_progress, shown)
         try:
             result = await self._ask(dress, method, params, wish, request_id)
             # Progress that was told before the answer is shown before it, too.
@@ -141,10 +142,11 @@ class Line:
                 await asyncio.wait(shown)
             return result
         finally:
-            del self._progress[request_id]
+            self._progress.pop(token, None)
 
     async def _ask(self, dress: Dress, method: str, params: Mapping[str, Any], wish: Wish, number: int) -> msgspec.Raw:
-        extra = {**wish.meta, "progressToken": number} if wish.on_progress is not None else wish.meta
+        token = number if wish.token is None else wish.token
+        extra = {**wish.meta, "progressToken": token} if wish.on_progress is not None else wish.meta
         body = dress.body(number, method, params, extra)
         exchange = self.exchange
         headers = wish.headers

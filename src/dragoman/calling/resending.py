@@ -25,6 +25,11 @@ HARMLESS = frozenset(
         "resources/templates/list",
         "resources/read",
         "completion/complete",
+        "tasks/get",
+        "tasks/list",
+        "tasks/result",
+        "tasks/cancel",
+        "tasks/update",
     }
 )
 SHORTEST = 0.05  # seconds before it is sent again; doubled each time, and uneven

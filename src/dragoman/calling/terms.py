@@ -66,9 +66,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for one request. `timeout` None means that of the connection.
 
     `idle_timeout` bounds each silence of the server's, up to its answer or to
-    progress that it tells of. `headers` are the caller's, `fields` the protocol's
-    own. `by_hand` says that questions are handed to the caller, whatever
-    callbacks there are. `repeatable` says whether it may run twice, None that
+    progress that it tells of. `token` names its progress, None for its number;
+    `on_task` hears of the task that it became. `headers` are the caller's,
+    `fields` the protocol's own. `by_hand` says that questions are handed to the
+    caller, whatever callbacks there are. `repeatable` says whether it may run twice, None that
     the method tells. `aside` takes what the server says and asks meanwhile, and
     `dressed` gives the request the dress of somebody else, for whom it is sent.
     """
@@ -80,6 +81,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     fields: Fields = NO_FIELDS
     meta: Mapping[str, Any] = NO_META
     on_progress: OnProgress | None = None
+    token: str | None = None
+    on_task: Callable[[Any], Any] | None = None
     by_hand: bool = False
     aside: Aside | None = None
     dressed: Callable[[Dress], Dress] | None = None

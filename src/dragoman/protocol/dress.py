@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from dragoman.errors import LocalError
 from dragoman.protocol.eras import Era
@@ -49,6 +49,11 @@ class Dress(msgspec.Struct, frozen=True):
         elif self.meta:
             params = {**params, "_meta": self.sealed}
         return written(Request(id=request_id, method=method, params=params if params else UNSET), method)
+
+    def saying(self, name: str, value: Any) -> Dress:
+        """Return this dress with another value in its `_meta`."""
+        meta = {**self.meta, name: value}
+        return structs.replace(self, meta=meta, sealed=msgspec.Raw(encode(meta)))
 
     def headers(self, method: str, params: Mapping[str, Any]) -> dict[str, str]:
         """Return the header fields of a request, lower-case. Raises LocalError for a name that no field can carry."""

@@ -18,6 +18,7 @@ from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import UNSUPPORTED_VERSION, Frame
 from dragoman.wire.lifecycle import Result
 from dragoman.wire.questions import AnyInputRequired
+from dragoman.wire.tasks import TASK
 
 T = TypeVar("T", bound=Result)
 
@@ -51,6 +52,16 @@ class InputWantedError(LocalError):
     def __init__(self, method: str, asked: AnyInputRequired) -> None:
         super().__init__(f"the server asks for input before it answers {method}, and nobody gave any")
         self.asked = asked
+
+
+class TaskBegunError(MalformedError):
+    """The server answers with a task, `raw`: no answer, except to who said that it takes one (TASK-04)."""
+
+    def __init__(self, method: str, raw: msgspec.Raw) -> None:
+        super().__init__(
+            f"the server answers {method} with a task, which only tools/call can become", at="$.resultType"
+        )
+        self.raw = raw
 
 
 def read_messages(data: bytes) -> list[Frame]:
@@ -149,6 +160,8 @@ def _check_kind(raw: msgspec.Raw, method: str) -> None:
         return
     if kind == "input_required":
         raise InputWantedError(method, _asked(raw, method))
+    if kind == TASK:
+        raise TaskBegunError(method, raw)
     if kind is not UNSET and kind != "complete":
         raise MalformedError(f"the result of {method} is of an unknown kind, {kind[:100]!r}", at="$.resultType")
 

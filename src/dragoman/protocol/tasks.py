@@ -7,7 +7,7 @@ Source: ext-tasks, specification/draft/tasks; 2025-11-25 basic/utilities/tasks; 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from msgspec import UNSET
 from dragoman.errors import RequestError
 from dragoman.protocol.exchange import Call
 from dragoman.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CAPABILITY, Notification
-from dragoman.wire.lifecycle import Result
+from dragoman.wire.lifecycle import Result, ServerCapabilities
 from dragoman.wire.questions import InputRequest
 from dragoman.wire.tasks import (
     EXTENSION,
@@ -77,6 +77,9 @@ class TaskForm(msgspec.Struct, frozen=True):
     notice: Callable[[TaskState], Notification]
     later: bool  # a call may become a task after it asked
     final: bool  # a task that has ended cannot be cancelled, and says so
+    asked: Callable[[Mapping[str, Any]], Mapping[str, Any]]  # the parameters of a call that is to be a task
+    waits: bool = False  # a client waits for the result by a request, during which it is asked
+    offered: Callable[[ServerCapabilities], bool] = lambda has: False  # whether a server has tasks
 
 
 def iso(seconds: float) -> str:
@@ -150,6 +153,8 @@ TASKS = TaskForm(
     notice=lambda state: Notification(method=TASK_CHANGED, params=_detailed(state)),
     later=True,
     final=False,
+    asked=lambda params: params,
+    offered=lambda has: has.extensions is not UNSET and EXTENSION in has.extensions,
 )
 
 
@@ -205,6 +210,9 @@ LEGACY_TASKS = TaskForm(
     notice=lambda state: Notification(method=LEGACY_TASK_CHANGED, params=legacy_task(state)),
     later=False,
     final=True,
+    asked=lambda params: {**params, TASK: {}},
+    waits=True,
+    offered=lambda has: has.tasks is not UNSET,
 )
 
 
@@ -225,4 +233,5 @@ NO_TASKS = TaskForm(
     notice=lambda state: Notification(method=LEGACY_TASK_CHANGED, params=legacy_task(state)),
     later=False,
     final=True,
+    asked=lambda params: params,
 )

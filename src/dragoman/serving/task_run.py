@@ -213,6 +213,8 @@ async def run(run: Run, handler: Handler, states: States, seconds: float) -> Non
         call.over = True
     try:
         await _finish(run.end(change))
+    except StoreError:
+        raise
     except LocalError as error:
         # Too large to keep, say.
         await _finish(run.end(fails(_failure(run.record, error))))

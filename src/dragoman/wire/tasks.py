@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from dragoman.wire.base import Opt, Wire
 from dragoman.wire.lifecycle import PREFIX, Params, Result
-from dragoman.wire.questions import InputRequest
+from dragoman.wire.questions import InputRequest, RawRequest
 
 EXTENSION = PREFIX + "tasks"
 RELATED = PREFIX + "related-task"
@@ -101,6 +101,24 @@ class ListTasksResult(Result, frozen=True, kw_only=True):
 
     tasks: list[LegacyTask]
     next_cursor: Opt[str] = UNSET
+
+
+class AnyTask(Wire, frozen=True, kw_only=True):
+    """A task as a client reads it, of whichever revision, questions undecoded; `task` is the whole, if it is inside."""
+
+    task_id: Opt[str] = UNSET
+    status: Opt[Status] = UNSET
+    created_at: Opt[str] = UNSET
+    last_updated_at: Opt[str] = UNSET
+    status_message: Opt[str] = UNSET
+    ttl_ms: Opt[int | float | None] = UNSET
+    ttl: Opt[int | float | None] = UNSET
+    poll_interval_ms: Opt[int | float] = UNSET
+    poll_interval: Opt[int | float] = UNSET
+    input_requests: Opt[dict[str, RawRequest]] = UNSET
+    result: Opt[msgspec.Raw] = UNSET
+    error: Opt[msgspec.Raw] = UNSET
+    task: Opt[AnyTask] = UNSET
 
 
 class TaskWish(Wire, frozen=True, kw_only=True):
