@@ -69,6 +69,11 @@ def scenario_of(folder: str, side: str) -> str:
 OWN_PREFIX = ("server-initialize", "server-session-lifecycle", "server-stateless", "server-sse-")
 
 
+# How a connection is kept belongs to the two at its ends: a stream that the server behind closes early, and says when to
+# come back for the rest, is taken up again by the proxy, whose own stream stays open.
+BETWEEN: Outcome = {"server-sse-polling": {"server-sse-retry-field": "WARNING"}}
+
+
 class Tally(NamedTuple):
     """What a suite's checks came to: how many of each status, and which did not pass."""
 
@@ -172,12 +177,25 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(log: Path) -> Iterator[str]:
-    """Run the fixture server until the block ends; yield its address."""
+def serving(log: Path, *, proxied: bool = False) -> Iterator[str]:
+    """Run the fixture server until the block ends; yield its address, or that of a proxy before it."""
+    with running(log, "server.py") as url:
+        if not proxied:
+            yield url
+            return
+        with running(log.with_name("proxy.log"), "proxy.py", "--behind", url) as before:
+            yield before
+
+
+@contextmanager
+def running(log: Path, *words: str) -> Iterator[str]:
+    """Run a server of this folder until the block ends; yield its address."""
     port = free_port()
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [sys.executable, str(HERE / "server.py"), "--port", str(port)], stdout=out, stderr=subprocess.STDOUT
+            [sys.executable, str(HERE / words[0]), *words[1:], "--port", str(port)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
         )
         try:
             deadline = time.monotonic() + 20
@@ -198,14 +216,14 @@ def serving(log: Path) -> Iterator[str]:
                 server.wait()
 
 
-def run_suite(suite: Suite, folder: Path) -> tuple[Tally, str]:
+def run_suite(suite: Suite, folder: Path, *, proxied: bool = False) -> tuple[Tally, str]:
     """Run one suite, its results kept in `folder`; return its tally, and the share of required scenarios that pass."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     command = [node()[0], "--no-deprecation", str(PROGRAM), suite.side, *suite.options, "-o", str(folder)]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
     if suite.side == "server":
-        with serving(folder / "server.log") as url:
+        with serving(folder / "server.log", proxied=proxied) as url:
             done = subprocess.run([*command, "--url", url], capture_output=True, text=True, env=environment)
     else:
         client = f"{sys.executable} {HERE / 'client.py'}"
@@ -240,19 +258,23 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", default="", help="run the suites whose name contains this text")
     parser.add_argument("--scenario", help="run just this scenario, at the version of each chosen suite")
+    parser.add_argument("--proxy", action="store_true", help="run the server suites through a proxy before the server")
     parser.add_argument("--update", action="store_true", help="rewrite expected.json for the suites that ran")
     options = parser.parse_args(argv)
     install()
     expected: dict[str, Outcome] = json.loads(EXPECTED.read_text("utf-8")) if EXPECTED.exists() else {}
     fine, total = True, Counter[str]()
     for suite in suites():
-        if options.only not in suite.name:
+        if options.only not in suite.name or (options.proxy and suite.side != "server"):
             continue
         known = expected.get(suite.name, {})
+        if options.proxy:
+            known = {**known, **BETWEEN}
         if options.scenario:
             known = {name: checks for name, checks in known.items() if name == options.scenario}
             suite = Suite(suite.side, ("--scenario", options.scenario, "--spec-version", suite.options[-1]))
-        result, required = run_suite(suite, INSTALLED / "results" / re.sub(r"\W+", "-", suite.name))
+        folder = INSTALLED / ("proxied" if options.proxy else "results") / re.sub(r"\W+", "-", suite.name)
+        result, required = run_suite(suite, folder, proxied=options.proxy)
         fine &= report(suite, result, required, result.bad if options.update else known)
         total += result.counts
         if options.update and not options.scenario:

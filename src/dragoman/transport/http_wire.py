@@ -11,7 +11,7 @@ import os
 import ssl
 from collections import deque
 from socket import gaierror
-from typing import cast
+from typing import Any, cast
 
 from dragoman.errors import ClosedError, MalformedError, TransportError, UnreachableError
 from dragoman.protocol.http_reply import ReplyReader
@@ -229,13 +229,15 @@ class Pool:
             async with asyncio.timeout(seconds):
                 if route.proxy is None:
                     name = route.host if route.tls else None
+                    # Loops of others, such as uvloop under a server that is a client too, try one address at a time.
+                    eager: Any = {"happy_eyeballs_delay": 0.25} if isinstance(loop, asyncio.BaseEventLoop) else {}
                     await loop.create_connection(
                         lambda: wire,
                         route.pinned or route.host,
                         route.port,
                         ssl=route.tls,
                         server_hostname=name,
-                        happy_eyeballs_delay=0.25,
+                        **eager,
                     )
                 else:
                     await loop.create_connection(lambda: wire, route.proxy.host, route.proxy.port)
