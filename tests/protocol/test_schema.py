@@ -4,7 +4,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dragoman.protocol.schema import complaint_about
@@ -92,7 +92,15 @@ VALUES = st.recursive(
 )
 
 
+def test_a_list_of_items_is_of_the_older_dialect() -> None:
+    older = {"$schema": "http://json-schema.org/draft-07/schema#"}
+    assert complaint_about({**older, "items": [{}]}) is None
+    assert "prefixItems" in str(complaint_about({"items": [{}]}))
+    assert complaint_about({**older, "items": []}) and complaint_about({"items": []})
+
+
 @given(VALUES)
+@example({"items": []})
 def test_what_passes_is_a_schema(value: Any) -> None:
     """JSON-03: what is let through, the metaschema lets through; twice the same name in `required` aside."""
     if complaint_about(value) is None:

@@ -88,13 +88,14 @@ def read_schema(schema: Any, *, of_object: bool = False, most: int = MAX_SCHEMAS
         raise ValueError(f"its dialect {str(dialect)[:200]!r} is not known; {known}")
     if of_object and schema.get("type") != "object":
         raise ValueError('its root needs "type": "object"')
+    old = str(dialect).removesuffix("#") == OLD_DIALECT
     for count, (where, found, depth) in enumerate(_walk(schema)):
         if count >= most or depth > MAX_DEPTH:
             raise ValueError(f"it is deeper than {MAX_DEPTH} levels or has more than {most} schemas")
-        complaint = _fault_of(found)
+        complaint = _fault_of(found, old)
         if complaint is not None:
             raise ValueError(f"{complaint} (at {where[:300]})")
-    return graph_of(schema, old=str(dialect).removesuffix("#") == OLD_DIALECT, most=most)
+    return graph_of(schema, old=old, most=most)
 
 
 def _walk(root: Any) -> Iterator[tuple[str, Any, int]]:
@@ -117,7 +118,7 @@ def _walk(root: Any) -> Iterator[tuple[str, Any, int]]:
                 todo.append((here, value, depth + 1))
 
 
-def _fault_of(schema: Any) -> str | None:
+def _fault_of(schema: Any, old: bool) -> str | None:
     if isinstance(schema, bool):
         return None
     if not is_map(schema):
@@ -129,4 +130,6 @@ def _fault_of(schema: Any) -> str | None:
             return f"{key} must be an object of schemas"
         if key in _MANY and not (is_list(value) and value):
             return f"{key} must be a list of schemas"
+        if key == "items" and is_list(value) and not (old and value):
+            return "items must be one schema" + ("" if old else "; a list of them is called prefixItems in 2020-12")
     return None

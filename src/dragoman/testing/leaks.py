@@ -95,7 +95,7 @@ async def no_leaks(seconds: float = 2.0) -> AsyncGenerator[None]:
     yield
     until = time.monotonic() + seconds
     gc.collect()
-    while _left(before, COUNTED) and time.monotonic() < until:
+    while _left(before, COUNTED) and time.monotonic() < until:  # noqa: ASYNC110 - nothing tells when a file is closed
         await asyncio.sleep(LOOK)
     _complain(before, COUNTED, seconds)
 
