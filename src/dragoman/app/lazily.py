@@ -8,16 +8,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from dragoman.errors import LocalError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from os import PathLike
 
     from dragoman.app.changing import Changes
-    from dragoman.app.options import HttpOptions, ServerOptions
+    from dragoman.app.options import AppOptions, HttpOptions, ServerOptions
     from dragoman.app.server import Server
     from dragoman.app.sharing import Sharing
     from dragoman.app.surface import Surface
     from dragoman.app.target import Target
     from dragoman.app.telemetry import Telemetry
+    from dragoman.calling.connection import Connection
+    from dragoman.calling.skills import Skills
     from dragoman.ports.observed import Observer
     from dragoman.ports.service import Middleware
     from dragoman.ports.state import States
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from dragoman.transport.asgi import Endpoint
 
 
+F = TypeVar("F", bound="Callable[..., Any]")
 S = TypeVar("S", bound="Server")
 # The store of a server that names none: set by a command line that runs several processes.
 UNSHARED = "memory:"
@@ -92,6 +98,11 @@ def mount(server: Server, other: Server, prefix: str, *changes: Changes) -> None
     module.mount(server.surface, server, other, prefix, module.Kinds(*changes))
 
 
+def alter(surface: Surface, *changes: Changes) -> None:
+    """Change what is registered (see `app.altering`); `changes` are those of tools, prompts and resources."""
+    import_module("dragoman.app.altering").alter(surface, *changes)
+
+
 def proxy(kind: type[S], target: Target, wanted: tuple[Any, ...], own: ServerOptions) -> S:
     """Return the server that stands for `target` (see `app.proxying`)."""
     module = import_module("dragoman.app.proxying")
@@ -107,3 +118,23 @@ def run(server: Server, transport: str, host: str, port: int, options: HttpOptio
 def run_http(server: Server, host: str, port: int, options: HttpOptions) -> None:
     """Run `server` over HTTP (see `app.http`)."""
     import_module("dragoman.app.http").run(server, host, port, options)
+
+
+def add_skills(server: Server, folder: str | PathLike[str], prefix: str) -> None:
+    """Serve a folder of skills (see `app.skills`)."""
+    import_module("dragoman.app.skills").add_skills(server.surface, folder, prefix)
+
+
+def app(server: Server, uri: str, options: AppOptions) -> Callable[[F], F]:
+    """Return what registers a tool with a page (see `app.apps`)."""
+    return cast("Callable[[F], F]", import_module("dragoman.app.apps").app(server, uri, options))
+
+
+def skills(connection: Connection) -> Skills:
+    """Return the skills of a client's server (see `calling.skills`). Raises LocalError without PyYAML."""
+    try:
+        return cast("Skills", import_module("dragoman.calling.skills").Skills(connection))
+    except ModuleNotFoundError as error:
+        if error.name != "yaml":
+            raise
+        raise LocalError("skills need PyYAML: pip install 'dragoman[skills]'") from error

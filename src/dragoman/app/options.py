@@ -6,8 +6,9 @@ know them, without functions of fifteen parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from dragoman.errors import RegistrationError
@@ -16,6 +17,7 @@ from dragoman.ports.store import Store
 from dragoman.ports.verifier import Verifier
 from dragoman.protocol.limits import Limits
 from dragoman.serving.nearest import nearest
+from dragoman.wire.apps import Csp, Permission
 from dragoman.wire.base import Annotations, Icon, Meta
 
 if TYPE_CHECKING:
@@ -64,7 +66,8 @@ class ToolOptions(TypedDict, total=False):
     """Options of `server.tool`.
 
     `read_only`, `destructive`, `idempotent` and `open_world` are hints for the
-    client. `timeout` is in seconds. `single_use` lets every answer of the
+    client. `timeout` is in seconds, `concurrency` how many calls run at once:
+    others wait for their turn. `tags` are for `server.disable(tags=...)`. `single_use` lets every answer of the
     user be used once: a request that is sent again with the same answer is
     refused, and not answered again. `task` lets calls go on after they were
     answered: "optional" for clients that know tasks, "required" for nobody
@@ -83,13 +86,37 @@ class ToolOptions(TypedDict, total=False):
     idempotent: bool
     open_world: bool
     timeout: float
+    concurrency: int
     single_use: bool
     scopes: Sequence[str]
+    tags: Collection[str]
     task: Literal["optional", "required"]
     icons: Sequence[Icon]
     meta: Meta
     output_schema: dict[str, Any] | bool
     input_schema: dict[str, Any]
+
+
+class AppOptions(ToolOptions, total=False):
+    """Options of `server.app`: those of a tool, and of its page.
+
+    `html` is the page: a text, the path of a file, read anew each time, or a
+    function that gives a text, called as one of a resource is. `visibility` says
+    who may call the tool: "model", "app" (the page itself), by default both.
+    `csp` says which origins the page may use (none, unless said), `permissions`
+    what else it needs of "camera", "microphone", "geolocation" and
+    "clipboardWrite"; `domain` is an origin of the host's for it, and
+    `prefers_border` whether it wants a frame. `listed` False keeps the page out
+    of the list of resources.
+    """
+
+    html: str | PathLike[str] | Callable[..., Any]
+    visibility: Sequence[Literal["model", "app"]]
+    csp: Csp
+    permissions: Sequence[Permission]
+    domain: str
+    prefers_border: bool
+    listed: bool
 
 
 class ResourceOptions(TypedDict, total=False):
@@ -109,6 +136,7 @@ class ResourceOptions(TypedDict, total=False):
     annotations: Annotations
     meta: Meta
     scopes: Sequence[str]
+    tags: Collection[str]
     ttl_ms: int
     cache_scope: str
 
@@ -122,6 +150,7 @@ class PromptOptions(TypedDict, total=False):
     icons: Sequence[Icon]
     meta: Meta
     scopes: Sequence[str]
+    tags: Collection[str]
 
 
 class HttpOptions(TypedDict, total=False):

@@ -23,6 +23,7 @@ from dragoman.serving import prompts, resources, tools
 from dragoman.serving.context import Context
 from dragoman.serving.dependencies import inject
 from dragoman.serving.endpoints import read_prompt_signature, read_resource_signature
+from dragoman.serving.gate import Gate
 from dragoman.serving.parameters import place
 from dragoman.serving.signature import Plan, read_signature
 from dragoman.wire.base import Icon
@@ -82,8 +83,27 @@ def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Regis
         raise RegistrationError("single_use is for tools that ask, and this one takes no Context", where=plan.where)
     single_use = options.get("single_use", False)
     made = tools.Registered(definition, plan, function, timeout, single_use=single_use, task=task)
-    made.scopes = _scopes(options, plan.where)
+    made.gate = _gate(options, definition.name, plan.where)
+    made.scopes, made.tags = _scopes(options, plan.where), _tags(options, plan.where)
     return made
+
+
+def _tags(options: Mapping[str, Any], where: str) -> frozenset[str]:
+    """Return the tags of a registered thing. Raises RegistrationError for one text, which is no set of them."""
+    given = options.get("tags", ())
+    if isinstance(given, str) or not all(isinstance(tag, str) and tag for tag in given):
+        raise RegistrationError(f"tags are a set of texts, as in tags={{'admin'}}, not {given!r}", where=where)
+    return frozenset(given)
+
+
+def _gate(options: ToolOptions, name: str, where: str) -> Gate | None:
+    """Return where calls of a tool wait for their turn. Raises RegistrationError for a number that cannot be."""
+    most = options.get("concurrency")
+    if most is None:
+        return None
+    if not isinstance(most, int) or isinstance(most, bool) or most < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise RegistrationError(f"concurrency is how many calls may run at once, 1 or more, not {most!r}", where=where)
+    return Gate(name, most)
 
 
 def _scopes(options: Mapping[str, Any], where: str) -> frozenset[str]:
@@ -172,19 +192,19 @@ def make_resource(function: Callable[..., Any], uri: str, options: ResourceOptio
         "meta": _checked_meta(options.get("meta"), where),
     }
     hints = checked_hints(options, where)
-    scopes = _scopes(options, where)
+    scopes, tags = _scopes(options, where), _tags(options, where)
     if scopes and hints[1] == "public":
         raise RegistrationError("what needs a scope cannot be kept for everybody: leave cache_scope out", where=where)
     if template.variables:
         made = resources.Registered(ResourceTemplate(uri_template=uri, **shared), plan, function, hints)
-        made.scopes = scopes
+        made.scopes, made.tags = scopes, tags
         return made
     complaint = check_uri(uri)
     if complaint is not None:
         raise RegistrationError(f"{uri!r} is not a URI: {complaint}", where=where)
     definition = Resource(uri=uri, size=_or_unset(options.get("size")), **shared)
     made = resources.Registered(definition, plan, function, hints)
-    made.scopes = scopes
+    made.scopes, made.tags = scopes, tags
     return made
 
 
@@ -202,7 +222,7 @@ def make_prompt(function: Callable[..., Any], options: PromptOptions) -> prompts
         meta=_checked_meta(options.get("meta"), plan.where),
     )
     made = prompts.Registered(definition, plan, function)
-    made.scopes = _scopes(options, plan.where)
+    made.scopes, made.tags = _scopes(options, plan.where), _tags(options, plan.where)
     return made
 
 

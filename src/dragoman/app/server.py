@@ -6,8 +6,9 @@ registries and a kernel; transports are loaded when they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
@@ -15,7 +16,9 @@ from msgspec import UNSET
 
 from dragoman.app import lazily
 from dragoman.app.changing import NO_CHANGES, Changes
+from dragoman.app.living import living
 from dragoman.app.options import (
+    AppOptions,
     HttpOptions,
     PromptOptions,
     ResourceOptions,
@@ -41,7 +44,6 @@ from dragoman.ports.store import Store
 from dragoman.protocol.eras import Facts
 from dragoman.protocol.limits import Limits
 from dragoman.serving.lifecycle import CustomParams, custom
-from dragoman.serving.lifespan import Lifespan
 from dragoman.serving.prompts import Completer
 from dragoman.serving.resources import Lister
 from dragoman.wire.base import Implementation
@@ -115,36 +117,16 @@ class Server:
     ) -> Self:
         """Return a server that stands for `target`, whatever a `Client` can be pointed at: calls go on to it.
 
-        Several, by name or as a client program's configuration, are put together as `mount` does, under their names.
-        `credentials` prove to the server behind who asks, as `auth` does for a Client, for several by name; what
-        callers bring never goes on. `timeout` bounds one call behind, in seconds. `own` are options of this server.
-        Raises LocalError for a target that cannot be connected to; one that is dead is not found out before a call.
+        Several, by name or as a client program's configuration, are mounted under their names. `credentials` prove to
+        the server behind who asks, as a Client's `auth` does, for several by name; what callers bring never goes on.
+        `timeout` bounds one call, in seconds. `own` are options of this server. Raises LocalError.
         """
         return lazily.proxy(cls, target, (name, headers, credentials, timeout, options), own)
 
     def _begin(self, options: ServerOptions) -> None:
         # What other processes have a part in; None where nobody else can reach the store.
         self.sharing = None if self._store == lazily.UNSHARED else lazily.sharing(self)
-        enter = options.get("lifespan")
-        life = None if enter is None else Lifespan(lambda: enter(self))
-
-        async def start() -> None:
-            if self.sharing is not None:
-                await self.sharing.start()
-            if life is not None:
-                self.surface.face.state = await life.start()
-            await self.surface.start()
-
-        async def stop() -> None:
-            # Tasks end before what they use does.
-            await self.surface.stop()
-            if life is not None:
-                await life.stop()
-            if self.sharing is not None:
-                await self.sharing.stop()
-            await self._rest()
-
-        self.service.on_start, self.service.on_stop = start, stop
+        self.service.on_start, self.service.on_stop = living(self, options, self._rest)
         if "secrets" in options or "store" in options:
             # What is wrong with them is said now, not at the first question.
             self._asking_state()
@@ -247,6 +229,20 @@ class Server:
         self.surface.resources.add_lister(lister)
         self.surface.changed(RESOURCES_CHANGED)
 
+    def app(self, uri: str, /, **options: Unpack[AppOptions]) -> Callable[[F], F]:
+        """Register a function as a tool whose results hosts show in the page at `uri`, a `ui://` address.
+
+        `html` is that page, unless another tool has brought it. Raises RegistrationError.
+        """
+        return lazily.app(self, uri, options)
+
+    def add_skills(self, folder: str | PathLike[str], *, prefix: str = "") -> None:
+        """Serve a skill, or all those in a folder, as its files are now and later; `prefix` is a path before them.
+
+        Raises RegistrationError for what is wrong with any of them.
+        """
+        lazily.add_skills(self, folder, prefix)
+
     def completion(self, reference: str, argument: str) -> Callable[[Completer], Completer]:
         """Register an async function that suggests values for an argument of a prompt, or a template's variable.
 
@@ -297,13 +293,18 @@ class Server:
         prompts: Changes = NO_CHANGES,
         resources: Changes = NO_CHANGES,
     ) -> None:
-        """Offer what `other` has, now and later, here as well: its tool `add` as `<prefix>_add`.
+        """Offer what `other` has, now and later, here too: `add` as `<prefix>_add`, `a://b` as `a://<prefix>/b`.
 
-        Of `scheme://rest` the prefix makes `scheme://<prefix>/rest`. The rest says what is different from `other`, by
-        the names there. `other` starts and stops with this server. Raises RegistrationError for names that are
-        taken, a prefix that could be mistaken for another, and a server that has this one in itself.
+        What is different from `other`, the rest says by the names there. `other` starts and stops with this server.
+        Raises RegistrationError for names that are taken, and for a server that has this one in itself.
         """
         lazily.mount(self, other, prefix, tools, prompts, resources)
+
+    def change(
+        self, *, tools: Changes = NO_CHANGES, prompts: Changes = NO_CHANGES, resources: Changes = NO_CHANGES
+    ) -> None:
+        """List what is registered here under these names as the `Change` says. Raises RegistrationError."""
+        lazily.alter(self.surface, tools, prompts, resources)
 
     def remove_tool(self, name: str) -> bool:
         """Remove a tool; returns whether there was one."""
@@ -323,17 +324,17 @@ class Server:
         self.surface.changed(PROMPTS_CHANGED)
         return removed
 
-    def disable(self, *names: str, kind: Kind | None = None) -> None:
+    def disable(self, *names: str, kind: Kind | None = None, tags: Collection[str] = ()) -> None:
         """Neither list nor answer what has these names (tools, prompts, resources by URI) until `enable`.
 
-        Listeners are told. `kind` is "tool", "prompt" or "resource", to mean only those. Raises LocalError for a
-        name that nothing has.
+        Listeners are told. `kind` is "tool", "prompt" or "resource", to mean only those; with `tags`, so is what has
+        one of them now. Raises LocalError for a name that nothing has.
         """
-        switch(self.surface, names, kind, on=False)
+        switch(self.surface, names, kind, on=False, tags=tags)
 
-    def enable(self, *names: str, kind: Kind | None = None) -> None:
+    def enable(self, *names: str, kind: Kind | None = None, tags: Collection[str] = ()) -> None:
         """Undo `disable`; what comes back has its old place in the lists. Raises LocalError as `disable` does."""
-        switch(self.surface, names, kind, on=True)
+        switch(self.surface, names, kind, on=True, tags=tags)
 
     # --- telling of changes: safe from any thread; what changes above is told by itself -------------------------
 

@@ -6,7 +6,7 @@ Limit: calls under way are let be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal, TypeAlias
 
 from dragoman.app.surface import Surface
@@ -17,8 +17,8 @@ from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCES_CHANGED, TOOLS_CHAN
 Kind: TypeAlias = Literal["tool", "prompt", "resource"]
 
 
-def switch(surface: Surface, names: Iterable[str], kind: Kind | None, *, on: bool) -> None:
-    """Show or hide what is registered under `names`: of one kind, or of whichever kinds have the name.
+def switch(surface: Surface, names: Iterable[str], kind: Kind | None, *, on: bool, tags: Collection[str] = ()) -> None:
+    """Show or hide what is registered under `names` or has one of `tags`: of one kind, or of whichever kinds there are.
 
     A resource goes by its URI, a template by its text. Raises LocalError, and
     changes nothing, if there is nothing of a name.
@@ -27,6 +27,10 @@ def switch(surface: Surface, names: Iterable[str], kind: Kind | None, *, on: boo
     found = {name: [place for place in places if place[0].holder(name) is not None] for name in names}
     if lacking := [name for name, holders in found.items() if not holders]:
         raise LocalError(f"there is no {kind or 'tool, prompt or resource'} {lacking[0]!r} to switch {_word(on)}")
+    for listing, notice in places if tags else ():
+        tagged = [key for key in listing.all_names() if not frozenset(tags).isdisjoint(_tags(listing, key))]
+        for key in tagged:
+            found.setdefault(key, []).append((listing, notice))
     told: dict[str, None] = {}
     for name, holders in found.items():
         for listing, notice in holders:
@@ -34,6 +38,11 @@ def switch(surface: Surface, names: Iterable[str], kind: Kind | None, *, on: boo
                 told[notice] = None
     for notice in told:
         surface.changed(notice)
+
+
+def _tags(listing: Listing[Any], key: str) -> frozenset[str]:
+    tags: frozenset[str] = getattr(listing.holder(key), "tags", frozenset())
+    return tags
 
 
 def _word(on: bool) -> str:

@@ -21,6 +21,7 @@ from dragoman.protocol.limits import Limits
 from dragoman.serving.context import Context, ServerFace, redeem
 from dragoman.serving.elsewhere import Elsewhere
 from dragoman.serving.faults import ArgumentFaults
+from dragoman.serving.gate import Gate
 from dragoman.serving.kept import Kept
 from dragoman.serving.kernel import report
 from dragoman.serving.listing import Listing, register
@@ -54,7 +55,19 @@ class TaskUse(NamedTuple):
 class Registered:
     """A tool and all that was decided about it at registration."""
 
-    __slots__ = ("definition", "function", "plan", "rules", "scopes", "single_use", "tags", "task", "timeout", "where")
+    __slots__ = (
+        "definition",
+        "function",
+        "gate",
+        "plan",
+        "rules",
+        "scopes",
+        "single_use",
+        "tags",
+        "task",
+        "timeout",
+        "where",
+    )
 
     def __init__(
         self,
@@ -70,6 +83,7 @@ class Registered:
         self.plan = plan
         self.function = function
         self.timeout = timeout
+        self.gate: Gate | None = None  # where calls wait, if not all may run at once
         self.single_use = single_use
         self.task = task
         self.where = plan.where
@@ -142,7 +156,7 @@ class Tools:
                     return begun
             if plan.context_parameter is not None:
                 arguments = plan.place(arguments, self._context(call, plan))
-            if tool.timeout is not None:
+            if tool.timeout is not None or tool.gate is not None:
                 result = await self._timed(tool, arguments)
             elif plan.is_async:
                 result = plan.encode(await tool.function(*arguments[0], **arguments[1]))
@@ -165,6 +179,13 @@ class Tools:
         return Context(call, self._face, None if plan.is_async else asyncio.get_running_loop())
 
     async def _timed(self, tool: Registered, arguments: tuple[Any, Any]) -> CallToolResult:
+        if tool.gate is None:
+            return await self._within(tool, arguments)
+        # Time that is spent waiting is not the tool's.
+        async with tool.gate.turn():
+            return await self._within(tool, arguments)
+
+    async def _within(self, tool: Registered, arguments: tuple[Any, Any]) -> CallToolResult:
         seconds = tool.timeout
         deadline = asyncio.timeout(seconds)
         try:

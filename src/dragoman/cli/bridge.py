@@ -1,0 +1,52 @@
+"""Give a client that speaks only stdio any server over HTTP.
+
+Everything goes through as it is, in the revision that the client speaks; a login or header of yours goes with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from dragoman.app.server import Server
+from dragoman.app.target import Options
+from dragoman.cli import hosting
+from dragoman.cli.kept import kept_login
+from dragoman.cli.outcome import UsageError
+from dragoman.cli.target import choose, read_headers, seconds
+from dragoman.transport.wire_fds import seize
+
+EPILOG = """\
+examples:
+  dragoman bridge https://api.example.com/mcp
+  dragoman bridge https://api.example.com/mcp --header 'Authorization: Bearer ${TOKEN}'
+
+In the configuration of a client:
+  {"mcpServers": {"example": {"command": "dragoman", "args": ["bridge", "https://api.example.com/mcp"]}}}
+
+${TOKEN} is taken from the environment, where a client's configuration can put it with "env"."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.usage = "dragoman bridge [options] URL"
+    parser.add_argument("words", nargs="*", metavar="URL", help="address of the server")
+    parser.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'", help="send this HTTP header")
+    parser.add_argument("--timeout", type=seconds, default=None, metavar="SECONDS", help="per call (default 300)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve on stdin and stdout until the client leaves."""
+    if options.command is not None:
+        raise UsageError("a bridge leads to a URL; a command after -- speaks stdio already")
+    target, rest = choose(options.words, None)
+    if rest:
+        raise UsageError(f"one URL, please: {rest[0]!r} is too much")
+    if isinstance(target, list) or not target.lower().startswith(("http://", "https://")):
+        raise UsageError(f"{target!r} is no URL; a bridge leads to a server over HTTP")
+    # Before anything else can print: stdout belongs to the protocol.
+    streams = seize()
+    headers = read_headers(options.header)
+    login = kept_login(target, headers)
+    entry = {"url": target, "headers": headers}
+    server = Server.proxy(entry, name="bridge", credentials=login, timeout=options.timeout, options=Options())
+    return hosting.on_stdio(server, streams)
