@@ -21,6 +21,7 @@ FLOORS: dict[str, int] = {
     "serving": 4, "calling": 4, "transport": 4, "store": 4, "auth": 4,
     "app": 5,
     "connectors": 6, "compat": 6, "testing": 6, "host": 6, "gateway": 6, "inspector": 6, "lint": 6,
+    "doctor": 6,
     "cli": 7, "__init__": 8, "__main__": 8,
 }  # fmt: skip
 PURE_ROOMS = {"wire", "protocol"}
@@ -36,12 +37,13 @@ IMPURE_CALLS = {"now", "utcnow", "today", "urandom", "open", "print", "input", "
 EXTRAS = {
     "pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic",
     "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "joserfc",
-    "opentelemetry", "redis", "psycopg",
+    "opentelemetry", "redis", "psycopg", "yaml",
 }  # fmt: skip
 # One module per library, loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
 # Likewise the stores of other machines, which app/keeping.py loads by name when an address asks for one.
 HOMES_OF_EXTRAS = (
     "connectors/extract/", "store/redis.py", "store/postgres.py", "store/connections.py", "store/tables.py",
+    "protocol/front_matter.py",  # loaded where there are skills: app/skills.py, and a client that asks for them
 )  # fmt: skip
 # The only imports inside functions: extras that may be missing, and products a command line should not load for --help.
 LAZY: dict[str, set[str]] = {
@@ -56,7 +58,8 @@ HTTP_CLIENTS = {
 }  # fmt: skip
 SPEAK_HTTP = {"transport/http_client.py", "transport/sse_client.py", "transport/fetch.py"}
 OPEN_SOCKETS = {"create_connection", "open_connection", "sock_connect", "urlopen"}
-MAY_OPEN_SOCKETS = {"transport/http_wire.py"}
+# The doctor asks about the steps of one connection, to the address that the user gave, and sends nothing over it.
+MAY_OPEN_SOCKETS = {"transport/http_wire.py", "doctor/network.py"}
 MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS = 400, 50, 8
 VERSION = re.compile(r"20\d\d-\d\d-\d\d")
 GRAB_BAGS = {"utils", "util", "helpers", "common", "manager", "misc"}

@@ -50,6 +50,7 @@ def top() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dragoman {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     commands.add_parser("run", help="serve the server in a Python file", add_help=False)
+    commands.add_parser("worker", help="run a server's tasks, and serve nobody", add_help=False)
     commands.add_parser("serve", help="serve folders of documents and SQLite files, without code", add_help=False)
     commands.add_parser("list", help="list a server's tools, resources and prompts", add_help=False)
     commands.add_parser("call", help="call a tool and print what it gives", add_help=False)
@@ -62,7 +63,7 @@ def top() -> argparse.ArgumentParser:
     return parser
 
 
-COMMANDS = ("run", "serve", "list", "call", "read", "prompt", "bridge", "login", "logout", "doctor")
+COMMANDS = ("run", "worker", "serve", "list", "call", "read", "prompt", "bridge", "login", "logout", "doctor")
 
 
 def run(argv: Sequence[str] | None = None) -> int:

@@ -68,6 +68,11 @@ class ProcessExchange(asyncio.SubprocessProtocol):
     session: str | None = None
 
     @property
+    def command(self) -> Command:
+        """What is started."""
+        return self._command
+
+    @property
     def ended(self) -> bool:
         """Whether the process is gone, or the conversation with it over."""
         return self._fault is not None or self._transport is None

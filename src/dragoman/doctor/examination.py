@@ -1,0 +1,128 @@
+"""One examination: the stages in the order in which a connection is made, each only if those before it let it.
+
+Starts a command or sends a login only because the caller, who asked the user, says so. Changes nothing, unless `fix`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from dragoman.app.client import Client
+from dragoman.app.target import Options, Target, way_to
+from dragoman.auth.oauth import OAuth
+from dragoman.doctor import authorization, changes, endpoint, greeting, network, offers, process, reading, redirects
+from dragoman.doctor.findings import Report
+from dragoman.doctor.repair import repair
+from dragoman.errors import AuthorizationError
+from dragoman.ports.exchange import NO_FIELDS
+from dragoman.ports.fetch import Fetcher
+from dragoman.ports.wallet import Wallet
+from dragoman.protocol.authorization import ServerMetadata
+from dragoman.transport.fetch import SafeFetcher
+from dragoman.transport.process import ProcessExchange
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an examination goes. Times in seconds.
+
+    `read` reads each listed resource, `login` registers a client to try a
+    login's redirects, `watch` waits so long for tools to change, `fix` forgets
+    logins of no use. `wallet` is where logins are kept, None for none.
+    """
+
+    headers: Mapping[str, str] = NO_FIELDS
+    timeout: float = 10.0
+    read: bool = False
+    login: bool = False
+    watch: float = 0.0
+    fix: bool = False
+    wallet: Wallet | None = None
+
+
+async def examine(target: Target, plan: Plan) -> Report:
+    """Return what is found at `target`. Raises LocalError for what is no target."""
+    way = way_to(target, plan.headers, Options())
+    exchange = way.dial()
+    report = Report(target=exchange.where)
+    if isinstance(exchange, ProcessExchange):
+        if await process.examine(report, exchange.command, plan.timeout):
+            await _talk(report, target, plan, None)
+        return report
+    if not way.key:  # a server in this process
+        await _talk(report, target, plan, None)
+        return report
+    url = report.target = way.key
+    if not await network.look(report, url, plan.timeout):
+        return report
+    fetcher = SafeFetcher(url, seconds=plan.timeout)
+    try:
+        await endpoint.knock(report, url, fetcher)
+        refusal = await _talk(report, target, plan, url)
+        servers = await _documents(report, fetcher, url, refusal, plan)
+    finally:
+        await fetcher.close()
+    if plan.fix and plan.wallet is not None:
+        await repair(report, plan.wallet, url, [server.issuer for server in servers])
+    return report
+
+
+async def _talk(report: Report, target: Target, plan: Plan, url: str | None) -> AuthorizationError | None:
+    """Speak to the server as a client does; returns its refusal, if it wants a login."""
+    proof = any(name.lower() == "authorization" for name in plan.headers)
+    auth = None
+    if url is not None and plan.wallet is not None and not proof:
+        auth = OAuth(interactive=False, wallet=plan.wallet)
+    rare = Options(restarts=0, auth=auth)
+    client = Client(
+        target,
+        headers=plan.headers,
+        timeout=plan.timeout,
+        options=rare,
+        cache=False,
+        on_elicit=_declined,
+        on_sample=_declined,
+        roots=[],
+    )
+    try:
+        refusal = await greeting.greet(report, client, given=proof or auth is not None)
+        if report.reached == "server":
+            await _offered(report, client, plan)
+    finally:
+        await client.close()
+    return refusal
+
+
+async def _declined(_: Any) -> None:
+    """Decline what a server asks: nobody is there to be asked."""
+
+
+async def _offered(report: Report, client: Client, plan: Plan) -> None:
+    offers.capabilities(report, client)
+    async with changes.Watch(report, client) as watch:
+        found = await offers.lists(report, client)
+        await offers.judged(report, client, found)
+        if plan.read:
+            await reading.read_all(report, client, found.resources)
+        elif found.resources:
+            report.skip("resources", f"{len(found.resources)} are listed; --read reads each")
+        await watch.compare(found.tools, plan.watch)
+
+
+async def _documents(
+    report: Report, fetcher: Fetcher, url: str, refusal: AuthorizationError | None, plan: Plan
+) -> list[ServerMetadata]:
+    """Return the authorization servers that can be used; what is wrong on the way to them is found."""
+    if report.reached == "nothing":
+        return []
+    metadata = await authorization.resource(report, fetcher, url, refusal)
+    if metadata is None:
+        return []
+    servers = await authorization.issuers(report, fetcher, metadata)
+    if plan.wallet is not None:
+        await authorization.kept(report, plan.wallet, url, servers)
+    for server in servers:
+        await redirects.follow(report, fetcher, server, metadata.resource, plan.wallet, register=plan.login)
+    return servers
