@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from dragoman.app.heads import configured
 from dragoman.app.options import HttpOptions, check_options
 from dragoman.app.saying import say
 from dragoman.errors import LocalError
@@ -125,8 +126,9 @@ def serve(app: Endpoint, listener: socket.socket) -> None:
     Raises LocalError if the server's own start fails.
     """
     logging.getLogger("uvicorn.error").addFilter(_is_news)
-    config = uvicorn.Config(
+    config = configured(
         app,
+        app.service.limits.head_seconds,
         log_level="warning",
         access_log=False,
         server_header=False,

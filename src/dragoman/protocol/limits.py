@@ -12,7 +12,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Bounds of a server.
 
     `body` and `line` bound one message, over HTTP and stdio; depth is fixed at
-    64 levels. `result` is what a tool may return inline: more becomes a
+    64 levels. Over HTTP the head of a request has `head_seconds` to arrive, its body
+    `body_seconds`. `result` is what a tool may return inline: more becomes a
     resource link that can be read in pages of `page`, kept for `kept_seconds`,
     `kept` of them at most, and `kept_bytes` of them together. `call_seconds` bounds one call; a tool's own
     `timeout` may be shorter. `calls` is how many may run at once on one
@@ -39,6 +40,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     call_seconds: float = 300.0
     calls: int = 256
     threads: int = 40
+    head_seconds: float = 10.0
     body_seconds: float = 30.0
     quiet_seconds: float = 15.0
     stalled_seconds: float = 30.0
