@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dragoman.app.changing import Altered
     from dragoman.app.client import Client
     from dragoman.app.group import ClientGroup
     from dragoman.app.server import Server
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from dragoman.calling.changes import Change
     from dragoman.calling.results import CallResult, ReadResult
     from dragoman.calling.rounds import Unanswered
+    from dragoman.calling.views import View
     from dragoman.errors import (
         AuthorizationError,
         AuthorizationNeededError,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         RequestError,
         SchemaError,
         ScopeError,
+        SkillError,
         TokenError,
         ToolError,
         TransportError,
@@ -54,16 +57,19 @@ if TYPE_CHECKING:
     from dragoman.serving.dependencies import Depends
     from dragoman.serving.endpoints import assistant, user
     from dragoman.serving.results import Audio, File, Image, ToolResult
+    from dragoman.wire.apps import Csp
     from dragoman.wire.base import Annotations, Icon
     from dragoman.wire.content import AnyContents as ResourceContents
     from dragoman.wire.content import AudioContent, EmbeddedResource, ImageContent, ResourceLink, TextContent
     from dragoman.wire.prompts import PromptMessage
     from dragoman.wire.resources import Resource
+    from dragoman.wire.skills import Skill
     from dragoman.wire.tools import Tool
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Altered": "app.changing",
     "Annotations": "wire.base",
     "Audio": "serving.results",
     "AudioContent": "wire.content",
@@ -76,6 +82,7 @@ _HOMES = {
     "ClientCredentials": "auth.grants",
     "ClosedError": "errors",
     "Context": "serving.context",
+    "Csp": "wire.apps",
     "DeadlineError": "errors",
     "DeclinedError": "errors",
     "Depends": "serving.dependencies",
@@ -105,6 +112,8 @@ _HOMES = {
     "ResourceContents": "wire.content",
     "ResourceLink": "wire.content",
     "Server": "app.server",
+    "Skill": "wire.skills",
+    "SkillError": "errors",
     "SyncClient": "app.sync_client",
     "Telemetry": "app.telemetry",
     "TextContent": "wire.content",
@@ -116,6 +125,7 @@ _HOMES = {
     "Unanswered": "calling.rounds",
     "UnreachableError": "errors",
     "VersionError": "errors",
+    "View": "calling.views",
     "Visit": "errors",
     "VisitNeededError": "errors",
     "WorkloadIdentity": "auth.grants",
@@ -126,6 +136,7 @@ _RENAMED = {"ResourceContents": "AnyContents"}
 _MODULES = {"ask": "serving.questions"}
 
 __all__ = [
+    "Altered",
     "Annotations",
     "Audio",
     "AudioContent",
@@ -138,6 +149,7 @@ __all__ = [
     "ClientGroup",
     "ClosedError",
     "Context",
+    "Csp",
     "DeadlineError",
     "DeclinedError",
     "Depends",
@@ -167,6 +179,8 @@ __all__ = [
     "SchemaError",
     "ScopeError",
     "Server",
+    "Skill",
+    "SkillError",
     "SyncClient",
     "Telemetry",
     "TextContent",
@@ -178,6 +192,7 @@ __all__ = [
     "Unanswered",
     "UnreachableError",
     "VersionError",
+    "View",
     "Visit",
     "VisitNeededError",
     "WorkloadIdentity",

@@ -4,6 +4,7 @@ McpError
 ├── LocalError             we (or the caller) broke a rule; fix the program
 │   ├── RegistrationError  a tool, resource or prompt cannot be registered
 │   ├── StoreError         the store is gone, full or too slow
+│   ├── DoubtError         a step was cut off, and nobody knows whether it took effect
 │   └── CompatError        a server written for another package uses what is not supported here (in compat)
 ├── RequestError           this request cannot be served; becomes a JSON-RPC error
 │   └── ScopeError         the caller's token does not allow it
@@ -13,7 +14,8 @@ McpError
 ├── PeerError              the peer answered with a JSON-RPC error
 │   └── VersionError       no protocol version in common
 ├── MalformedError         the peer sent bytes that are not MCP
-│   └── SchemaError        a tool's schema cannot be used, or its result is not what that promises
+│   ├── SchemaError        a tool's schema cannot be used, or its result is not what that promises
+│   └── SkillError         a skill's file is not what its entry promises
 ├── AuthorizationError     the server wants credentials, or better ones
 │   └── AuthorizationNeededError  there are none to give: a login comes first
 ├── TokenError             a token is not good here; its bearer is asked for another
@@ -55,6 +57,10 @@ class StoreError(LocalError):
 
     Whatever was being changed is either wholly there or not at all.
     """
+
+
+class DoubtError(LocalError):
+    """A step was cut off, and nobody here knows whether it took effect; the message says which."""
 
 
 class RequestError(McpError):
@@ -166,6 +172,14 @@ class SchemaError(MalformedError):
     def __init__(self, reason: str, *, at: str = "", result: Any = None) -> None:
         super().__init__(reason, at=at)
         self.result = result
+
+
+class SkillError(MalformedError):
+    """A file of a skill is not what the skill's entry promises, and must not be used; `uri` says which."""
+
+    def __init__(self, reason: str, *, uri: str) -> None:
+        super().__init__(f"skill refused: {uri[:300]}: {reason}")
+        self.uri = uri
 
 
 class AuthorizationError(McpError):

@@ -12,7 +12,16 @@ import sys
 from typing import Any
 from urllib.parse import urlsplit
 
-from dragoman import Client, ClientCredentials, EnterpriseManaged, McpError, OAuth, ToolError, WorkloadIdentity
+from dragoman import (
+    Client,
+    ClientCredentials,
+    EnterpriseManaged,
+    McpError,
+    OAuth,
+    SkillError,
+    ToolError,
+    WorkloadIdentity,
+)
 
 SCENARIO = os.environ.get("MCP_CONFORMANCE_SCENARIO", "")
 VERSION = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "auto")
@@ -143,8 +152,20 @@ def proof() -> dict[str, Any]:
     }
 
 
-async def skills(client: Client) -> None:
-    await client.request("skills/list", {})
+async def only_skills(client: Client) -> None:
+    await client.skills.list()
+
+
+async def load_skills(client: Client) -> None:
+    """Load each skill, and its other files if its SKILL.md is what its entry says."""
+    for skill in await client.skills.list():
+        try:
+            await client.skills.read(skill)
+        except SkillError as error:
+            print(error, file=sys.stderr)
+            continue
+        for file in skill.resources if isinstance(skill.resources, list) else []:
+            await client.skills.read(skill, file.uri)
 
 
 SCENARIOS = {
@@ -157,6 +178,7 @@ SCENARIOS = {
     "http-custom-headers": given_calls,
     "http-invalid-tool-headers": call_every_tool,
     "sep-2322-client-request-state": request_state,
+    "sep-2640-client-no-prefetch": only_skills,
     "json-schema-ref-no-deref": only_list,
     "json-schema-2020-12-preservation": echo_schema,
 }
@@ -164,7 +186,7 @@ SCENARIOS = {
 
 async def main(url: str) -> int:
     """Return the exit status: 0 when the scenario's exchange came to its end."""
-    run = SCENARIOS.get(SCENARIO) or (auth if SCENARIO.startswith("auth/") else skills)
+    run = SCENARIOS.get(SCENARIO) or (auth if SCENARIO.startswith("auth/") else load_skills)
     try:
         async with Client(url, mode=VERSION, timeout=20, **answering(), **proof()) as client:
             await run(client)

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 from asking import register
+from skills import register as register_skills
 from tasks import register as register_tasks
 
 from dragoman import (
@@ -231,6 +232,7 @@ async def test_prompt_with_image() -> list[PromptMessage]:
 
 register(server)
 register_tasks(server)
+register_skills(server)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from msgspec import UNSET, structs
 
@@ -31,10 +31,12 @@ from dragoman.calling.rounds import Unanswered, resumed, unanswered
 from dragoman.calling.task_handle import TaskHandle
 from dragoman.calling.tasked import Tasked
 from dragoman.calling.terms import OnProgress, Terms, Wish
+from dragoman.calling.views import View, view_of
 from dragoman.calling.waits import Waited, Waits
 from dragoman.errors import LocalError, PeerError, ToolError
 from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.protocol.replies import InputWantedError
+from dragoman.wire.apps import APPS
 from dragoman.wire.base import Implementation
 from dragoman.wire.jsonrpc import HEADER_MISMATCH
 from dragoman.wire.lifecycle import ServerCapabilities
@@ -42,6 +44,9 @@ from dragoman.wire.prompts import Completion, GetPromptResult, Prompt, PromptRef
 from dragoman.wire.resources import Resource, ResourceTemplate
 from dragoman.wire.subscriptions import Filter
 from dragoman.wire.tools import Tool
+
+if TYPE_CHECKING:
+    from dragoman.calling.skills import Skills
 
 NO_ARGUMENTS: Mapping[str, Any] = {}
 # The root is loaded before anything in it, and is above this floor: it is asked, not imported.
@@ -95,6 +100,7 @@ class Client:
             on_sample=settings.get("on_sample"),
             roots=settings.get("roots"),
             sampling=options.sampling,
+            extensions=APPS if settings.get("apps") else {},
         )
         self._connection = Connection(
             way.dial,
@@ -177,7 +183,7 @@ class Client:
 
     async def list_tools(self) -> list[Tool]:
         """Return all tools. Over HTTP, one whose `x-mcp-header` rules are invalid is left out and logged (HTTP-30)."""
-        tools: list[Tool] = await self._list("tools/list", "tools")
+        tools: list[Tool] = await whole_list(self._connection, "tools/list", "tools")
         self._repeatable = repeatable(tools)
         self._tasked.note(tools)
         if self._promises is not None:
@@ -291,11 +297,11 @@ class Client:
 
     async def list_resources(self) -> list[Resource]:
         """Return all resources that the server lists."""
-        return await self._list("resources/list", "resources")
+        return await whole_list(self._connection, "resources/list", "resources")
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
         """Return all templates of resource addresses."""
-        return await self._list("resources/templates/list", "resource_templates")
+        return await whole_list(self._connection, "resources/templates/list", "resource_templates")
 
     async def read(self, uri: str, *, timeout: float | None = None, headers: Fields = NO_FIELDS) -> ReadResult:
         """Return what the resource at `uri` holds."""
@@ -306,7 +312,7 @@ class Client:
 
     async def list_prompts(self) -> list[Prompt]:
         """Return all prompts."""
-        return await self._list("prompts/list", "prompts")
+        return await whole_list(self._connection, "prompts/list", "prompts")
 
     async def prompt(
         self, name: str, arguments: Mapping[str, str] | None = None, *, timeout: float | None = None
@@ -330,6 +336,15 @@ class Client:
         result = await self._connection.request("completion/complete", params)
         completion: Completion = result.completion
         return completion
+
+    @property
+    def skills(self) -> Skills:
+        """The server's skills: `list()`, `get(uri)`, `read(skill, path)`, `directory(uri)`. Needs PyYAML."""
+        return lazily.skills(self._connection)
+
+    async def view(self, tool: Tool) -> View:
+        """Return the page that belongs to a tool: its `uri`, its `html`, what it may reach. Raises LocalError."""
+        return await view_of(self._connection, tool)
 
     # --- changes --------------------------------------------------------------------------------------------
 
@@ -358,10 +373,7 @@ class Client:
         await self._connection.ping(Wish(timeout=timeout))
 
     async def roots_changed(self) -> None:
-        """Tell the server that `roots` gives other folders now; a stateless server asks anew by itself.
-
-        Raises TransportError if it could not be told.
-        """
+        """Tell the server that `roots` gives other folders now (a stateless one asks anew). Raises TransportError."""
         await self._connection.roots_changed()
 
     async def discover(self) -> ServerCapabilities:
@@ -384,6 +396,3 @@ class Client:
     @property
     def _routed(self) -> bool:
         return self._connection.over_http and self._connection.greeting.dress.routed
-
-    async def _list(self, method: str, field: str) -> list[Any]:
-        return await whole_list(self._connection, method, field)

@@ -303,7 +303,7 @@ class Server:
     def change(
         self, *, tools: Changes = NO_CHANGES, prompts: Changes = NO_CHANGES, resources: Changes = NO_CHANGES
     ) -> None:
-        """List what is registered here under these names as the `Change` says. Raises RegistrationError."""
+        """List what is registered here under these names as each `Altered` says. Raises RegistrationError."""
         lazily.alter(self.surface, tools, prompts, resources)
 
     def remove_tool(self, name: str) -> bool:

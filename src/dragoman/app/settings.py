@@ -40,6 +40,7 @@ class ClientSettings(TypedDict, total=False):
     server says of itself are kept for as long as the server says that they hold.
     `check_results` False takes results of tools as they come; otherwise those of
     tools that were listed are checked against their output schemas.
+    `apps` True says to servers that this client shows the pages of tools.
     `telemetry` True makes an OpenTelemetry span of each request, and lets the
     server join its trace; a `Telemetry` says where spans and metrics go.
     """
@@ -53,6 +54,7 @@ class ClientSettings(TypedDict, total=False):
     roots: Roots | None
     cache: bool
     check_results: bool
+    apps: bool
     telemetry: bool | Telemetry
 
 

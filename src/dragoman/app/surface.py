@@ -69,6 +69,18 @@ class Mounted(Protocol):
         ...
 
 
+class Companion(Protocol):
+    """What lives beside the server while it is served."""
+
+    async def start(self) -> None:
+        """Start it. Safe to call again."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop it, and return when it has ended."""
+        ...
+
+
 class Surface:
     """Tools, resources, prompts and completions of one server, and the kernel in front of them."""
 
@@ -96,6 +108,8 @@ class Surface:
         self.scopes.hides = options.get("hide_unscoped", False)
         self._guarded = False
         self.mounts: list[Mounted] = []
+        self.companions: list[Companion] = []
+        self.skills: Any = None  # see `app.skills`, which sets it
         self.followers: list[Callable[[], None]] = []  # told after each change, before anybody else
         self.mirrored = ServerCapabilities()  # of whoever answers instead
         self.forwards = False  # whether somebody else answers, and the registries only mirror what that one has
@@ -116,6 +130,8 @@ class Surface:
         """Start what is mounted, and begin to run the tasks that wait, if there are any. Safe to call again."""
         for mount in self.mounts:
             await mount.start()
+        for companion in self.companions:
+            await companion.start()
         if self.face.tasks is not None:
             await self.face.tasks.work.start()
 
@@ -123,6 +139,8 @@ class Surface:
         """Let what runs end, or leave it to others."""
         if self.face.tasks is not None:
             await self.face.tasks.work.stop()
+        for companion in self.companions:
+            await companion.stop()
         for mount in reversed(self.mounts):
             await mount.stop()
 

@@ -63,6 +63,7 @@ class Callbacks(msgspec.Struct, frozen=True, kw_only=True):
     on_sample: OnSample | None = None
     roots: Roots | None = None
     sampling: Sequence[str] = ()
+    extensions: dict[str, Settings] = {}
     declared: ClientCapabilities | None = None
     relay: Relay | None = None
 
@@ -86,6 +87,7 @@ class Callbacks(msgspec.Struct, frozen=True, kw_only=True):
             elicitation=Elicitation(form=form, url=url) if asks else UNSET,
             sampling=UNSET if self.on_sample is None else Sampling(**modes),
             roots=UNSET if self.roots is None else {},
+            extensions=self.extensions or UNSET,
         )
 
     @property

@@ -36,6 +36,7 @@ class Listing(Generic[T]):
         self._page = page
         self.entries: dict[str, T] = {}
         self._hidden: dict[str, T] = {}  # registered, and neither listed nor found until shown again
+        self.unlisted: set[str] = set()  # found when asked for, and never listed
         self._numbers: dict[str, int] = {}
         self._count = 0  # of all entries there ever were
         self._pages: dict[str | None, Prepared] = {}
@@ -109,7 +110,7 @@ class Listing(Generic[T]):
         return page
 
     def _build(self, after: int) -> Prepared:
-        rest = [key for key in self.entries if self._numbers[key] > after]
+        rest = [key for key in self.entries if self._numbers[key] > after and key not in self.unlisted]
         shown = rest[: self._size]
         following = write_cursor(str(self._numbers[shown[-1]])) if len(rest) > len(shown) else UNSET
         return Prepared(self._page([self._wire(self.entries[key]) for key in shown], following))

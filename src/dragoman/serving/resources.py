@@ -142,6 +142,10 @@ class Resources:
                 return found
         raise not_found(uri)
 
+    async def answer(self, item: Registered, call: Call) -> Reply:
+        """Answer `resources/read` with what one resource holds, registered or not."""
+        return await self._read(item, {}, call.params.uri, call)
+
     async def _read(self, item: Registered | Elsewhere, values: Any, uri: str, call: Call) -> Reply:
         if isinstance(item, Elsewhere):
             return await item.answer(call)

@@ -67,6 +67,11 @@ def sniff(data: bytes) -> str:
     return next((kind for start, kind in _STARTS if data.startswith(start)), "")
 
 
+def type_of_name(name: str) -> str:
+    """Return the MIME type that the end of a file's name tells, or an empty string."""
+    return _TYPES.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
+
+
 @dataclass(slots=True, init=False)
 class _Media:
     """Bytes, or the path of a file that holds them, and what they are."""

@@ -21,6 +21,14 @@ from dragoman.wire.resources import (
     ReadResourceResult,
     Subscribe,
 )
+from dragoman.wire.skills import (
+    GetSkill,
+    GetSkillResult,
+    ListSkills,
+    ListSkillsResult,
+    ReadDirectory,
+    ReadDirectoryResult,
+)
 from dragoman.wire.subscriptions import LISTEN, Listen
 from dragoman.wire.tasks import DetailedTask, ListTasks, ListTasksResult, TaskParams, UpdateTask
 from dragoman.wire.tools import CallTool, CallToolResult, ListTools, ListToolsResult
@@ -82,6 +90,10 @@ METHODS: dict[str, Method] = _table(
     Method("tasks/cancel", TaskParams, Result, "task_id"),
     Method("tasks/list", ListTasks, ListTasksResult),
     Method("tasks/result", TaskParams, Result, endless=True),
+    # Of an extension that no revision has in itself: every era takes them, where a server answers.
+    Method("skills/list", ListSkills, ListSkillsResult, custom=True),
+    Method("skills/get", GetSkill, GetSkillResult, custom=True),
+    Method("resources/directory/read", ReadDirectory, ReadDirectoryResult, custom=True),
 )
 
 # Decodes what every request has, for messages whose method is unknown or whose other parameters are at fault.
