@@ -11,12 +11,13 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 SELF = $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers check format conformance interop bench compat lock clean
+.PHONY: help demo test kills test-servers check format conformance interop bench compat lock clean
 
 help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
 	@echo "make test         run every test"
 	@echo "make test-servers stores in Redis and PostgreSQL (Debian packages), logins at oidc-provider (npm)"
+	@echo "make kills        workers killed in mid-task (N=200) on SQLite, Redis and PostgreSQL: nothing lost or done twice"
 	@echo "make check        ruff, mypy strict, pyright strict"
 	@echo "make conformance  the official conformance suite, server and client"
 	@echo "make interop      other packages' clients with our server, our client with theirs"
@@ -63,6 +64,10 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+N ?= 200
+kills: $(VENV)/.dev
+	@$(PY) -m tests.kills.run --kills $(N) $(ARGS)
 
 conformance: $(VENV)/.dev
 	@$(PY) tests/conformance/run.py $(ARGS)

@@ -75,16 +75,16 @@ def run(options: argparse.Namespace) -> int:
     if place.stdio:
         # Before the file is imported: what it prints while it is loaded must not get among the frames.
         streams = seize()
-        return hosting.on_stdio(_load(options), streams)
+        return hosting.on_stdio(loaded(options), streams)
     if options.workers > 1 or options.reload:
         return _supervise(options, place)
-    server = _load(options)
+    server = loaded(options)
     return hosting.over_http(server, hosting.listen(place), place, _http(options), _stdio_words(options))
 
 
 def _supervise(options: argparse.Namespace, place: hosting.Place) -> int:
     if not _path(options).is_file():
-        _load(options)  # which says what is wrong
+        loaded(options)  # which says what is wrong
     listener = hosting.listen(place)
     words = [options.file, *_passed_on(options, place)]
     folder = _path(options).resolve().parent if options.reload else None
@@ -107,7 +107,7 @@ def _passed_on(options: argparse.Namespace, place: hosting.Place) -> list[str]:
 def _work(options: argparse.Namespace, given: inherited.Inherited) -> int:
     """Serve as one of several processes, on a socket that the first one opened."""
     inherited.end_with_parent()
-    server = _load(options)
+    server = loaded(options)
     place = hosting.Place(False, options.host or hosting.HOST, 0, given.role == "teach")
     command = None if given.role == "quiet" else _stdio_words(options)
     together = options.workers == 1 or server.sharing is not None
@@ -140,7 +140,7 @@ def _captured(server: Server, *_: object) -> None:
     capture(server)
 
 
-def _load(options: argparse.Namespace) -> Server:
+def loaded(options: argparse.Namespace) -> Server:
     """Return the server in the file. Raises LoadError, and BrokenServerError with the file's own traceback."""
     path, name = split(options.file)
     shared.use()

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from dragoman.errors import LocalError, RequestError
+from dragoman.errors import DoubtError, LocalError, RequestError
 from dragoman.ports.state import States
 from dragoman.protocol.exchange import Call
 from dragoman.protocol.sealed import not_ours
@@ -142,7 +142,7 @@ class Replay:
         if found is None:
             there = await self._states.claim(key)
             if there == b"":
-                raise LocalError(
+                raise DoubtError(
                     f"the step {name!r} began in another run of this call, which has not recorded its result: "
                     "it is at work there or was cut off, and whether it took effect is unknown"
                 )

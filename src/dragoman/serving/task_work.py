@@ -20,7 +20,7 @@ from dragoman.protocol.limits import Limits
 from dragoman.serving.task_record import Records
 from dragoman.serving.task_run import Run, run
 
-LOOK = 5.0  # seconds between two looks for tasks whose process died
+LOOK = 5.0  # seconds between two looks for tasks whose process died, at most
 SOON = 0.1  # seconds until the next look at a task that another process just had
 MANY = 10_000  # tasks under way, in all processes, that one looks after
 BESIDE = 100  # tasks that wait, looked at beside those there is room for: others may have taken the first
@@ -43,6 +43,7 @@ class Work:
         self._wake = asyncio.Event()
         self._position = 0
         self._checked = float("-inf")
+        self._rest = min(LOOK, limits.worker_seconds / 2)
 
     async def start(self) -> None:
         """Begin to run what waits. Safe to call again."""
@@ -95,13 +96,13 @@ class Work:
         free = self._limits.tasks - len(self._runs)
         for key in await store.keys(records.waiting, free + BESIDE) if free > 0 else ():
             missed = not await self._take(key) or missed
-        if time.monotonic() - self._checked >= LOOK:
+        if time.monotonic() - self._checked >= self._rest:
             # What runs elsewhere is ours once its lease is over.
             for key in await store.keys(records.busy, MANY):
                 await self._take(key)
             self._checked = time.monotonic()
         # Another process has what was missed for a moment: it begins with it, or is just done with it.
-        await self._until_woken(SOON if missed and len(self._runs) < self._limits.tasks else LOOK)
+        await self._until_woken(SOON if missed and len(self._runs) < self._limits.tasks else self._rest)
 
     async def _until_woken(self, seconds: float) -> None:
         waits = [

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType, structs
 
-from dragoman.errors import RegistrationError, RequestError, ToolError, VisitNeededError
+from dragoman.errors import DoubtError, RegistrationError, RequestError, ToolError, VisitNeededError
 from dragoman.protocol.exchange import Call, Headers, Prepared, Reply
 from dragoman.protocol.headers import METHOD_HEADER, HeaderRule, SchemaFault, check_params, header_rules
 from dragoman.protocol.limits import Limits
@@ -202,6 +202,9 @@ class Tools:
 
     def _unexpected(self, tool: Registered, error: BaseException) -> CallToolResult:
         error_id = report(f"tool {tool.definition.name}", error)
+        if isinstance(error, DoubtError):
+            # Who called has to look for the effect, so it is told.
+            return refusal(f"{tool.definition.name} failed: {error}")
         return refusal(f"{tool.definition.name} failed; the server's log has the cause under id {error_id}")
 
     async def _linked(self, tool: Registered, result: CallToolResult, call: Call) -> CallToolResult:

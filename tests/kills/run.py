@@ -1,0 +1,162 @@
+"""`make kills N=200`: workers killed at seeded points in mid-task; what was accepted, done and told is compared.
+
+No accepted task may be lost, no charge doubled; what may run twice must be completed, and the rest must have ended in a
+state that says so. One line for each store, and exit status 1 if one of that was not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import sys
+import tempfile
+from collections import Counter
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+from tests.kills.worker import LIMITS, shop
+from tests.servers import private
+
+from dragoman import Client
+from dragoman.app.target import Options
+from dragoman.calling.task_handle import TaskHandle, TaskStatus
+from dragoman.errors import PeerError
+from dragoman.protocol.limits import Limits
+from dragoman.serving.task_run import LOST, STOPPED
+
+TOOLS = ("charge", "index", "order", "settle")
+SAFE = ("index", "settle")
+MOST_POINTS = 40  # a worker dies at one of its first so many
+MOST_TASKS = 6  # accepted for each of them
+LIFE = 3.0  # seconds after which a worker that has not died is killed
+PATIENCE = 60.0  # seconds that the last worker gets to end what is left
+
+
+class Outcome(NamedTuple):
+    """What came of it; `faults` is empty if all is as it must be."""
+
+    kills: int
+    tasks: int
+    ended: Counter[str]
+    charges: int
+    faults: list[str]
+
+
+async def killed(store: str, kills: int, seed: int, folder: str) -> Outcome:
+    """Return what came of so many workers killed one after the other."""
+    ledger, dice = os.path.join(folder, "ledger"), random.Random(seed)
+    handles: dict[str, TaskHandle] = {}
+    # Accepts tasks, and runs none.
+    accepting = shop(store, ledger, limits=Limits(tasks=0, tasks_kept=10_000, task_poll=LIMITS.task_poll))
+    async with Client(accepting, on_elicit=lambda question: True, options=Options()) as client:
+        following: set[asyncio.Task[Any]] = set()
+        for number in range(kills):
+            worker = await begun(store, ledger, dice.randint(1, MOST_POINTS))
+            while worker.returncode is None and len(handles) < MOST_TASKS * (number + 1):
+                tool = dice.choice(TOOLS)
+                handle = await client.start_task(tool, {"item": f"{tool}-{len(handles)}"})
+                handles[f"{tool}-{len(handles)}"] = handle
+                if tool == "order":
+                    # Somebody answers, whichever worker is alive then.
+                    following.add(asyncio.create_task(handle.wire()))
+            await until_dead(worker)
+        last = await begun(store, ledger, 0)
+        try:
+            states = {item: await ended(handle) for item, handle in handles.items()}
+            await asyncio.gather(*following, return_exceptions=True)
+        finally:
+            last.send_signal(signal.SIGTERM)
+            await last.wait()
+    with open(ledger, "a+", encoding="utf-8") as file:
+        file.seek(0)
+        effects = Counter(file.read().splitlines())
+    return judged(kills, states, effects)
+
+
+async def begun(store: str, ledger: str, at: int) -> asyncio.subprocess.Process:
+    """Start a worker that dies at a point."""
+    words = [sys.executable, "-m", "tests.kills.worker", store, ledger, str(at)]
+    return await asyncio.create_subprocess_exec(*words)
+
+
+async def until_dead(worker: asyncio.subprocess.Process) -> None:
+    """Wait until a worker has killed itself; one that passed too few points is killed."""
+    try:
+        async with asyncio.timeout(LIFE):
+            await worker.wait()
+    except TimeoutError:
+        worker.kill()
+        await worker.wait()
+
+
+async def ended(handle: TaskHandle) -> TaskStatus | None:
+    """Return how a task ended, None if it is gone or does not end."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not (now := await handle.status()).over:
+                await asyncio.sleep(0.02)
+            return now
+    except (PeerError, TimeoutError):
+        return None
+
+
+def judged(kills: int, states: dict[str, TaskStatus | None], effects: Counter[str]) -> Outcome:
+    """Compare what was told with what was done."""
+    faults: list[str] = []
+    for item, now in states.items():
+        tool = item.partition("-")[0]
+        charged = effects[f"charge {item}"]
+        if now is None:
+            faults.append(f"{item}: accepted, and lost")
+        elif charged > 1:
+            faults.append(f"{item}: charged {charged} times")
+        elif tool in SAFE and now.status != "completed":
+            faults.append(f"{item}: may run twice, and ended {now.status}: {now.message}")
+        elif now.status == "failed" and now.message not in (LOST, STOPPED):
+            faults.append(f"{item}: failed, and says {now.message!r}")
+        elif now.status == "completed" and b'"isError":true' not in bytes(now.result):
+            done = effects[f"index {item}"] if tool == "index" else charged
+            faults += [] if done else [f"{item}: completed, and nothing was done"]
+    ends = Counter(now.status if now else "lost" for now in states.values())
+    charges = sum(count for line, count in effects.items() if line.startswith("charge"))
+    return Outcome(kills, len(states), ends, charges, faults)
+
+
+def stores(wanted: list[str], stack: ExitStack) -> dict[str, str]:
+    """Return the addresses of fresh stores by their names; a server that is not installed is left out."""
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    found = {"sqlite": f"sqlite:///{folder}/store.db"}
+    if "redis" in wanted and private.redis_program() is not None:
+        found["redis"] = stack.enter_context(private.redis(stack.enter_context(private.directory()))).address
+    if "postgresql" in wanted and private.postgres_programs() is not None:
+        found["postgresql"] = stack.enter_context(private.postgres(stack.enter_context(private.directory()))).address
+    return {name: found[name] for name in wanted if name in found}
+
+
+def main() -> int:
+    """Run what the command line says, and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stores", default="sqlite,redis,postgresql")
+    given = parser.parse_args()
+    failed = False
+    with ExitStack() as stack:
+        for name, address in stores(given.stores.split(","), stack).items():
+            with tempfile.TemporaryDirectory() as folder:
+                outcome = asyncio.run(killed(address, given.kills, given.seed, folder))
+            ends = ", ".join(f"{count} {state}" for state, count in sorted(outcome.ended.items()))
+            print(
+                f"{name}: {outcome.kills} kills, {outcome.tasks} tasks: {ends}; {outcome.charges} charges", flush=True
+            )
+            for fault in outcome.faults:
+                print(f"  {fault}", flush=True)
+            failed = failed or bool(outcome.faults)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
