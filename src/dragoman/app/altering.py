@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import structs
 
-from dragoman.app.changing import Change, Changes, changed, check_change, filled_in
+from dragoman.app.changing import Altered, Changes, changed, check_change, filled_in
 from dragoman.app.surface import Surface
 from dragoman.errors import RegistrationError
 from dragoman.ports.service import Handler
@@ -38,7 +38,7 @@ class Behind:
 def alter(surface: Surface, tools: Changes, prompts: Changes, resources: Changes) -> None:
     """Make changes. Raises RegistrationError, with nothing changed, for what there is not or cannot be."""
     behind = Behind(surface)
-    ready: list[tuple[Listing[Any], Listing[Any], str, Change, Handler]] = []
+    ready: list[tuple[Listing[Any], Listing[Any], str, Altered, Handler]] = []
     here, there = surface.tools.listing, behind.tools.listing
     ready += [(here, there, *one) for one in _checked(here, tools, "tool", behind.tools.call)]
     here_prompts, there_prompts = surface.prompts.listing, behind.prompts.listing
@@ -57,7 +57,7 @@ def alter(surface: Surface, tools: Changes, prompts: Changes, resources: Changes
             surface.changed(notice)
 
 
-def _checked(listing: Listing[Any], changes: Changes, kind: str, answer: Handler) -> list[tuple[str, Change, Handler]]:
+def _checked(listing: Listing[Any], changes: Changes, kind: str, answer: Handler) -> list[tuple[str, Altered, Handler]]:
     for key, change in changes.items():
         entry = listing.holder(key)
         if entry is None:
@@ -73,7 +73,7 @@ def _checked(listing: Listing[Any], changes: Changes, kind: str, answer: Handler
 
 
 def _alter(
-    surface: Surface, ours: Listing[Any], theirs: Listing[Any], key: str, change: Change, answer: Handler
+    surface: Surface, ours: Listing[Any], theirs: Listing[Any], key: str, change: Altered, answer: Handler
 ) -> None:
     if change.hide:
         ours.hide(key)
@@ -95,7 +95,7 @@ def _alter(
     ours.add(name, made)
 
 
-def _answering(key: str, change: Change, answer: Handler) -> Handler:
+def _answering(key: str, change: Altered, answer: Handler) -> Handler:
     fills = bool(change.arguments or change.defaults)
 
     async def changed_call(call: Call) -> Reply:

@@ -22,7 +22,7 @@ _arguments = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class Altered(msgspec.Struct, frozen=True, kw_only=True):
     """What is different from how it was registered; what is left out stays.
 
     `hide` takes it away. `arguments` are fixed: clients neither see nor give them. `defaults` are what clients may
@@ -38,12 +38,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     tags: Sequence[str] = ()
 
 
-NONE = Change()
-Changes = Mapping[str, Change]
+NONE = Altered()
+Changes = Mapping[str, Altered]
 NO_CHANGES: Changes = {}
 
 
-def check_change(change: Change, definition: Any, kind: str) -> None:
+def check_change(change: Altered, definition: Any, kind: str) -> None:
     """Raise RegistrationError for arguments that there are not, and a name where a URI names it."""
     known = _names(definition)
     both = [*change.arguments, *change.defaults]
@@ -67,7 +67,7 @@ def _names(definition: Any) -> Sequence[str]:
     return [] if listed is UNSET else [one.name for one in listed]
 
 
-def changed(definition: Any, change: Change) -> Any:
+def changed(definition: Any, change: Altered) -> Any:
     """Return a definition as it is listed after a change."""
     if change is NONE:
         return definition
@@ -83,7 +83,7 @@ def changed(definition: Any, change: Change) -> Any:
     return structs.replace(definition, **words)
 
 
-def _schema(schema: Any, change: Change) -> Any:
+def _schema(schema: Any, change: Altered) -> Any:
     if not change.arguments and not change.defaults:
         return schema
     given: Mapping[str, Any] = schema.get("properties", {})
@@ -97,7 +97,7 @@ def _schema(schema: Any, change: Change) -> Any:
     return {**rest, "properties": properties, **({"required": required} if required else {})}
 
 
-def filled_in(params: CallTool | GetPrompt, change: Change) -> Any:
+def filled_in(params: CallTool | GetPrompt, change: Altered) -> Any:
     """Return the parameters of a call with fixed arguments and defaults.
 
     Raises RequestError for one that is given and fixed. What is no object is left to whoever has the tool.
