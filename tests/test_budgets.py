@@ -234,9 +234,14 @@ async def json_work_of(era: str) -> list[str]:
 
 @pytest.mark.parametrize("era", [MODERN, HANDSHAKE])
 async def test_a_call_is_decoded_in_three_parts_and_encoded_once(era: str) -> None:
-    """The envelope, the parameters and the arguments, once each; the tool's value, and the answer around it."""
+    """The envelope, the parameters and the arguments, once each; the tool's value, and the answer around it.
+
+    Before them the whole is read and written once, to see that no name stands twice (docs/design/strict-json.md).
+    """
     assert await json_work_of(era) == [
         "decode in read_frame",
+        "decode in read_frame",
+        "encode in read_frame",
         "decode in read_params",
         "decode in decode",
         "encode in encode",

@@ -1,6 +1,7 @@
 """JSON-RPC frames, from bytes and to bytes. The one decoder and the one encoder live here.
 
-Refuses what is nested too deeply before any parser sees it.
+Refuses what is nested too deeply before any parser sees it, and what two readers could take for two things: a name
+twice in one object, bytes that are no UTF-8, numbers that nobody can hold (RFC 8259, section 4, 6, 8.1).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.errors import MalformedError
-from dragoman.protocol.depth import too_deep
+from dragoman.protocol.depth import count_members, too_deep
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INVALID_REQUEST, PARSE_ERROR, ErrorResponse, Failure, Frame, Notification, Response
 
@@ -20,6 +21,7 @@ MAX_BATCH = 100  # messages in one array, handshake era only
 
 encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Frame).decode
+_decode_whole = msgspec.json.Decoder().decode
 _decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -34,12 +36,22 @@ def read_frame(data: bytes | msgspec.Raw) -> Frame:
     """Decode one JSON-RPC message.
 
     Raises MalformedError with code -32700 if `data` is not JSON, and -32600 if
-    it is not a message or is nested more than 64 levels deep.
+    it is not a message, is nested more than 64 levels deep, or has a name twice
+    in one object, wherever that is.
     """
-    if too_deep(bytes(data) if isinstance(data, msgspec.Raw) else data, MAX_DEPTH):
+    text = bytes(data) if isinstance(data, msgspec.Raw) else data
+    if too_deep(text, MAX_DEPTH):
         raise MalformedError(f"JSON nested more than {MAX_DEPTH} levels deep", code=INVALID_REQUEST)
     try:
-        return _decode(data)
+        # What stays raw in the frame is not looked into, and the decoder keeps the last of two members with one name:
+        # a proxy or a policy in front might read the first. What the whole means, written again, has all its colons
+        # (one per member, and those in strings), or a member was lost.
+        frame, whole = _decode(text), encode(_decode_whole(text))
+        if text.count(b":") == whole.count(b":") and b"\\u003" not in text:
+            return frame
+        if count_members(text) == count_members(whole):
+            return frame
+        raise MalformedError("a name stands twice in one JSON object", code=INVALID_REQUEST)
     except msgspec.ValidationError as error:
         raise MalformedError(f"not a JSON-RPC 2.0 message: {error}", code=INVALID_REQUEST) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
