@@ -35,6 +35,10 @@ EXITED = "client-exit-status"
 Outcome = dict[str, dict[str, str]]  # scenario -> check id -> FAILURE or WARNING
 
 
+SKILLS_SERVED = ("directory", "enumeration", "manifest")
+SKILLS_READ = ("no-prefetch", "verify-digest", "verify-size", "verify-frontmatter")
+
+
 class Suite(NamedTuple):
     """One invocation of the suite: `side` is server or client, `options` choose scenarios and version."""
 
@@ -56,6 +60,9 @@ def suites() -> list[Suite]:
     made.insert(5, Suite("server", ("--suite", "all", "--spec-version", "2025-03-26")))
     made.append(Suite("client", ("--suite", "backcompat", "--spec-version", "2025-03-26")))
     made.append(Suite("client", ("--suite", "extensions")))
+    # The suite counts skills to none of its lists yet, so they are named.
+    made += [Suite("server", ("--scenario", f"sep-2640-skills-{name}")) for name in SKILLS_SERVED]
+    made += [Suite("client", ("--scenario", f"sep-2640-client-{name}")) for name in SKILLS_READ]
     return made
 
 
