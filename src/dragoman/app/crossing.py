@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from dragoman.protocol.changes import notice_of
 from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.forwarding import Members, members_of
 from dragoman.protocol.replies import InputWantedError
-from dragoman.wire.jsonrpc import INVALID_PARAMS, LEGACY_RESOURCE_NOT_FOUND, Notification
+from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, LEGACY_RESOURCE_NOT_FOUND, Notification
 from dragoman.wire.lifecycle import SUBSCRIPTION_ID, Result
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
 from dragoman.wire.resources import Subscribe
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dragoman")
 Sent = Callable[[Call, Way, Passing, Members], Awaitable[msgspec.Raw]]
+MOST = 1000  # subscriptions behind, for all sessions in front together
 LISTS = Filter(tools_list_changed=True, prompts_list_changed=True, resources_list_changed=True)
 _NOTICES = {
     "tools": TOOLS_CHANGED,
@@ -91,31 +92,47 @@ class Crossing:
 
     # --- changes ----------------------------------------------------------------------------------------------
 
-    def stand(self, way: Way) -> None:
+    async def stand(self, way: Way) -> None:
         """Hear from now on what a session is told of its own accord."""
         connection = way.connection
         if connection.greeting.dress.era.handshake:
-            self._later(_quietly(connection.stand()), connection, "")
-        elif not any(found == (connection, "") for found in self._tasks.values()):
-            self._later(self._hear(connection, LISTS), connection, "")
+            try:
+                await connection.stand()
+            except McpError as error:
+                log.debug("nothing is heard outside of calls: %s", error)
+        else:
+            await self._begin(connection, LISTS, "")
 
     async def session(self, call: Call, way: Way) -> Reply:
         """Answer what the stateless era has no method for: it says a log level with each call, and listens."""
         params = call.params
-        if isinstance(params, Subscribe):
-            connection, uri = way.connection, params.uri
-            running = [task for task, found in self._tasks.items() if found == (connection, uri)]
-            if call.method == "resources/subscribe" and not running:
-                self._later(self._hear(connection, Filter(resource_subscriptions=[uri])), connection, uri)
+        if isinstance(params, Subscribe) and call.method == "resources/subscribe":
+            if len(self._tasks) >= MOST:
+                raise RequestError(
+                    INTERNAL_ERROR, f"{MOST} resources are listened to behind this proxy; try again later"
+                )
+            await self._begin(way.connection, Filter(resource_subscriptions=[params.uri]), params.uri)
         return {}
 
-    async def _hear(self, connection: Connection, wanted: Filter) -> None:
+    async def _begin(self, connection: Connection, wanted: Filter, uri: str) -> None:
+        """Listen from now on, for all sessions in front together."""
+        if (connection, uri) in self._tasks.values():
+            return
+        listening = Listening(connection, wanted)
         try:
-            async with aclosing(aiter(Listening(connection, wanted))) as changes:
-                async for change in changes:
-                    self._changed(change)
+            await listening.open()
         except LocalError as error:
             log.info("the server behind is not listened to: %s", error)
+            return
+        task = asyncio.get_running_loop().create_task(self._hear(listening))
+        self._tasks[task] = (connection, uri)
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    async def _hear(self, listening: Listening) -> None:
+        try:
+            async with listening, aclosing(aiter(listening)) as changes:
+                async for change in changes:
+                    self._changed(change)
         except McpError as error:
             log.warning("listening to the server behind broke: %s", error)
 
@@ -143,11 +160,6 @@ class Crossing:
             await closing(call.id)
         return Result(meta=meta)
 
-    def _later(self, work: Coroutine[Any, Any, None], connection: Connection, uri: str) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks[task] = (connection, uri)
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
-
     async def stop(self) -> None:
         """End what is parked and what is listened to."""
         await self._parking.stop()
@@ -156,13 +168,6 @@ class Crossing:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-
-
-async def _quietly(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except McpError as error:
-        log.debug("nothing is heard outside of calls: %s", error)
 
 
 def _read(method: str, raw: msgspec.Raw) -> Reply:

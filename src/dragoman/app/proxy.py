@@ -113,9 +113,13 @@ class Proxy:
     async def initialize(self, call: Call) -> Reply:
         """Answer `initialize` as the server behind does, which is asked the same for this client."""
         way = await self._taken(call)
-        self._ways.give(way)
         greeting = way.connection.greeting
-        self._crossing.stand(way)
+        try:
+            await self._crossing.stand(way)
+        except McpError as error:
+            raise self._told(error) from None
+        finally:
+            self._ways.give(way)
         return InitializeResult(
             protocol_version=call.era.version,
             capabilities=greeting.capabilities,
