@@ -264,7 +264,10 @@ class Proxy:
         fields = {**usual, "accept": "application/json, text/event-stream", "content-length": str(len(body)), **headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         writer.write(f"POST /mcp HTTP/1.1\r\n{lines}\r\n".encode() + body)
-        data = await reader.read()
+        try:
+            data = await reader.read()
+        except ConnectionError:
+            data = b""  # killed before it had read all of the request, it resets the connection
         writer.close()
         return dict(json.loads(data.partition(b"\r\n\r\n")[2])) if data else None
 

@@ -93,8 +93,8 @@ async def no_leaks(seconds: float = 2.0) -> AsyncGenerator[None]:
     gc.collect()  # what an earlier test dropped is not this one's
     before = _there(COUNTED)
     yield
-    until = time.monotonic() + seconds
     gc.collect()
+    until = time.monotonic() + seconds
     while _left(before, COUNTED) and time.monotonic() < until:  # noqa: ASYNC110 - nothing tells when a file is closed
         await asyncio.sleep(LOOK)
     _complain(before, COUNTED, seconds)
@@ -106,8 +106,8 @@ def no_leaks_around(seconds: float = 2.0) -> Generator[None]:
     gc.collect()
     before = _there(COUNTED[1:])
     yield
-    until = time.monotonic() + seconds
     gc.collect()
+    until = time.monotonic() + seconds
     while _left(before, COUNTED[1:]) and time.monotonic() < until:
         time.sleep(LOOK)
     _complain(before, COUNTED[1:], seconds)
