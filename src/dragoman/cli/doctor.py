@@ -23,6 +23,7 @@ from dragoman.cli.target import Target, choose, read_headers, seconds
 from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.doctor.examination import Plan, examine
 from dragoman.doctor.findings import Report
+from dragoman.doctor.kinds import Severity
 from dragoman.ports.exchange import NO_FIELDS
 from dragoman.transport.process import ProcessExchange
 
@@ -118,9 +119,7 @@ def tell(report: Report, paper: Paper) -> None:
     for stage in report.stages:
         paper.line(f"  {MARKS[stage.outcome]:<2} {stage.name:<22} {paper.faint(one_line(stage.said))}".rstrip())
     for severity in ("error", "warning", "note"):
-        for found in report.findings:
-            if found.severity != severity:
-                continue
+        for found in (one for one in report.findings if one.severity == severity):
             paper.line(f"\n{paper.strong(severity)} {found.kind}: {one_line(found.what)}")
             if found.where != report.target:
                 paper.line(f"  where  {one_line(found.where)}")
@@ -129,5 +128,9 @@ def tell(report: Report, paper: Paper) -> None:
             paper.line(paper.faint(f"  more   {found.page}"))
     for done in report.fixed:
         paper.line(visible(f"\nfixed: {done}"))
-    counts = [f"{report.count(name)} {name}s" for name in ("error", "warning", "note")]
-    paper.line(f"\n{', '.join(counts)}")
+    paper.line(f"\n{', '.join(_counted(report, name) for name in ('error', 'warning', 'note'))}")
+
+
+def _counted(report: Report, severity: Severity) -> str:
+    count = report.count(severity)
+    return f"{count} {severity}{'' if count == 1 else 's'}"

@@ -128,14 +128,19 @@ def _endpoints(report: Report, server: ServerMetadata) -> None:
         report.find("registration-missing", f"{where} registers no clients by itself", where)
 
 
-async def kept(report: Report, wallet: Wallet, url: str, issuers: list[ServerMetadata]) -> None:
-    """Look at the login that is kept for the server at `url`, if there is one. Nothing of it is shown."""
-    held = read_kept(await wallet.read(token_key(url)), Held)
-    if held is None:
-        return
+async def held_for(wallet: Wallet | None, url: str) -> Held | None:
+    """Return the login that is kept for the server at `url`, None if there is none."""
+    return None if wallet is None else read_kept(await wallet.read(token_key(url)), Held)
+
+
+def judge_held(report: Report, held: Held, servers: list[ServerMetadata]) -> None:
+    """Look at a login as it was before the server was spoken to. Nothing of it is shown."""
     with report.stage("login kept") as told:
-        told.said = f"given by {shown(held.issuer)}"
+        giver = shown(held.issuer)
+        told.said = f"given by {giver}"
         if held.expires and held.expires < time.time() and not held.refresh:
-            report.find("login-ended", f"the login given by {shown(held.issuer)} has ended")
-        if issuers and not any(same_issuer(server.issuer, held.issuer) for server in issuers):
-            report.find("login-ended", f"the server no longer names {shown(held.issuer)}, which gave the login")
+            report.find("login-ended", f"the login given by {giver} has ended")
+        elif servers and not any(same_issuer(server.issuer, held.issuer) for server in servers):
+            report.find("login-ended", f"the server no longer names {giver}, which gave the login")
+        elif report.reached == "refused":
+            report.find("login-refused", f"the login given by {giver} is not taken")

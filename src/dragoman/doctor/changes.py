@@ -55,7 +55,7 @@ class Watch:
 
     async def compare(self, before: list[Tool], seconds: float) -> None:
         """Wait `seconds`, list the tools again, and find what changed and was not told."""
-        if not self._listed:
+        if not self._listed or self._report.has("list-failed"):
             return
         with self._report.stage("changes") as told:
             await asyncio.sleep(seconds)

@@ -5,12 +5,12 @@ One POST without credentials, and without following anything. Whether the server
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from dragoman.doctor.findings import Report
 from dragoman.errors import TransportError, UnsafeAddressError
 from dragoman.ports.fetch import Fetched, Fetcher
-from dragoman.protocol.discovery import shown
+from dragoman.protocol.discovery import origin_of, shown
 from dragoman.protocol.dress import dress_of
 from dragoman.protocol.eras import STATELESS
 from dragoman.wire.base import Implementation
@@ -50,7 +50,6 @@ async def knock(report: Report, url: str, fetcher: Fetcher) -> Fetched | None:
 
 def _moved(report: Report, url: str, answer: Fetched) -> None:
     leads = urljoin(url, answer.headers.get("location", ""))
-    report.find("endpoint-moved", f"{shown(url)} redirects to {shown(leads)} (HTTP {answer.status})")
-    old, new = urlsplit(url), urlsplit(leads)
-    if (old.scheme, old.netloc) == (new.scheme, new.netloc):
-        report.facts["movedWithin"] = True
+    within = origin_of(url) == origin_of(leads)
+    kind = "endpoint-redirects" if within else "endpoint-moved"
+    report.find(kind, f"{shown(url)} redirects to {shown(leads)} (HTTP {answer.status})")

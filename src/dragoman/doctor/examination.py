@@ -16,7 +16,7 @@ from dragoman.auth.oauth import OAuth
 from dragoman.doctor import authorization, changes, endpoint, greeting, network, offers, process, reading, redirects
 from dragoman.doctor.findings import Report
 from dragoman.doctor.repair import repair
-from dragoman.errors import AuthorizationError
+from dragoman.errors import AuthorizationError, LocalError
 from dragoman.ports.exchange import NO_FIELDS
 from dragoman.ports.fetch import Fetcher
 from dragoman.ports.wallet import Wallet
@@ -58,12 +58,15 @@ async def examine(target: Target, plan: Plan) -> Report:
     if not await network.look(report, url, plan.timeout):
         return report
     fetcher = SafeFetcher(url, seconds=plan.timeout)
+    held = await authorization.held_for(plan.wallet, url)
     try:
         await endpoint.knock(report, url, fetcher)
         refusal = await _talk(report, target, plan, url)
         servers = await _documents(report, fetcher, url, refusal, plan)
     finally:
         await fetcher.close()
+    if held is not None:
+        authorization.judge_held(report, held, servers)
     if plan.fix and plan.wallet is not None:
         await repair(report, plan.wallet, url, [server.issuer for server in servers])
     return report
@@ -71,28 +74,34 @@ async def examine(target: Target, plan: Plan) -> Report:
 
 async def _talk(report: Report, target: Target, plan: Plan, url: str | None) -> AuthorizationError | None:
     """Speak to the server as a client does; returns its refusal, if it wants a login."""
-    proof = any(name.lower() == "authorization" for name in plan.headers)
-    auth = None
-    if url is not None and plan.wallet is not None and not proof:
-        auth = OAuth(interactive=False, wallet=plan.wallet)
-    rare = Options(restarts=0, auth=auth)
+    given = url is not None and _bears_header(target, plan)
+    auth = None if url is None or given or plan.wallet is None else OAuth(interactive=False, wallet=plan.wallet)
     client = Client(
         target,
         headers=plan.headers,
         timeout=plan.timeout,
-        options=rare,
+        options=Options(restarts=0, auth=auth),
         cache=False,
         on_elicit=_declined,
         on_sample=_declined,
         roots=[],
     )
     try:
-        refusal = await greeting.greet(report, client, given=proof or auth is not None)
+        refusal = await greeting.greet(report, client, given=given)
         if report.reached == "server":
             await _offered(report, client, plan)
     finally:
         await client.close()
     return refusal
+
+
+def _bears_header(target: Target, plan: Plan) -> bool:
+    """Say whether an Authorization field stands in the headers, or in the entry of a file."""
+    try:
+        way_to(target, plan.headers, Options(auth=OAuth(interactive=False)))
+    except LocalError:
+        return True  # both cannot be; the target itself was found good before
+    return False
 
 
 async def _declined(_: Any) -> None:
@@ -121,8 +130,6 @@ async def _documents(
     if metadata is None:
         return []
     servers = await authorization.issuers(report, fetcher, metadata)
-    if plan.wallet is not None:
-        await authorization.kept(report, plan.wallet, url, servers)
     for server in servers:
         await redirects.follow(report, fetcher, server, metadata.resource, plan.wallet, register=plan.login)
     return servers

@@ -36,15 +36,15 @@ _KINDS: tuple[tuple[type[McpError], str], ...] = (
 async def greet(report: Report, client: Client, *, given: bool) -> AuthorizationError | None:
     """Open `client`, and note how far it came; returns the refusal if the server wants a login.
 
-    `given` says that there is a login or a header to prove oneself with.
+    `given` says that the client sends an Authorization field of the user's.
     """
     with report.stage("greeting") as told:
         try:
             await client.open()
         except AuthorizationError as error:
             report.reached = "refused"
-            refused = given and not isinstance(error, AuthorizationNeededError)
-            report.find("login-refused" if refused else "login-needed", str(error))
+            needed = isinstance(error, AuthorizationNeededError) and not given
+            report.find("login-needed" if needed else "login-refused", str(error))
             told.said = f"a login is wanted (HTTP {error.status})"
             return error
         except McpError as error:
@@ -59,7 +59,7 @@ async def greet(report: Report, client: Client, *, given: bool) -> Authorization
 def fault(report: Report, error: McpError) -> None:
     """Note why a server could not be greeted."""
     kind = next((kind for family, kind in _KINDS if isinstance(error, family)), "connection-lost")
-    if not (kind in ("not-mcp", "connection-lost") and report.has("endpoint-missing", "not-mcp")):
+    if kind not in ("not-mcp", "connection-lost") or not report.has("endpoint-missing", "endpoint-moved", "not-mcp"):
         report.find(kind, str(error))
 
 

@@ -30,7 +30,7 @@ def _note(cause: str, cure: str) -> Kind:
     return Kind("note", cause, cure)
 
 
-_NETWORK = {
+NETWORK = {
     "name-unknown": _error(
         "No name server that this machine asks knows the host.",
         "Check the spelling, the VPN and the name server; `getent hosts NAME` shows what this machine sees.",
@@ -70,10 +70,15 @@ _NETWORK = {
         "The certificate ends within two weeks.", "Renew it now, and look why nothing renews it by itself."
     ),
 }
-_ENDPOINT = {
-    "endpoint-moved": _warning(
-        "The address answers with a redirect: clients do not send credentials and bodies to another origin.",
-        "Configure the address it leads to, with or without the slash at the end as the server has it.",
+ENDPOINT = {
+    "endpoint-moved": _error(
+        "The address answers with a redirect to another origin, where clients send no credentials and no bodies.",
+        "Configure the address it leads to, if it is the server's own.",
+    ),
+    "endpoint-redirects": _note(
+        "The address answers with a redirect, often to the same path with a slash at its end, or without one. Not "
+        "every client follows it with its body.",
+        "Configure the address it leads to.",
     ),
     "endpoint-missing": _error(
         "There is a web server, and no MCP at that path.", "Add the path, which is /mcp for most servers."
@@ -100,7 +105,7 @@ _ENDPOINT = {
         "Nothing has to be done; an update of the server's SDK brings the newer revision.",
     ),
 }
-_AUTHORIZATION = {
+AUTHORIZATION = {
     "login-needed": _error(
         "The server wants a login, and none is kept on this machine.",
         "`dragoman login URL`, or --header 'Authorization: Bearer TOKEN'.",
@@ -110,7 +115,8 @@ _AUTHORIZATION = {
         "Log in again: `dragoman login URL`; --fix forgets a login that is kept.",
     ),
     "login-ended": _warning(
-        "The login that is kept has ended and cannot be renewed.", "Log in again; --fix forgets the old one."
+        "The login that is kept has ended and cannot be renewed, or came from a server that is no longer named.",
+        "Log in again; --fix forgets the old one.",
     ),
     "challenge-missing": _error(
         "A 401 without a WWW-Authenticate field does not say how to get in (RFC 9110, section 15.5.2).",
@@ -160,7 +166,7 @@ _AUTHORIZATION = {
         "Read it by hand; for a server on the internet its documents must lie on the internet, over https.",
     ),
 }
-_PROCESS = {
+PROCESS = {
     "start-failed": _error(
         "The command cannot be started: not installed, not in PATH, not executable, a wrong folder.",
         "Run it in a terminal; in a client's file give the program's whole path, as clients have another PATH.",
@@ -195,7 +201,7 @@ _PROCESS = {
         "Don't swallow SIGTERM; make background threads daemons.",
     ),
 }
-_OFFERS = {
+OFFERS = {
     "offered-not-served": _error(
         "The server declares a capability and has not its list.", "Declare what there is, and serve what is declared."
     ),
@@ -217,7 +223,7 @@ _OFFERS = {
     ),
     "tool-left-out": _error(
         "Over HTTP clients leave out a tool whose x-mcp-header rules are invalid.",
-        "Correct the rules in its input schema.",
+        "Correct them in its input schema.",
     ),
     "name-twice": _error(
         "Two items of one list have one name: clients refuse the list, or take either.", "Give each a name of its own."
@@ -264,4 +270,4 @@ _OFFERS = {
         "A resource template is no URI template (RFC 6570): no client can fill it in.", "Correct its braces."
     ),
 }
-KINDS: dict[str, Kind] = {**_NETWORK, **_ENDPOINT, **_AUTHORIZATION, **_PROCESS, **_OFFERS}
+KINDS: dict[str, Kind] = {**NETWORK, **ENDPOINT, **AUTHORIZATION, **PROCESS, **OFFERS}

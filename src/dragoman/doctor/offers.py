@@ -11,10 +11,10 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.app.client import Client
-from dragoman.calling.fields import ToolFields
 from dragoman.doctor import definitions
 from dragoman.doctor.findings import Report
 from dragoman.errors import McpError, PeerError
+from dragoman.protocol.headers import SchemaFault, header_rules
 from dragoman.wire.jsonrpc import METHOD_NOT_FOUND
 from dragoman.wire.prompts import Prompt
 from dragoman.wire.resources import Resource, ResourceTemplate
@@ -126,10 +126,11 @@ async def _page(report: Report, client: Client) -> None:
         tools = msgspec.convert(page.get("tools"), list[Tool])
     except msgspec.ValidationError:
         return  # the list before was fine; what became of it is for the second look
-    kept_in = {tool.name for tool in ToolFields().sift(tools)}
     for tool in tools:
-        if tool.name not in kept_in:
-            report.find("tool-left-out", "its x-mcp-header rules are invalid", f"tool {tool.name}")
+        try:
+            header_rules(tool.input_schema)
+        except SchemaFault as fault:
+            report.find("tool-left-out", str(fault), f"tool {tool.name}")
     kept = page.get("ttlMs")
     declared = client.server_capabilities.tools
     tells = not isinstance(declared, msgspec.UnsetType) and declared.list_changed is True

@@ -1,0 +1,66 @@
+"""A command: started, asked, stopped; whatever it does wrong, nothing of it stays behind."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from dragoman.doctor import process
+from dragoman.doctor.findings import Report
+from dragoman.transport.process import Command
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+async def examined(*words: str, seconds: float = 5.0) -> tuple[bool, list[str]]:
+    """Return whether it answered, and the kinds that were found."""
+    report = Report(target="x")
+    fine = await process.examine(report, Command(words=words, stop_seconds=0.15), seconds)
+    return fine, [one.kind for one in report.findings]
+
+
+async def file(name: str, *words: str, seconds: float = 5.0) -> tuple[bool, list[str]]:
+    return await examined(sys.executable, str(FIXTURES / name), *words, seconds=seconds)
+
+
+async def test_a_server_that_answers_and_ends_is_fine() -> None:
+    assert await file("odd.py", "fine") == (True, [])
+
+
+async def test_a_program_that_there_is_not_is_named() -> None:
+    assert await examined("/nowhere/server") == (False, ["start-failed"])
+
+
+async def test_a_program_that_ends_at_once_is_named_with_its_last_words() -> None:
+    report = Report(target="x")
+    command = Command(words=(sys.executable, str(FIXTURES / "odd.py"), "dies"))
+    assert not await process.examine(report, command, 5.0)
+    assert [one.kind for one in report.findings] == ["start-ended"]
+    assert "status 1; it last said: no such database" in report.findings[0].what
+
+
+async def test_a_program_that_says_nothing_is_named() -> None:
+    assert await file("odd.py", "mute", seconds=0.3) == (False, ["start-silent"])
+
+
+async def test_lines_among_the_messages_are_named() -> None:
+    assert await file("odd.py", "noisy") == (True, ["stdout-noise"])
+
+
+async def test_a_line_that_never_ends_is_named() -> None:
+    program = "import time; print('loading', end='', flush=True); time.sleep(60)"
+    assert await examined(sys.executable, "-c", program, seconds=0.4) == (False, ["start-hangs"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize(("words", "expected"), [((), "ignores-end"), (("--deaf",), "ignores-terminate")])
+async def test_a_program_that_stays_is_named_and_does_not_stay(words, expected, tmp_path) -> None:
+    note = tmp_path / "pid"
+    program = f"import os, pathlib; pathlib.Path({str(note)!r}).write_text(str(os.getpid())); "
+    path = FIXTURES / "staying.py"
+    program += f"import sys; sys.argv = ['staying.py', *{list(words)!r}]; sys.path.insert(0, {str(FIXTURES)!r}); "
+    program += f"exec(open({str(path)!r}).read())"
+    assert await examined(sys.executable, "-c", program) == (True, [expected])
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
