@@ -54,7 +54,7 @@ def acme() -> Server:
 async def done(command, *, server=None, terminal=False, **options) -> str:
     """Return what `command` prints for `options`."""
     out = io.StringIO()
-    given = Namespace(**{"json": False, "out": None, "whole": None, "given": [], **options})
+    given = Namespace(**{"json": False, "out": None, "whole": None, "given": [], "detach": False, **options})
     async with Client(server or acme()) as client:
         await command.act(client, given, Paper(out, terminal=terminal))
     return out.getvalue()

@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from dragoman.app.client import Client
 from dragoman.calling.results import CallResult
+from dragoman.calling.task_handle import TaskStatus
 from dragoman.cli import show
 from dragoman.cli.outcome import UsageError
 from dragoman.cli.session import use
@@ -35,7 +36,8 @@ examples:
   dragoman call URL move to='{"x": 1, "y": 2}'            lists and objects as JSON
   dragoman call URL add --args '{"a": 1, "b": 2}'         all arguments as JSON
   dragoman call URL ingest --args - < arguments.json      the same from stdin
-  dragoman call URL chart --out chart.png                 save the image that comes back"""
+  dragoman call URL chart --out chart.png                 save the image that comes back
+  dragoman call URL report --detach                       start a task; 'dragoman task' asks after it"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--args", metavar="JSON", help="all arguments as one JSON object; - reads it from stdin")
     parser.add_argument("--out", type=Path, metavar="FILE", help="save the image, sound or data that comes back")
+    parser.add_argument("--detach", action="store_true", help="start a task, print its id and leave it to the server")
     add_options(parser)
 
 
@@ -80,8 +83,19 @@ async def act(client: Client, options: argparse.Namespace, paper: Paper) -> None
     """Call the tool that `options` names, and print the result. Raises ToolError if the tool says it failed."""
     tool = await find(client, options.tool)
     arguments = typed(options.given, tool.input_schema) if options.whole is None else options.whole
+    if options.detach:
+        handle = await client.start_task(tool.name, arguments)
+        paper.line(show.as_json(handle.saved()) if options.json else handle.id)
+        return
     with progress(sys.stderr) as on_progress:
-        result = await client.call_tool(tool.name, arguments, on_progress=on_progress)
+        result = await client.call_tool(
+            tool.name, arguments, on_progress=on_progress, on_task=on_progress and on_progress.task
+        )
+    tell(paper, result, options)
+
+
+def tell(paper: Paper, result: CallResult, options: argparse.Namespace) -> None:
+    """Print or save a result, as `options` say."""
     if options.out is not None:
         _save(paper, result, options.out, as_json=options.json)
     elif options.json:
@@ -137,6 +151,27 @@ def _save(paper: Paper, result: CallResult, out: Path, *, as_json: bool) -> None
             print(f"{path}: {size(len(part))}", file=sys.stderr)
 
 
+class Line:
+    """One line of a terminal, written anew each time."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, notice: Progress) -> None:
+        """Show how far a call is."""
+        total = notice.total
+        share = f"{notice.progress / total:4.0%}" if isinstance(total, int | float) and total > 0 else notice.progress
+        self._show(f"{share} {one_line(notice.message)[:60] if isinstance(notice.message, str) else ''}")
+
+    def task(self, now: TaskStatus) -> None:
+        """Show how a task stands."""
+        self._show(f"{now.status} {one_line(now.message)[:60]}")
+
+    def _show(self, words: str) -> None:
+        self._stream.write(f"\r\x1b[K{words}")
+        self._stream.flush()
+
+
 @contextmanager
 def progress(stream: TextIO) -> Generator[Any, None, None]:
     """Give a callback that shows how far a call is on one line of a terminal, and wipe the line at the end."""
@@ -144,15 +179,8 @@ def progress(stream: TextIO) -> Generator[Any, None, None]:
         yield None
         return
 
-    def tell(notice: Progress) -> None:
-        total = notice.total
-        share = f"{notice.progress / total:4.0%}" if isinstance(total, int | float) and total > 0 else notice.progress
-        words = one_line(notice.message)[:60] if isinstance(notice.message, str) else ""
-        stream.write(f"\r\x1b[K{share} {words}")
-        stream.flush()
-
     try:
-        yield tell
+        yield Line(stream)
     finally:
         stream.write("\r\x1b[K")
         stream.flush()

@@ -54,16 +54,21 @@ def top() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="serve folders of documents and SQLite files, without code", add_help=False)
     commands.add_parser("list", help="list a server's tools, resources and prompts", add_help=False)
     commands.add_parser("call", help="call a tool and print what it gives", add_help=False)
+    commands.add_parser("task", help="ask after a task, wait for it, cancel it", add_help=False)
     commands.add_parser("read", help="read a resource", add_help=False)
     commands.add_parser("prompt", help="get a prompt, filled in", add_help=False)
     commands.add_parser("bridge", help="give a client that speaks only stdio a server over HTTP", add_help=False)
     commands.add_parser("login", help="log in to a server; other commands use that by themselves", add_help=False)
     commands.add_parser("logout", help="forget a login, and tell the server that gave it", add_help=False)
     commands.add_parser("doctor", help="find out what is wrong with a server", add_help=False)
+    commands.add_parser("clients", help="put servers into client programs, and move them between", add_help=False)
     return parser
 
 
-COMMANDS = ("run", "worker", "serve", "list", "call", "read", "prompt", "bridge", "login", "logout", "doctor")
+COMMANDS = (
+    "run", "worker", "serve", "list", "call", "task", "read", "prompt", "bridge", "login", "logout", "doctor",
+    "clients",
+)  # fmt: skip
 
 
 def run(argv: Sequence[str] | None = None) -> int:
