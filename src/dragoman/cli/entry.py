@@ -60,13 +60,14 @@ def top() -> argparse.ArgumentParser:
     commands.add_parser("bridge", help="give a client that speaks only stdio a server over HTTP", add_help=False)
     commands.add_parser("login", help="log in to a server; other commands use that by themselves", add_help=False)
     commands.add_parser("logout", help="forget a login, and tell the server that gave it", add_help=False)
+    commands.add_parser("approve", help="let a server of a configuration file be started", add_help=False)
     commands.add_parser("doctor", help="find out what is wrong with a server", add_help=False)
     commands.add_parser("clients", help="put servers into client programs, and move them between", add_help=False)
     return parser
 
 
 COMMANDS = (
-    "run", "worker", "serve", "list", "call", "task", "read", "prompt", "bridge", "login", "logout", "doctor",
+    "run", "worker", "serve", "list", "call", "task", "read", "prompt", "bridge", "login", "logout", "approve", "doctor",
     "clients",
 )  # fmt: skip
 
