@@ -14,6 +14,7 @@ FAULTS = {
     "": [],
     "no challenge": ["challenge-missing"],
     "no metadata": ["metadata-missing"],
+    "unreachable": ["documents-unread"],
     "broken": ["metadata-broken"],
     "inside address": ["resource-differs"],
     "no issuer": ["issuer-missing"],

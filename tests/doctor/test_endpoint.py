@@ -80,6 +80,24 @@ async def test_a_server_that_never_answers_is_named() -> None:
     assert (report.reached, kinds(report)) == ("nothing", ["no-answer"])
 
 
+async def test_a_connection_that_ends_without_an_answer_is_named() -> None:
+    async def leaving(got: Got) -> None:
+        got.writer.close()
+
+    async with serving(leaving) as url:
+        report = await examine(url, Plan())
+    assert (report.reached, kinds(report)) == ("nothing", ["connection-lost"])
+
+
+async def test_a_greeting_that_is_refused_is_named() -> None:
+    async def refusing(got: Got) -> None:
+        got.error(-32099, "the licence has ended", status=200)
+
+    async with serving(refusing) as url:
+        report = await examine(url, Plan())
+    assert (report.reached, kinds(report)) == ("nothing", ["server-refused"])
+
+
 async def test_no_version_in_common_is_named() -> None:
     async def ancient(got: Got) -> None:
         data = {"supported": ["1999-01-01"], "requested": "x"}

@@ -25,6 +25,7 @@ FAULTS = {
     "unread": ["list-failed"],
     "listed": ["offered-not-served"],
     "hidden": ["served-not-offered"],
+    "header": ["tool-left-out"],
     "template": ["template-invalid"],
 }
 
@@ -34,6 +35,11 @@ async def test_what_is_wrong_with_what_is_offered_is_named(kind) -> None:
     report = await examine([sys.executable, ODD, kind], Plan(timeout=5.0))
     assert [one.kind for one in report.findings if one.severity != "note"] == FAULTS[kind]
     assert report.reached == "server"
+
+
+async def test_a_capability_with_nothing_behind_it_is_noted() -> None:
+    assert (await examine([sys.executable, ODD, "empty"], Plan())).has("offered-empty")
+    assert not (await examine([sys.executable, ODD, "fine"], Plan())).has("offered-empty")
 
 
 def shop() -> Server:

@@ -12,6 +12,7 @@ import msgspec
 
 from dragoman.errors import AuthorizationError, AuthorizationNeededError, LocalError, MalformedError, TransportError
 from dragoman.ports.exchange import Exchange, Incoming
+from dragoman.protocol.addresses import shown_url
 from dragoman.protocol.replies import ResultReader, result_of
 from dragoman.wire.methods import METHODS
 
@@ -60,9 +61,9 @@ def _strange(answer: Incoming, where: str) -> TransportError | MalformedError | 
     kind = answer.headers.get("content-type", "no content type").partition(";")[0]
     text = f"{where} answered HTTP {answer.status} with {kind}" + (f": {said}" if said else "")
     if 300 <= answer.status < 400:
-        return LocalError(
-            f"{where} redirects to {answer.headers.get('location', 'nowhere')}; use that address if you trust it"
-        )
+        # Its query may hold secrets.
+        leads = shown_url(answer.headers.get("location", "nowhere"))
+        return LocalError(f"{where} redirects to {leads}; use that address if you trust it")
     if answer.status in _PASSING:
         return TransportError(text)
     return MalformedError(f"{text}; is this the address of an MCP endpoint?")
