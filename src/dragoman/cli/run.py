@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 
@@ -17,7 +18,7 @@ from dragoman.app.options import HttpOptions
 from dragoman.app.saying import say
 from dragoman.app.server import Server
 from dragoman.cli import hosting, inherited, shared, supervisor
-from dragoman.cli.outcome import BrokenServerError, UsageError
+from dragoman.cli.outcome import OK, BrokenServerError, UsageError
 from dragoman.cli.paste import own_words
 from dragoman.compat.loader import load, split
 from dragoman.compat.refusal import LoadError
@@ -36,7 +37,8 @@ examples:
   dragoman run server.py
   dragoman run server.py:weather --http --port 9000
   dragoman run server.py --reload                     start anew when a .py file beside it changes
-  dragoman run server.py --http --workers 4           four processes on one port"""
+  dragoman run server.py --http --workers 4           four processes on one port
+  dragoman run server.py --preview                    show the pages of its apps in a browser"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", metavar="URL", help="the endpoint's public URL, for a server with auth")
     parser.add_argument("--sse", action="store_true", help="serve clients of 2024 too, at /sse (one process)")
     parser.add_argument("--reload", action="store_true", help="start anew when a .py file changes (HTTP only)")
+    parser.add_argument("--preview", action="store_true", help="show the server's apps in a page of this machine")
     parser.add_argument("--no-compat", action="store_true", help="import mcp and fastmcp as they are installed")
     parser.add_argument("--inherit", type=inherited.read, help=argparse.SUPPRESS)
 
@@ -65,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("run takes a file, not a command after --; a server that is a command needs no run")
     if options.inherit is not None:
         return _work(options, options.inherit)
+    if options.preview:
+        return _preview(options)
     place = hosting.choose(options)
     if options.sse and options.workers > 1:
         raise UsageError("--sse works in one process: a client of it has to come back to the same one")
@@ -80,6 +85,16 @@ def run(options: argparse.Namespace) -> int:
         return _supervise(options, place)
     server = loaded(options)
     return hosting.over_http(server, hosting.listen(place), place, _http(options), _stdio_words(options))
+
+
+def _preview(options: argparse.Namespace) -> int:
+    if options.stdio or options.host or options.workers > 1 or options.reload or options.sse or options.url:
+        raise UsageError("--preview is a page of this machine: of the other options it takes --port and --no-compat")
+    server = loaded(options)
+    # Only for those who want it: uvicorn takes long to load.
+    module = import_module("dragoman.host.serving")
+    module.serve(server, module.PORT if options.port is None else options.port)
+    return OK
 
 
 def _supervise(options: argparse.Namespace, place: hosting.Place) -> int:
