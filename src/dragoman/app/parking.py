@@ -62,7 +62,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """What came of a leg: a result, an error, or further questions."""
 
     number: int
-    result: msgspec.Raw = msgspec.Raw(b"")
+    result: msgspec.Raw = EMPTY
     failure: Failure | None = None
     asked: dict[str, InputRequest] | None = None
 

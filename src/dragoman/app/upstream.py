@@ -31,6 +31,7 @@ from dragoman.wire.jsonrpc import INVALID_REQUEST
 from dragoman.wire.lifecycle import ClientCapabilities
 
 log = logging.getLogger("dragoman")
+ALL = ""  # whom the way is for that is for nobody in particular
 MOST = 256
 IDLE = 1800.0  # seconds after which a way that nobody used is closed
 VERSION: str = getattr(sys.modules["dragoman"], "__version__", "0")
@@ -77,7 +78,9 @@ class Ways:
         self._open: dict[Hashable, Way] = {}
         self._locks: dict[Hashable, asyncio.Lock] = {}
         self._stateless: Connection | None = None
-        self.shared = False  # whether one way is for all who need no session of their own
+        # A command is started once for all who need no session of their own.
+        self._shared = not self._way.key.lower().startswith(("http://", "https://"))
+        self._known = False  # whether there are sessions behind
         self._speaker: Connection | None = None
 
     async def take(self, call: Call) -> Way:
@@ -86,18 +89,14 @@ class Ways:
         if call.era.handshake:
             who = caller.session or _encode(caller.capabilities)
             return await self._taken((call.era.version, who, caller.principal), call)
-        if self._stateless is not None or self.shared:
-            return await self._taken("", call)
-        key = ("", _encode(caller.capabilities), caller.principal)
-        if key in self._open:
-            return await self._taken(key, call)
-        # Which era it speaks is not known before the first way is open.
-        return await self._taken("", call)
+        if self._stateless is not None or self._shared:
+            return await self._taken(ALL, call)
+        # Each request says what its client can do, and a session is told that once.
+        return await self._taken(("", _encode(caller.capabilities), caller.principal), call)
 
     async def any(self) -> Way:
         """Return a way for what belongs to no call, to be given back."""
-        self.shared = True
-        return await self._taken("", None)
+        return await self._taken(ALL, None)
 
     def give(self, way: Way) -> None:
         """Give a way back."""
@@ -107,18 +106,24 @@ class Ways:
     async def _taken(self, key: Hashable, call: Call | None) -> Way:
         way = self._open.get(key)
         if way is None:
-            async with self._locks.setdefault(key, asyncio.Lock()):
+            # Until it is known whether there are sessions behind, one after the other.
+            async with self._locks.setdefault(key if self._known else ALL, asyncio.Lock()):
+                if self._stateless is not None and (call is None or not call.era.handshake):
+                    key = ALL
                 way = self._open.get(key)
                 if way is None:
                     await self._sweep()
-                    way = self._open[key] = Way(await self._connect(call))
+                    way = Way(await self._connect(call))
+                    stateless = way.connection is self._stateless
+                    self._open[ALL if stateless and ALL not in self._open else key] = way
+                    self._known = True
         way.busy += 1
         return way
 
     async def _sweep(self) -> None:
         now = time.monotonic()
-        idle = sorted((way.used, key) for key, way in self._open.items() if not way.busy and key != "")
-        for used, key in idle:
+        idle = [(way.used, key) for key, way in self._open.items() if not way.busy and key != ALL]
+        for used, key in sorted(idle, key=lambda one: one[0]):
             if now - used > IDLE or len(self._open) >= MOST:
                 await self._close(key)
 
@@ -170,7 +175,7 @@ class Ways:
     def _terms(self, call: Call | None, mode: str) -> Terms:
         client = Implementation(name="dragoman", version=VERSION)
         declared: ClientCapabilities = BY_HAND
-        if call is not None and not (self.shared and not call.era.handshake):
+        if call is not None and not (self._shared and not call.era.handshake):
             client, declared = call.caller.client or client, call.caller.capabilities
         return Terms(
             client=client,
@@ -191,6 +196,7 @@ class Ways:
         ways, self._open = list(self._open.values()), {}
         self._locks.clear()
         self._stateless = self._speaker = None
+        self._known = False
         found = await asyncio.gather(*[way.connection.close() for way in ways], return_exceptions=True)
         for error in found:
             if isinstance(error, LocalError | OSError):
