@@ -1,9 +1,11 @@
 """A server over HTTP as its owner starts it: the address, what it says, and how it ends."""
 
+import asyncio
 import http.client
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -156,3 +158,18 @@ def test_ipv6_is_served_under_its_address() -> None:
 def test_unknown_transports_are_told() -> None:
     with pytest.raises(LocalError, match="'stdio' or 'http'"):
         Server("x").run("carrier pigeon")
+
+
+async def test_a_body_does_not_wait_for_its_head_to_be_acknowledged() -> None:
+    accepted: asyncio.Queue[int] = asyncio.Queue()
+
+    def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.put_nowait(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listener = listen("127.0.0.1", 0)
+    async with await asyncio.start_server(look, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await accepted.get() != 0
+        writer.close()
+        await writer.wait_closed()

@@ -201,7 +201,7 @@ class Place(NamedTuple):
 @contextlib.asynccontextmanager
 async def listening(app: Any, **options: Any) -> AsyncIterator[Place]:
     """Serve an ASGI application on a real socket in this event loop."""
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         settings = {"log_level": "error", "lifespan": "off", "ws": "none", "timeout_graceful_shutdown": 1, **options}

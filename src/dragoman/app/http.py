@@ -55,7 +55,8 @@ def endpoint(server: Server, options: HttpOptions, host: str = "127.0.0.1", boun
     if sse is not None and path.rstrip("/") in (STREAM_PATH, POST_PATH):
         raise LocalError(f"with sse, {STREAM_PATH} and {POST_PATH} are those of the older transport; change path")
     gate = _gate(server, url)
-    return Endpoint(server.service, sessions, policy, path, sse, gate)
+    beside = import_module("dragoman.app.protection").site(server) if server.auth else None
+    return Endpoint(server.service, sessions, policy, path, sse, gate, beside)
 
 
 def _gate(server: Server, url: str) -> Gate | None:
@@ -85,7 +86,8 @@ def _sessions(server: Server) -> Sessions:
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket. Raises LocalError with what to do if the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named, since asyncio looks for it: without, a response's body waits 40 ms for the acknowledgement of its head.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
