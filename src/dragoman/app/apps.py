@@ -51,7 +51,7 @@ def _register(server: Server, function: Function, uri: str, options: AppOptions)
     where = place(function)
     check_options("an app", options, AppOptions, where)
     surface = server.surface
-    if not uri.startswith(SCHEME) or (fault := check_uri(uri)) is not None or "{" in uri:
+    if not uri.startswith(SCHEME) or check_uri(uri) is not None or "{" in uri:
         raise RegistrationError(
             f"the page of an app has a ui:// address, as ui://weather/view.html, not {uri!r}", where=where
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import UNSET, structs
 
 from dragoman.app.changing import NONE, Changes, changed, check_change, filled_in
-from dragoman.app.renaming import PREFIX, Naming
+from dragoman.app.renaming import PREFIX, Naming, linked
 from dragoman.app.surface import Surface
 from dragoman.errors import RegistrationError, RequestError
 from dragoman.ports.bus import Topic
@@ -130,6 +130,8 @@ class Mount:
             mine = made.get(key) == name and isinstance(holder, Elsewhere)
             fault = self._fault(kind, name, entry, holder=None if mine else holder)
             if fault is None:
+                if key in there.unlisted:
+                    here.unlisted.add(name)
                 here.add(name, self._entry(entry, key, name, change))
                 found[key] = name
             elif strict:
@@ -168,7 +170,7 @@ class Mount:
         return check_uri(name)
 
     def _entry(self, entry: Any, key: str, name: str, change: Any) -> Elsewhere:
-        definition = changed(entry.definition, change)
+        definition = linked(changed(entry.definition, change), self._naming.placed)
         uri = getattr(definition, "uri", None) or getattr(definition, "uri_template", None)
         answer: Handler
         complete: Handler | None = None
@@ -229,7 +231,12 @@ class Mount:
         return complete
 
     async def _passing(self, call: Call) -> Reply:
-        return await self._answer(copy.copy(call))
+        inner = copy.copy(call)
+        uri = getattr(call.params, "uri", None)
+        if isinstance(uri, str):
+            mine = self._naming.inner(uri)
+            inner.params = structs.replace(call.params, uri=uri if mine is None else mine)
+        return await self._answer(inner)
 
     async def beyond(self, call: Call) -> Reply | None:
         """Return what a URI holds that is not listed, such as a page of a large result; None if it is not from here."""

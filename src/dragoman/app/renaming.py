@@ -11,14 +11,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import structs
+from msgspec import UNSET, structs
 
-from dragoman.protocol.exchange import Reply
+from dragoman.protocol.exchange import Prepared, Reply
 from dragoman.serving.kept import SCHEME
 from dragoman.wire.content import EmbeddedResource, ResourceLink
 from dragoman.wire.prompts import GetPromptResult
 from dragoman.wire.resources import ReadResourceResult
-from dragoman.wire.tools import CallToolResult
+from dragoman.wire.skills import GetSkillResult, ListSkillsResult, ReadDirectoryResult, Skill
+from dragoman.wire.tools import CallToolResult, Tool
 
 PREFIX = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _START = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:(?://)?)(.*)", re.DOTALL)
@@ -60,6 +61,15 @@ class Naming(NamedTuple):
             return _called(reply, self.placed)
         if isinstance(reply, GetPromptResult):
             return _got(reply, self.placed)
+        if isinstance(reply, Prepared):
+            return self.told(reply.result)
+        if isinstance(reply, ListSkillsResult):
+            return structs.replace(reply, skills=[_skill(one, self.placed) for one in reply.skills])
+        if isinstance(reply, GetSkillResult):
+            return structs.replace(reply, skill=_skill(reply.skill, self.placed))
+        if isinstance(reply, ReadDirectoryResult):
+            inside = [structs.replace(one, uri=self.placed(one.uri)) for one in reply.resources]
+            return structs.replace(reply, resources=inside)
         if isinstance(reply, ReadResourceResult):
             contents = [structs.replace(one, uri=self.placed(one.uri)) for one in reply.contents]
             return structs.replace(reply, contents=contents)
@@ -81,6 +91,23 @@ class Naming(NamedTuple):
 
 
 Placed = Callable[[str], str]
+
+
+def linked(definition: Any, placed: Placed) -> Any:
+    """Return a tool whose page is where it is outside (APPS-10); anything else as it is."""
+    link = definition.ui if isinstance(definition, Tool) else None
+    if link is None or link.resource_uri is UNSET:
+        return definition
+    uri, meta = placed(link.resource_uri), dict[str, Any](definition.meta)
+    moved = {"ui": {**meta["ui"], "resourceUri": uri}} if "ui" in meta else {"ui/resourceUri": uri}
+    return structs.replace(definition, meta={**meta, **moved})
+
+
+def _skill(skill: Skill, placed: Placed) -> Skill:
+    files = skill.resources
+    if isinstance(files, list):
+        files = [structs.replace(one, uri=placed(one.uri)) for one in files]
+    return structs.replace(skill, uri=placed(skill.uri), resources=files)
 
 
 def _moved(block: Any, placed: Placed) -> Any:

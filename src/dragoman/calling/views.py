@@ -13,7 +13,7 @@ from msgspec import UNSET
 from dragoman.calling.connection import Connection
 from dragoman.calling.results import ReadResult
 from dragoman.errors import LocalError, MalformedError
-from dragoman.wire.apps import MIME_TYPE, SCHEME, Page, link_of, page_of
+from dragoman.wire.apps import MIME_TYPE, SCHEME, Page, page_of
 from dragoman.wire.tools import Tool
 
 
@@ -27,7 +27,7 @@ class View(NamedTuple):
 
 async def view_of(connection: Connection, tool: Tool) -> View:
     """Return the page of a tool. Raises LocalError for a tool without one, MalformedError for what is no page."""
-    link = link_of(tool)
+    link = tool.ui
     if link is None or link.resource_uri is UNSET:
         raise LocalError(f"the tool {tool.name!r} has no page")
     uri = link.resource_uri

@@ -19,7 +19,6 @@ from dragoman.app.client import Client
 from dragoman.app.server import Server
 from dragoman.errors import LocalError, McpError, PeerError
 from dragoman.host.policy import allowed, policy
-from dragoman.wire.apps import callable_by, link_of
 from dragoman.wire.tools import Tool
 
 Scope = MutableMapping[str, Any]
@@ -166,14 +165,8 @@ class Preview:
         self._tools = {tool.name: tool for tool in await self._client.list_tools()}
         tools: list[dict[str, Any]] = []
         for tool in self._tools.values():
-            link = link_of(tool)
-            tools.append(
-                {
-                    "tool": tool,
-                    "app": link is not None and link.resource_uri is not UNSET,
-                    "model": callable_by(tool, "model"),
-                }
-            )
+            app = tool.ui is not None and tool.ui.resource_uri is not UNSET
+            tools.append({"tool": tool, "app": app, "model": tool.callable_by("model")})
         info = self._client.server_info
         return {"tools": tools, "server": info, "sandbox": f"http://{self._sandbox}"}
 
@@ -189,7 +182,7 @@ class Preview:
     async def _call(self, asked: Asked) -> Any:
         tool = self._tool(asked.tool)
         who: Literal["model", "app"] = "app" if asked.by == "app" else "model"
-        if not callable_by(tool, who):
+        if not tool.callable_by(who):
             raise LocalError(f"the tool {tool.name!r} is not for the {who}")
         return (await self._client.call_tool(tool.name, asked.arguments, raise_on_error=False)).wire
 

@@ -12,7 +12,6 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.wire.base import Opt, Wire
-from dragoman.wire.tools import Tool
 
 EXTENSION = "io.modelcontextprotocol/ui"
 MIME_TYPE = "text/html;profile=mcp-app"
@@ -45,37 +44,9 @@ class Page(Wire, frozen=True, kw_only=True):
     prefers_border: Opt[bool] = UNSET
 
 
-class Link(Wire, frozen=True, kw_only=True):
-    """What a server says of a tool: `_meta.ui` of its definition. Without `visibility`, model and app may call it."""
-
-    resource_uri: Opt[str] = UNSET
-    visibility: Opt[list[str]] = UNSET
-
-
-def link_of(tool: Tool) -> Link | None:
-    """Return what a tool says of its page, None for a tool without one and without rules of who may call it.
-
-    What cannot be read hides the tool from everybody: it is a rule, though nobody knows which.
-    """
-    meta = tool.meta if isinstance(tool.meta, dict) else {}
-    if "ui" in meta:
-        try:
-            return msgspec.convert(meta["ui"], Link)
-        except msgspec.ValidationError:
-            return Link(visibility=[])
-    flat = meta.get("ui/resourceUri")  # as it was before the extension was settled
-    return Link(resource_uri=flat) if isinstance(flat, str) else None
-
-
 def page_of(meta: Any) -> Page:
     """Return what a server says of a page; what cannot be read is as if nothing were said, which allows least."""
     try:
         return msgspec.convert(meta["ui"], Page)
     except (KeyError, TypeError, msgspec.ValidationError):
         return Page()
-
-
-def callable_by(tool: Tool, caller: Literal["model", "app"]) -> bool:
-    """Say whether a tool is for the model, or for the page of its server (requirement APPS-07)."""
-    link = link_of(tool)
-    return link is None or link.visibility is UNSET or caller in link.visibility

@@ -5,7 +5,7 @@ Source: specification, server/tools.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, field
@@ -25,6 +25,13 @@ class ToolAnnotations(Wire, frozen=True, kw_only=True):
     open_world_hint: Opt[bool] = UNSET
 
 
+class Link(Wire, frozen=True, kw_only=True):
+    """What a tool says of its page, in `_meta.ui`. Without `visibility`, model and app may call it (APPS-03)."""
+
+    resource_uri: Opt[str] = UNSET
+    visibility: Opt[list[str]] = UNSET
+
+
 class Tool(Wire, frozen=True, kw_only=True):
     """A tool as it is listed. Schemas keep every keyword they came with (TOOL-05)."""
 
@@ -37,6 +44,25 @@ class Tool(Wire, frozen=True, kw_only=True):
     icons: Opt[list[Icon]] = UNSET
     execution: Opt[dict[str, Any]] = UNSET
     meta: Opt[Meta] = field(name="_meta", default=UNSET)
+
+    @property
+    def ui(self) -> Link | None:
+        """What is said of the tool's page, None if nothing is.
+
+        What cannot be read is a rule, though nobody knows which: it hides the tool from everybody.
+        """
+        meta = self.meta if isinstance(self.meta, dict) else {}
+        if "ui" in meta:
+            try:
+                return msgspec.convert(meta["ui"], Link)
+            except msgspec.ValidationError:
+                return Link(visibility=[])
+        flat = meta.get("ui/resourceUri")  # as it was before the extension was settled
+        return Link(resource_uri=flat) if isinstance(flat, str) else None
+
+    def callable_by(self, who: Literal["model", "app"]) -> bool:
+        """Say whether the tool is for the model, or for the pages of its own server (APPS-07)."""
+        return self.ui is None or self.ui.visibility is UNSET or who in self.ui.visibility
 
 
 class ListTools(Params, frozen=True, kw_only=True):
