@@ -60,7 +60,7 @@ def shop() -> Server:
 async def test_a_server_of_ours_has_nothing_wrong() -> None:
     report = await examine(shop(), Plan(read=True))
     assert [one.kind for one in report.findings if one.severity != "note"] == []
-    assert report.facts["sizes"] == {"tools": 1, "resources": 1, "prompts": 0}
+    assert report.facts["sizes"] == {"tools": 1, "resources": 1, "templates": 0, "prompts": 0}
     assert report.facts["definitionTokens"] > 20
 
 

@@ -68,11 +68,11 @@ async def lists(report: Report, client: Client) -> Lists:
         sizes = {name: len(items) for name, items in found._asdict().items()}
         report.facts["sizes"] = sizes
         told.said = ", ".join(f"{count} {name}" for name, count in sizes.items())
-        sizes["resources"] += sizes.pop("templates")
         for kind in _KINDS:
+            empty = not sizes[kind] and (kind != "resources" or not templates)
             if getattr(has, kind) is UNSET:
                 await _undeclared(report, client, kind)
-            elif not sizes[kind] and not any(one.where == kind for one in report.findings):
+            elif empty and not any(one.where == kind for one in report.findings):
                 report.find("offered-empty", f"{kind} are declared, and there are none", kind)
         if not any(sizes.values()) and not report.has("list-failed", "offered-not-served", "served-not-offered"):
             report.find("nothing-offered", "all lists are empty")
