@@ -80,7 +80,7 @@ class Way(NamedTuple):
     key: str
 
 
-class _Entry(msgspec.Struct):
+class Entry(msgspec.Struct):
     """One server of a configuration file. Keys of the client programs' own are ignored."""
 
     command: str | list[str] | None = None
@@ -89,6 +89,12 @@ class _Entry(msgspec.Struct):
     cwd: str | None = None
     url: str | None = None
     headers: dict[str, str] = {}
+
+    @property
+    def words(self) -> list[str]:
+        """Return the command line, none if there is no command."""
+        first = [self.command] if isinstance(self.command, str) else self.command or []
+        return [*first, *self.args]
 
 
 def way_to(target: Target, headers: Fields, options: Options) -> Way:
@@ -171,7 +177,7 @@ def _http(url: str, settings: HttpSettings, headers: Fields, auth: Any) -> Excha
     return exchange
 
 
-def _command(words: list[str], headers: Fields, options: Options, entry: _Entry | None = None) -> Way:
+def _command(words: list[str], headers: Fields, options: Options, entry: Entry | None = None) -> Way:
     if not words or not words[0]:
         raise LocalError("the command is empty; its first word is the program to run")
     if headers or options.auth is not None:
@@ -203,7 +209,21 @@ def _load(path: str) -> Mapping[str, Any]:
     return cast("dict[str, Any]", found)
 
 
-def _configured(config: Mapping[str, Any], headers: Fields, options: Options, source: str, name: str = "") -> Way:
+class Defined(NamedTuple):
+    """A server of a configuration file: as it is `written`, and as it is `meant`, variables filled in."""
+
+    place: str
+    written: Entry
+    meant: Entry
+
+
+def defined(text: str) -> Defined:
+    """Return what `path.json` or `path.json#name` names. Raises LocalError if that cannot be read."""
+    path, _, name = text.partition("#")
+    return _defined(_load(path), path, name)
+
+
+def _defined(config: Mapping[str, Any], source: str, name: str) -> Defined:
     table = next((config[key] for key in _SERVERS if isinstance(config.get(key), Mapping)), None)
     if table is not None:
         config, name = _pick(cast("Mapping[str, Any]", table), name, source)
@@ -211,14 +231,17 @@ def _configured(config: Mapping[str, Any], headers: Fields, options: Options, so
         raise LocalError(f"{source} has no table mcpServers to find {name!r} in")
     place = f"server {name!r} of {source}" if name else source
     try:
-        entry = msgspec.convert(_expanded(config, place), _Entry)
+        return Defined(place, msgspec.convert(config, Entry), msgspec.convert(_expanded(config, place), Entry))
     except msgspec.ValidationError as error:
         raise LocalError(f"{place}: {error}") from None
+
+
+def _configured(config: Mapping[str, Any], headers: Fields, options: Options, source: str, name: str = "") -> Way:
+    place, _, entry = _defined(config, source, name)
     if entry.url is not None and entry.command is None:
         return _url(entry.url, {**entry.headers, **headers}, options)
     if entry.command is not None and entry.url is None:
-        first = [entry.command] if isinstance(entry.command, str) else entry.command
-        return _command([*first, *entry.args], headers, options, entry)
+        return _command(entry.words, headers, options, entry)
     raise LocalError(f"{place} needs either a command or a url")
 
 

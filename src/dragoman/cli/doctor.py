@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Examine, print, and return the exit status."""
-    target, rest = choose(options.words, options.command)
+    target, rest = choose(options.words, options.command, starts=False)
     if rest:
         raise UsageError(f"doctor looks at one server; what is {rest[0]!r}?")
     consent(target, options, asked)

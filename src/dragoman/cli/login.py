@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Log in, and say where."""
-    target, rest = choose(options.words, options.command)
+    target, rest = choose(options.words, options.command, starts=False)
     if rest:
         raise UsageError(f"login takes one server; what is {rest[0]!r}?")
     held = asyncio.run(log_in(target, options, default_wallet()))

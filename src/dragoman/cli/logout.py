@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Forget the login. There being none is no error."""
-    target, rest = choose(options.words, options.command)
+    target, rest = choose(options.words, options.command, starts=False)
     if rest:
         raise UsageError(f"logout takes one server; what is {rest[0]!r}?")
     url = server_url(target)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,8 +29,12 @@ def split_command(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
     return words[:at], words[at + 1 :]
 
 
-def choose(words: list[str], command: list[str] | None) -> tuple[Target, list[str]]:
-    """Return the target, and what is left of `words` without it. Raises UsageError."""
+def choose(words: list[str], command: list[str] | None, *, starts: bool = True) -> tuple[Target, list[str]]:
+    """Return the target, and what is left of `words` without it.
+
+    Raises UsageError, and NotApprovedError for a command of a configuration file that the user did not approve,
+    unless the command line at hand `starts` nothing.
+    """
     if command is not None:
         if not command:
             raise UsageError("after -- comes the command that starts the server, as in: -- python server.py")
@@ -38,10 +43,13 @@ def choose(words: list[str], command: list[str] | None) -> tuple[Target, list[st
         return command, words
     if not words:
         raise UsageError(f"which server? {_WHAT}")
-    return _named(words[0]), words[1:]
+    target = _named(words[0])
+    if starts and target.partition("#")[0].endswith(".json"):
+        import_module("dragoman.app.launching").approvals().check(target)
+    return target, words[1:]
 
 
-def _named(word: str) -> Target:
+def _named(word: str) -> str:
     if _URL.match(word):
         return word
     path = word.partition("#")[0]
