@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from tests.testing.offering import server as offering
@@ -51,9 +52,8 @@ async def test_a_server_that_is_in_no_file_needs_a_command() -> None:
         assert target == ["program", "word"]
 
 
-@pytest.mark.parametrize("transport", [transport for transport in TRANSPORTS if transport != "stdio"])
-async def test_the_lifespan_ends_with_the_last_client(transport: str) -> None:
-    seen: list[str] = []
+def living(seen: list[str]) -> Server:
+    """Return a server that says when it begins and ends."""
 
     @asynccontextmanager
     async def lifespan(_: Server) -> AsyncIterator[None]:
@@ -61,12 +61,30 @@ async def test_the_lifespan_ends_with_the_last_client(transport: str) -> None:
         yield
         seen.append("ended")
 
-    server = Server("living", lifespan=lifespan)
+    return Server("living", lifespan=lifespan)
+
+
+@pytest.mark.parametrize("transport", [transport for transport in TRANSPORTS if transport != "stdio"])
+async def test_the_lifespan_ends_with_the_last_client(transport: str) -> None:
+    seen: list[str] = []
+    server = living(seen)
     way = Way(ERAS[0], transport)
     async with connected(server, way):
         async with connected(server, way) as inner:
             await inner.discover()
         assert seen == ["began"]
+    assert seen == ["began", "ended"]
+
+
+async def test_a_server_that_was_served_has_ended_and_let_go_of_its_store(tmp_path: Path) -> None:
+    seen: list[str] = []
+    async with no_leaks():
+        stored = Server("stored", store=f"sqlite:///{tmp_path}/kept.db")
+        async with serving_http(living(seen)) as url, serving_http(stored) as other:
+            async with Client(url) as client, Client(other) as second:
+                await client.discover()
+                await second.discover()
+            assert seen == ["began"]
     assert seen == ["began", "ended"]
 
 

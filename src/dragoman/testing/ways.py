@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
@@ -79,12 +79,12 @@ async def reachable(server: Server, transport: str, *, command: Sequence[str] = 
     if transport == "stdio":
         yield list(command) or command_of(server)
         return
+    if transport == "http":
+        async with serving_http(server) as url:
+            yield url
+        return
     async with _alive(server):
-        if transport == "http":
-            async with serving_http(server) as url:
-                yield url
-        else:
-            yield server
+        yield server
 
 
 @asynccontextmanager
@@ -92,22 +92,23 @@ async def serving_http(app: Any, **options: Unpack[HttpOptions]) -> AsyncGenerat
     """Serve a Server, or any ASGI application, on a free port of this machine; yield the endpoint's URL.
 
     `options` are those of `Server.asgi`; of them, `path` says where another application has its endpoint.
+    When this ends the lifespan of a Server has ended as well; another application's own is neither begun nor ended.
     """
     server = app if isinstance(app, Server) else None
     application: Any = app if server is None else server.asgi(**options)
-    listener = listen("127.0.0.1", 0)
-    running = _Quiet(
-        uvicorn.Config(application, log_level="error", lifespan="off", ws="none", timeout_graceful_shutdown=1)
-    )
-    task = asyncio.ensure_future(running.serve([listener]))
-    try:
-        yield address(listener, options.get("path", "/mcp"))
-    finally:
-        if server is not None:
-            server.service.closing()
-        running.should_exit = True
-        await task
-        listener.close()
+    async with nullcontext() if server is None else _alive(server):
+        with listen("127.0.0.1", 0) as listener:
+            running = _Quiet(
+                uvicorn.Config(application, log_level="error", lifespan="off", ws="none", timeout_graceful_shutdown=1)
+            )
+            task = asyncio.ensure_future(running.serve([listener]))
+            try:
+                yield address(listener, options.get("path", "/mcp"))
+            finally:
+                if server is not None:
+                    server.service.closing()
+                running.should_exit = True
+                await task
 
 
 class _Quiet(uvicorn.Server):
