@@ -97,7 +97,7 @@ async def ended(handle: TaskHandle) -> TaskStatus | None:
     try:
         async with asyncio.timeout(PATIENCE):
             while not (now := await handle.status()).over:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
             return now
     except (PeerError, TimeoutError):
         return None
@@ -153,7 +153,8 @@ def main() -> int:
                 f"{name}: {outcome.kills} kills, {outcome.tasks} tasks: {ends}; {outcome.charges} charges", flush=True
             )
             for fault in outcome.faults:
-                print(f"  {fault}", flush=True)
+                print(f"  {fault}")
+            sys.stdout.flush()
             failed = failed or bool(outcome.faults)
     return int(failed)
 

@@ -14,7 +14,7 @@ from typing import Any
 from dragoman import Context, Limits, Server
 from dragoman.app.keeping import store_at
 
-LIMITS = Limits(tasks=4, worker_seconds=0.5, drain_seconds=0.5, task_poll=0.02)
+LIMITS = Limits(tasks=4, worker_seconds=0.5, drain_seconds=0.5, task_poll=0.2)
 KILLABLE = ("commit", "lease", "release", "add", "put")
 passed = 0
 

@@ -20,6 +20,7 @@ from dragoman.ports.bus import Feed, Topic, end_with
 from dragoman.protocol.changes import notice_of
 from dragoman.protocol.exchange import Call
 from dragoman.serving.bus import LocalBus
+from dragoman.serving.stopping import stop
 from dragoman.wire.base import Meta
 from dragoman.wire.jsonrpc import INVALID_PARAMS, Notification
 from dragoman.wire.lifecycle import SUBSCRIPTION_ID, Result, ServerCapabilities
@@ -82,10 +83,7 @@ class Subscriptions:
         finally:
             forget()
             feed.close()
-            for each in following:
-                each.cancel()
-            if following:
-                await asyncio.gather(*following, return_exceptions=True)
+            await stop(*following)
         closing = getattr(call.door, "closing", None)
         if closing is not None:
             await closing(call.id)

@@ -24,6 +24,7 @@ from dragoman.protocol.exchange import Call
 from dragoman.protocol.failures import failure_of, internal
 from dragoman.serving.kernel import report
 from dragoman.serving.replay import Past, Replay
+from dragoman.serving.stopping import stop
 from dragoman.serving.suspended import Suspended, stopped_by
 from dragoman.serving.task_record import Record, Records
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure, Notification
@@ -137,9 +138,8 @@ class Run:
         """Record how the run ended, if it is still ours. Raises StoreError if the store failed for seconds."""
         saying, self._saying = self._saying, None
         if saying is not None:
-            saying.cancel()
             # What it was in the middle of must be over, or it could say something after the end.
-            await asyncio.wait([saying])
+            await stop(saying)
 
         def last(record: Record) -> None:
             change(record)

@@ -15,6 +15,7 @@ from msgspec import structs
 
 from dragoman.errors import RequestError
 from dragoman.serving.replay import Answered
+from dragoman.serving.stopping import stop
 from dragoman.serving.task_record import Record, Records, not_found
 from dragoman.wire.base import Meta
 from dragoman.wire.jsonrpc import INVALID_PARAMS, Notification
@@ -51,9 +52,7 @@ class Watch:
                 doing.result()
             self.record = changing.result() if changing.done() else await self._load()
         finally:
-            for each in both:
-                each.cancel()
-            await asyncio.wait(both)
+            await stop(*both)
 
     async def _changed(self, seen: Record) -> Record:
         store, stream = self._records.store, self._records.stream(seen.id)

@@ -17,6 +17,7 @@ from dragoman.errors import StoreError
 from dragoman.ports.service import Handler
 from dragoman.ports.state import States
 from dragoman.protocol.limits import Limits
+from dragoman.serving.stopping import stop
 from dragoman.serving.task_record import Records
 from dragoman.serving.task_run import Run, run
 
@@ -56,15 +57,15 @@ class Work:
         loop, self._loop = self._loop, None
         if loop is None or loop.get_loop() is not asyncio.get_running_loop():
             return
-        loop.cancel()
-        await asyncio.wait([loop])
+        await stop(loop)
         runs = list(self._runs.values())
         if runs:
             _, late = await asyncio.wait(runs, timeout=self._limits.drain_seconds)
             for task in late:
                 task.cancel()
             if late:
-                await asyncio.wait(late)
+                # Once, and not again and again: what is the user's may have to clean up.
+                await asyncio.wait(late, timeout=self._limits.drain_seconds)
 
     def wake(self) -> None:
         """Look at once: something was queued here."""
@@ -112,9 +113,7 @@ class Work:
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.wait(waits)
+            await stop(*waits)
         failed = None if waits[0].cancelled() else waits[0].exception()
         if failed is not None:
             raise failed
@@ -152,8 +151,7 @@ class Work:
             # The record still says that it runs: whoever looks next finds it so, and judges.
             log.warning("the task %s is left: %s", task_id[:8], error)
         finally:
-            keeping.cancel()
-            await asyncio.wait([keeping])
+            await stop(keeping)
             await self._release(task_id)
 
     async def _release(self, task_id: str) -> None:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.errors import PeerError, RequestError
+from dragoman.ports.engine import Engine
 from dragoman.ports.state import States
 from dragoman.ports.store import Store
 from dragoman.protocol.exchange import Call, Caller
@@ -51,7 +52,7 @@ class Tasks:
     def __init__(self, store: Callable[[], Store], states: Callable[[], States], kernel: Kernel, use: Use) -> None:
         limits, facts = kernel.limits, kernel.facts
         self._records = records = Records(facts.info.name, store, time.time)
-        self.work = Work(records, lambda: kernel.reply, states, limits)
+        self.work: Engine = Work(records, lambda: kernel.reply, states, limits)
         self._states = states
         self._use = use
         self._facts = facts
