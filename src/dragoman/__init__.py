@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dragoman.app.authserver import AuthorizationServer
     from dragoman.app.changing import Altered
     from dragoman.app.client import Client
     from dragoman.app.group import ClientGroup
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from dragoman.app.telemetry import Telemetry
     from dragoman.auth.grants import ClientCredentials, EnterpriseManaged, WorkloadIdentity
     from dragoman.auth.introspection import IntrospectionAuth
+    from dragoman.auth.issuing.broker import Broker
+    from dragoman.auth.issuing.passwords import Passwords
     from dragoman.auth.jwt import JWTAuth
     from dragoman.auth.oauth import OAuth
     from dragoman.auth.static_keys import KeyAuth
@@ -75,6 +78,8 @@ _HOMES = {
     "AudioContent": "wire.content",
     "AuthorizationError": "errors",
     "AuthorizationNeededError": "errors",
+    "AuthorizationServer": "app.authserver",
+    "Broker": "auth.issuing.broker",
     "CallResult": "calling.results",
     "Change": "calling.changes",
     "Client": "app.client",
@@ -101,6 +106,7 @@ _HOMES = {
     "MalformedError": "errors",
     "McpError": "errors",
     "OAuth": "auth.oauth",
+    "Passwords": "auth.issuing.passwords",
     "PromptMessage": "wire.prompts",
     "PeerError": "errors",
     "ReadResult": "calling.results",
@@ -142,6 +148,8 @@ __all__ = [
     "AudioContent",
     "AuthorizationError",
     "AuthorizationNeededError",
+    "AuthorizationServer",
+    "Broker",
     "CallResult",
     "Change",
     "Client",
@@ -168,6 +176,7 @@ __all__ = [
     "MalformedError",
     "McpError",
     "OAuth",
+    "Passwords",
     "PeerError",
     "PromptMessage",
     "ReadResult",

@@ -7,7 +7,7 @@ Source: RFC 9068, section 4; RFC 8725, section 3; RFC 7515.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -31,7 +31,7 @@ class JWTAuth:
     """Takes the signed tokens of one issuer.
 
     `issuer` is what its tokens say in `iss`; its keys are at `jwks_uri`, which
-    its metadata tells if it is not given, or they are `jwks` itself. `audience`
+    its metadata tells if it is not given, or they are `jwks`, or what that returns. `audience`
     (or several) is what tokens must be for: the server's URL unless it is given.
     `scopes` are needed by every request; `implies` says which scopes include
     which. `algorithms` are all that is taken. `leeway` is in seconds, 60 at most;
@@ -47,7 +47,7 @@ class JWTAuth:
         implies: Mapping[str, Iterable[str]] | None = None,
         algorithms: Iterable[str] = USUAL,
         jwks_uri: str | None = None,
-        jwks: Mapping[str, Any] | None = None,
+        jwks: Mapping[str, Any] | Callable[[], Awaitable[Mapping[str, Any]]] | None = None,
         **rules: Any,
     ) -> None:
         """Raises LocalError for options that cannot be."""
@@ -115,7 +115,7 @@ class JWTAuth:
 
     async def _load(self) -> Mapping[str, Any]:
         if self._given is not None:
-            return self._given
+            return await self._given() if callable(self._given) else self._given
         fetcher = self._line.fetcher
         # What the issuer names is asked anew each time and kept nowhere: only what the owner wrote says how near to
         # here documents may be, and an issuer may move its keys.

@@ -36,6 +36,7 @@ from dragoman.transport.http_plain import (
     send_refusal,
     unavailable,
 )
+from dragoman.transport.site import SiteApp
 from dragoman.transport.sse_server import SseServer
 
 log = logging.getLogger("dragoman")
@@ -51,7 +52,8 @@ class Endpoint:
 
     `path` is where the endpoint lies below the application's root. `sessions`
     is None for a server that keeps no handshake-era sessions, `sse` unless the
-    transport of 2024-11-05 is served too, `gate` unless everybody may come in.
+    transport of 2024-11-05 is served too, `gate` unless everybody may come in;
+    `beside` is a site that is served at paths of its own.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Endpoint:
         path: str = "/mcp",
         sse: SseServer | None = None,
         gate: Gate | None = None,
+        beside: SiteApp | None = None,
     ) -> None:
         self._service = service
         self._policy = policy
@@ -69,6 +72,7 @@ class Endpoint:
         self._handshake = HandshakePosts(service, sessions)
         self._sse = sse
         self._gate = gate
+        self._beside = beside
         self._started: asyncio.AbstractEventLoop | None = None  # where; each loop has a start of its own
 
     @property
@@ -79,6 +83,8 @@ class Endpoint:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._unusual(scope, receive, send)
+        if self._beside is not None and self._beside.takes(scope["path"]):
+            return await self._beside(scope, receive, send)
         raw: RawHeaders = scope["headers"]
         headers: dict[bytes, bytes] = dict(raw)
         extra: RawHeaders = []
