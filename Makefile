@@ -47,8 +47,9 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(PY)
 demo: $(VENV)/.demo
 	@exec $(PY) examples/acme/demo.py --port $(PORT) $(ARGS)
 
+# A file's tests stay in one process: they share what it sets up.
 test: $(VENV)/.dev
-	@$(PY) -m pytest -q $(ARGS)
+	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 # Beside `make test`, which needs no server: installs what is missing (as root), skips by name what stays missing.
 test-servers: $(VENV)/.dev
