@@ -4,10 +4,12 @@ import io
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from dragoman.app.launching import approvals, launch_of
 from dragoman.cli import entry as command_line
 from dragoman.cli.doctor import consent, status, tell
 from dragoman.cli.outcome import UsageError
@@ -59,25 +61,35 @@ def entry(folder: Path, **server) -> str:
     return f"{path}#one"
 
 
+@pytest.fixture(autouse=True)
+def _nothing_approved(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
 def test_the_command_of_a_file_is_started_only_with_consent(tmp_path) -> None:
     asked: list[str] = []
     target = entry(tmp_path, command="rm", args=["-rf", "x"])
 
-    def refuse(command: str) -> bool:
-        asked.append(command)
+    def refuse(lines: Sequence[str]) -> bool:
+        asked.extend(line for line in lines if line.startswith("argument"))
         return False
 
     with pytest.raises(UsageError, match="--yes"):
         consent(target, Namespace(yes=False), refuse)
-    consent(target, Namespace(yes=False), lambda command: asked.append(command) is None)
+    consent(target, Namespace(yes=False), lambda lines: not refuse(lines))
+    assert asked == ["argument   '-rf'", "argument   'x'"] * 2
     consent(target, Namespace(yes=True), refuse)
     consent(["rm", "-rf", "x"], Namespace(yes=False), refuse)  # typed, which is consent
-    assert asked == ["rm -rf x", "rm -rf x"]
+    launch = launch_of(target)
+    assert launch is not None
+    approvals().approve(launch, launch.digest, risky=True)
+    consent(target, Namespace(yes=False), refuse)
+    assert len(asked) == 4
 
 
 def test_a_server_at_a_url_needs_no_consent(tmp_path) -> None:
-    def refuse(command: str) -> bool:
-        raise AssertionError(command)
+    def refuse(lines: Sequence[str]) -> bool:
+        raise AssertionError(lines)
 
     consent(entry(tmp_path, url="http://127.0.0.1:1/mcp"), Namespace(yes=False), refuse)
 
@@ -93,4 +105,4 @@ def test_the_command_line_examines_a_command_and_prints_json(capsys) -> None:
 def test_nobody_agrees_where_there_is_no_terminal(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     assert command_line.run(["doctor", entry(tmp_path, command="true")]) == 2
-    assert "was not started" in capsys.readouterr().err
+    assert "nothing was started" in capsys.readouterr().err

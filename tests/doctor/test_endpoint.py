@@ -28,6 +28,20 @@ async def test_a_server_that_answers_is_reached() -> None:
     assert names[:6] == ["dns", "tcp", "endpoint", "greeting", "capabilities", "lists"]
 
 
+async def test_the_query_of_a_url_is_sent_and_not_shown() -> None:
+    asked: list[str] = []
+
+    async def noting(got: Got) -> None:
+        asked.append(got.target)
+        await modern(empty)(got)
+
+    async with serving(noting) as url:
+        report = await examine(f"{url}?key=a-secret", Plan())
+    assert report.reached == "server"
+    assert "/mcp?key=a-secret" in asked
+    assert "a-secret" not in str(report)
+
+
 async def test_an_earlier_revision_is_noted() -> None:
     async with serving(legacy(empty)) as url:
         report = await examine(url, Plan())

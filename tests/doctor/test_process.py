@@ -1,5 +1,6 @@
 """A command: started, asked, stopped; whatever it does wrong, nothing of it stays behind."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dragoman.doctor import process
+from dragoman.doctor.examination import Plan, examine
 from dragoman.doctor.findings import Report
 from dragoman.transport.process import Command
 
@@ -38,6 +40,16 @@ async def test_a_program_that_ends_at_once_is_named_with_its_last_words() -> Non
     assert not await process.examine(report, command, 5.0)
     assert [one.kind for one in report.findings] == ["start-ended"]
     assert "status 1; it last said: no such database" in report.findings[0].what
+
+
+async def test_a_secret_that_a_file_fills_in_is_not_shown(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SHOP_KEY", "a-secret")
+    path = tmp_path / "mcp.json"
+    entry = {"command": sys.executable, "args": [str(FIXTURES / "odd.py"), "fine", "${SHOP_KEY}"]}
+    path.write_text(json.dumps({"mcpServers": {"shop": entry}}))
+    report = await examine(f"{path}#shop", Plan())
+    assert (report.reached, report.target) == ("server", f"{path}#shop")
+    assert "a-secret" not in str(report)
 
 
 async def test_a_program_that_says_nothing_is_named() -> None:

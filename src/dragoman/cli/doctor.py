@@ -9,13 +9,13 @@ import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 import msgspec
 
-from dragoman.app.target import Options, way_to
+from dragoman.app.launching import approvals, described, launch_of, refusal
 from dragoman.cli import show
 from dragoman.cli.kept import http_url
 from dragoman.cli.outcome import FAILED, OK, UNAUTHORIZED, UNREACHABLE, UsageError
@@ -24,20 +24,18 @@ from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.doctor.examination import Plan, examine
 from dragoman.doctor.findings import Report
 from dragoman.doctor.kinds import Severity
-from dragoman.ports.exchange import NO_FIELDS
-from dragoman.transport.process import ProcessExchange
 
 EPILOG = """\
 examples:
   dragoman doctor https://mcp.example.com/mcp
   dragoman doctor --read -- uvx some-server          start a command, read what it lists
-  dragoman doctor ~/.cursor/mcp.json#weather         asks before it starts a command of a file
+  dragoman doctor ~/.cursor/mcp.json#weather         asks before it starts a file's command
   dragoman doctor https://mcp.example.com/mcp --login --json
 
 exit status: 0 nothing wrong that keeps a client out, 1 errors found (with --strict warnings too), 2 wrong usage,
 3 the server wants a login, 4 no word of MCP was exchanged"""
 MARKS = {"fine": "ok", "notes": "!", "failed": "x", "skipped": "-"}
-Ask = Callable[[str], bool]
+Ask = Callable[[Sequence[str]], bool]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,19 +88,24 @@ def plan_of(target: Target, options: argparse.Namespace) -> Plan:
 
 
 def consent(target: Target, options: argparse.Namespace, ask: Ask) -> None:
-    """Return if the command of a file may be started; one that was typed may. Raises UsageError."""
+    """Return if the command of a file may be started: approved, or agreed to now. Raises UsageError.
+
+    One that was typed may be: typing it is consent.
+    """
     if options.yes or isinstance(target, list) or not target.partition("#")[0].endswith(".json"):
         return
-    exchange = way_to(target, NO_FIELDS, Options()).dial()
-    if isinstance(exchange, ProcessExchange) and not ask(" ".join(exchange.command.words)):
-        raise UsageError("the command of that file was not started; --yes starts it without asking")
+    launch = launch_of(target)
+    if launch is None or approvals().approved(launch) or ask(described(launch)):
+        return
+    raise UsageError(f"{refusal(launch, target)}\nTo start it this once: --yes")
 
 
-def asked(command: str) -> bool:
-    """Ask on the terminal whether `command` may be started; without a terminal nobody agrees."""
+def asked(lines: Sequence[str]) -> bool:
+    """Ask on the terminal whether a command may be started; without a terminal nobody agrees."""
     if not sys.stdin.isatty():
         return False
-    print(f"This starts the command\n  {one_line(command)}\nStart it? [y/N] ", end="", file=sys.stderr, flush=True)
+    shown = "\n".join(f"  {one_line(line)}" for line in lines)
+    print(f"This starts a command:\n{shown}\nStart it? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

@@ -70,7 +70,9 @@ def _read(report: Report, answer: Fetched, url: str) -> ResourceMetadata | None:
         check_resource(found.resource, url)
     except AuthorizationError:
         report.find(
-            "resource-differs", f"the metadata is for {found.resource}, and the server is at {shown(url)}", answer.url
+            "resource-differs",
+            f"the metadata is for {found.resource}, and the server is at {shown(url)}",
+            shown(answer.url),
         )
     if not found.authorization_servers:
         report.find("metadata-broken", "authorization_servers names nobody", shown(answer.url))

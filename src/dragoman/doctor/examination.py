@@ -21,6 +21,7 @@ from dragoman.ports.exchange import NO_FIELDS
 from dragoman.ports.fetch import Fetcher
 from dragoman.ports.wallet import Wallet
 from dragoman.protocol.authorization import ServerMetadata
+from dragoman.protocol.discovery import shown
 from dragoman.transport.fetch import SafeFetcher
 from dragoman.transport.process import ProcessExchange
 
@@ -46,7 +47,8 @@ async def examine(target: Target, plan: Plan) -> Report:
     """Return what is found at `target`. Raises LocalError for what is no target."""
     way = way_to(target, plan.headers, Options())
     exchange = way.dial()
-    report = Report(target=exchange.where)
+    # Arguments of a file's command may be secrets, filled in from the environment; so may a URL's query.
+    report = Report(target=target if isinstance(target, str) else exchange.where)
     if isinstance(exchange, ProcessExchange):
         if await process.examine(report, exchange.command, plan.timeout):
             await _talk(report, target, plan, None)
@@ -54,7 +56,8 @@ async def examine(target: Target, plan: Plan) -> Report:
     if not way.key:  # a server in this process
         await _talk(report, target, plan, None)
         return report
-    url = report.target = way.key
+    url = way.key
+    report.target = shown(url)
     if not await network.look(report, url, plan.timeout):
         return report
     fetcher = SafeFetcher(url, seconds=plan.timeout)

@@ -6,7 +6,7 @@ Limit: texts of servers in it are cut short, and not made safe for terminals; wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Literal
@@ -76,7 +76,7 @@ class Report(msgspec.Struct, kw_only=True, rename="camel"):
         return any(found.kind in kinds for found in self.findings)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[Told]:
+    def stage(self, name: str) -> Generator[Told]:
         """Note a step: what is found in its block decides how it ended."""
         told, before, began = Told(), len(self.findings), monotonic()
         try:

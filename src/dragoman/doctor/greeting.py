@@ -69,7 +69,7 @@ def _met(report: Report, client: Client) -> str:
     name = f"{about.name} {about.version}" if about else "a server that did not say its name"
     report.facts["protocolVersion"] = client.version
     report.facts["server"] = name
-    report.facts["instructions"] = len(client.instructions or "")
+    report.facts["instructionsCharacters"] = len(client.instructions or "")
     if client.version != newest:
         report.find("older-version", f"{name} speaks {client.version}; the newest revision is {newest}")
     return f"{name}, protocol {client.version}"

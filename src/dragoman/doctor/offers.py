@@ -38,11 +38,10 @@ class Lists(NamedTuple):
 def capabilities(report: Report, client: Client) -> None:
     """Note what each side offers, and what only one of them knows."""
     with report.stage("capabilities") as told:
-        has: dict[str, Any] = msgspec.to_builtins(client.server_capabilities)
+        has: dict[str, dict[str, Any]] = msgspec.to_builtins(client.server_capabilities)
         named = [
             f"{kind} ({', '.join(sorted(inner))})" if kind in (*_KINDS, "extensions") and inner else kind
             for kind, inner in has.items()
-            if isinstance(inner, dict)
         ]
         report.facts["serverCapabilities"] = has
         report.facts["clientCapabilities"] = list(OFFERED)

@@ -80,7 +80,7 @@ async def examine(report: Report, command: Command, seconds: float) -> bool:
     """Return whether the command answers within `seconds`. Starts it, asks, and stops it."""
     with report.stage("start") as told:
         transport = await _start(report, command)
-        told.said = " ".join(command.words) if transport is not None else "not started"
+        told.said = command.words[0] if transport is not None else "not started"
     if transport is None:
         return False
     heard = cast("_Heard", transport.get_protocol())

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dragoman.auth.wallet import client_key, token_key
 from dragoman.doctor.findings import Report
 from dragoman.ports.wallet import Wallet
+from dragoman.protocol.discovery import shown
 
 FORGETS_LOGIN = ("login-ended", "login-refused")
 FORGETS_CLIENT = ("redirect-differs",)
@@ -16,7 +17,7 @@ FORGETS_CLIENT = ("redirect-differs",)
 async def repair(report: Report, wallet: Wallet, url: str, issuers: list[str]) -> None:
     """Forget what the findings say is of no use; `report.fixed` tells of each thing done."""
     if report.has(*FORGETS_LOGIN) and await wallet.remove(token_key(url)):
-        report.fixed.append(f"forgot the login kept for {url}; log in again")
+        report.fixed.append(f"forgot the login kept for {shown(url)}; log in again")
     if report.has(*FORGETS_CLIENT):
         for issuer in issuers:
             if await wallet.remove(client_key(issuer)):
