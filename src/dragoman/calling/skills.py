@@ -6,6 +6,7 @@ file is fetched before it is asked for. Limit: that a server keeps its word says
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import posixpath
 from typing import Any, TypeAlias
@@ -65,7 +66,8 @@ class Skills:
             if f"sha256:{hashlib.sha256(data).hexdigest()}" != promised.digest:
                 raise SkillError("its digest is not the one of its entry", uri=uri)
         if uri == skill.uri:
-            _check_front_matter(skill, data)
+            # PyYAML takes up to a second for what is written to take long.
+            await asyncio.to_thread(_check_front_matter, skill, data)
         return result
 
     async def directory(self, uri: str) -> Inside:

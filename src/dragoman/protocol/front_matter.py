@@ -2,7 +2,7 @@
 
 Read by the core schema of YAML 1.2: `yes` is a word and 2026-01-31 a text, as in other languages' readers. What JSON
 or those readers cannot have in common (aliases, tags, NaN, numbers beyond 2**53) is refused, never guessed.
-Limit: 32 KiB. The parsing is PyYAML's.
+Limit: 16 KiB. The parsing is PyYAML's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import yaml
 
-MAX_BYTES = 32 * 1024
+MAX_BYTES = 16 * 1024
 MAX_DEPTH = 64
 _EXACT = 2**53  # whole numbers that every reader of JSON has
 _HEAD = re.compile(r"---\r?\n(.*?)(?:\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
@@ -31,6 +31,17 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
 
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        # The scanner looks at every open bracket for every token: without a bound, 16 KiB of them take minutes.
+        if self.flow_level >= MAX_DEPTH:
+            raise RecursionError
+        super().fetch_flow_collection_start(TokenClass)
+
+    def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise ValueError("its front matter has an alias (*name); write it out")
+        return super().compose_node(parent, index)
+
 
 def read_front_matter(data: bytes) -> dict[str, Any]:
     """Return the front matter of a file that begins with one. Raises ValueError that says what is wrong."""
@@ -44,8 +55,6 @@ def read_front_matter(data: bytes) -> dict[str, Any]:
     if head is None or len(head[1].encode()) > MAX_BYTES:
         raise ValueError(f"it does not begin with front matter: a line ---, at most {MAX_BYTES} bytes, a line ---")
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(head[1], Loader=_Loader)):
-            raise ValueError("its front matter has an alias (*name); write it out")
         node = yaml.compose(head[1], Loader=_Loader)
         found = _value(node, 0) if node is not None else None
     except yaml.YAMLError as error:
@@ -63,17 +72,26 @@ def _value(node: yaml.Node, depth: int) -> Any:
     if node.tag not in _PLAIN_TAGS:
         raise ValueError(f"its front matter has a tag of its own: {node.tag[:100]}")
     if isinstance(node, yaml.ScalarNode):
-        return node.value if node.style is not None else _scalar(node.value)
+        return _text(node.value) if node.style is not None else _scalar(node.value)
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, depth + 1) for item in node.value]
     found: dict[str, Any] = {}
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
             raise ValueError("its front matter has a key that is no text")
-        if key.value in found:
-            raise ValueError(f"its front matter has the key {key.value[:100]!r} twice")
-        found[key.value] = _value(value, depth + 1)
+        name = _text(key.value)
+        if name in found:
+            raise ValueError(f"its front matter has the key {name[:100]!r} twice")
+        found[name] = _value(value, depth + 1)
     return found
+
+
+def _text(value: str) -> str:
+    """Return a text whose escapes were written in pairs, as JSON has them, whole. Raises ValueError for half a pair."""
+    try:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise ValueError("its front matter has half a character") from None
 
 
 def _scalar(text: str) -> Any:
