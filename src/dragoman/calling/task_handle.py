@@ -241,7 +241,10 @@ class TaskHandle:
         """Put each question once, however often it is told (TASK-23)."""
         new = [key for key in questions if key not in self._answered]
         answer = self._connection.callbacks.answer
-        if works := [answer(questions[key]["method"], _raw(questions[key]["params"])) for key in new]:
+        works: list[Coroutine[Any, Any, Any]] = [
+            answer(questions[key]["method"], _raw(questions[key]["params"])) for key in new
+        ]
+        if works:
             await self._send(dict(zip(new, await together(works), strict=True)))
 
     async def _send(self, answers: Mapping[str, Any]) -> None:
@@ -255,7 +258,7 @@ def with_tasks(dress: Dress) -> Dress:
     if dress.era.handshake:
         return dress
     capabilities: Any = dress.meta[CLIENT_CAPABILITIES]
-    had = {} if capabilities.extensions is UNSET else capabilities.extensions
+    had: dict[str, Any] = {} if capabilities.extensions is UNSET else capabilities.extensions
     extended = structs.replace(capabilities, extensions={**had, EXTENSION: {}})
     return dress.saying(CLIENT_CAPABILITIES, extended)
 
@@ -301,8 +304,9 @@ def _present(found: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("result", "error"):
         if name in kept:
             kept[name] = _raw(kept[name])
-    if isinstance(kept.get("task"), dict):
-        kept["task"] = _present(kept["task"])
+    inside: Any = kept.get("task")
+    if isinstance(inside, dict):
+        kept["task"] = _present(cast("dict[str, Any]", inside))
     for one in cast("dict[str, Any]", kept.get("inputRequests", {})).values():
         if isinstance(one, dict):
             one["params"] = _raw(cast("dict[str, Any]", one).get("params") or {})

@@ -153,5 +153,5 @@ class Tasked:
 
 def _support(tool: Tool) -> str:
     execution: Any = tool.execution
-    found = execution.get("taskSupport") if execution is not UNSET and isinstance(execution, dict) else None
-    return found if found in ("optional", "required") else ""
+    found: Any = {} if execution is UNSET else execution.get("taskSupport")
+    return str(found) if found in ("optional", "required") else ""

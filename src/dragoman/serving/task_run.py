@@ -27,6 +27,7 @@ from dragoman.serving.replay import Past, Replay
 from dragoman.serving.stopping import stop
 from dragoman.serving.suspended import Suspended, stopped_by
 from dragoman.serving.task_record import Record, Records
+from dragoman.wire.base import Meta
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure, Notification
 from dragoman.wire.lifecycle import RequestMeta
 from dragoman.wire.notices import Progress
@@ -89,8 +90,8 @@ class Run:
 
     def _related(self, notice: Notification) -> Notification:
         params: Any = notice.params
-        meta = {} if params.meta is UNSET else params.meta
-        with_task = {**meta, RELATED: {"taskId": self.record.id}}
+        meta: Meta = {} if params.meta is UNSET else params.meta
+        with_task: Meta = {**meta, RELATED: {"taskId": self.record.id}}
         return Notification(method=notice.method, params=msgspec.structs.replace(params, meta=with_task))
 
     async def ask(self, method: str, params: Any) -> msgspec.Raw:
