@@ -16,7 +16,7 @@ SELF = $(PIP) --no-deps --no-build-isolation --editable .
 help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
 	@echo "make test         run every test"
-	@echo "make test-servers stores in Redis and PostgreSQL (Debian packages), logins at oidc-provider (npm)"
+	@echo "make test-servers stores in Redis and PostgreSQL, apps in Chromium (Debian packages), logins at oidc-provider (npm)"
 	@echo "make kills        workers killed in mid-task (N=200) on SQLite, Redis and PostgreSQL: nothing lost or done twice"
 	@echo "make check        ruff, mypy strict, pyright strict"
 	@echo "make conformance  the official conformance suite, server and client"

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Install Redis and PostgreSQL from the system's packages, if they are missing and this may be done here.
+# Install Redis, PostgreSQL and Chromium from the system's packages, if they are missing and this may be done here.
 set -u
 missing=
 command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1 || missing=redis-server
 command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || missing="$missing chromium"
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then
