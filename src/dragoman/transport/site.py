@@ -76,6 +76,10 @@ class SiteApp:
         except OSError:
             log.debug("the client left before its answer", exc_info=True)
             return
+        except Exception:
+            # Of a function of the owner's, perhaps, that tells users apart: what fails lets nobody in.
+            log.exception("the authorization server failed")
+            page = Page(500, b"this failed here; the server's log says why", "text/plain")
         await _send(send, page, extra, head=scope["method"] == "HEAD")
 
     async def _page(self, scope: Any, receive: Receive, path: str) -> Page:

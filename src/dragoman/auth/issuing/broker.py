@@ -8,6 +8,7 @@ Source: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3; RFC 9207; RFC 9700, s
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from dragoman.protocol.authorization import ServerMetadata, read_document
 from dragoman.protocol.code_flow import challenge_of
 from dragoman.protocol.discovery import check_endpoint, is_loopback, origin_of, server_urls
 
+log = logging.getLogger("dragoman")
 GITHUB = "https://github.com/login/oauth"
 GOOGLE = "https://accounts.google.com"
 ANYBODY = {GITHUB, GOOGLE}
@@ -170,9 +172,17 @@ class Broker:
                 person = await self._vouched(found.id_token, nonce)
         finally:
             await fetcher.close()
-        if self._admits is not None and not self._admits(person):
+        if not self._may_come_in(person):
             raise AuthorizationError("this user may not come in here")
         return person
+
+    def _may_come_in(self, person: Person) -> bool:
+        try:
+            return self._admits is None or self._admits(person)
+        except Exception:
+            # Of the owner's own, on what the provider left out perhaps: what fails lets nobody in.
+            log.exception("admits failed")
+            return False
 
     async def _asked(self, fetcher: Fetcher, metadata: ServerMetadata, form: Mapping[str, str]) -> _Tokens:
         headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
