@@ -142,9 +142,9 @@ async def handshake_call(app: Any) -> tuple[dict[str, Any], bytes]:
     return request("tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}}, routing)
 
 
-async def prepared(tools: int, era: str) -> tuple[Any, dict[str, Any], bytes]:
+async def prepared(tools: int, era: str, server: Server | None = None) -> tuple[Any, dict[str, Any], bytes]:
     """Return an application that has answered the call once, and the call."""
-    app = server_with(tools).asgi()
+    app = (server or server_with(tools)).asgi()
     scope, body = modern_call() if era == MODERN else await handshake_call(app)
     sent = await post(app, scope, body)
     assert sent[0]["status"] == 200
@@ -157,9 +157,9 @@ def is_ours(code: CodeType) -> bool:
     return "/dragoman/" in code.co_filename.replace("\\", "/") and code.co_filename != __file__
 
 
-async def functions_of(tools: int, era: str) -> Counter[str]:
+async def functions_of(tools: int, era: str, server: Server | None = None) -> Counter[str]:
     """Return how often each function of the package runs in one call."""
-    app, scope, body = await prepared(tools, era)
+    app, scope, body = await prepared(tools, era, server)
     seen: Counter[str] = Counter()
 
     def profile(frame: FrameType, event: str, _: object) -> None:
@@ -201,6 +201,17 @@ async def test_a_call_takes_few_functions(era: str) -> None:
     seen = await functions_of(1, era)
     assert len(seen) > 5, "the profiler saw nothing of ours"
     assert len(seen) <= MOST_FUNCTIONS[era], "\n".join(sorted(seen))
+
+
+@pytest.mark.parametrize("era", MOST_FUNCTIONS)
+async def test_a_call_of_a_mounted_tool_takes_few_more_however_deep_others_are(era: str) -> None:
+    outer = Server("outer")
+    outer.mount(server_with(100))
+    deep = Server("deep")
+    deep.mount(server_with(1), "x")
+    outer.mount(deep, "y")
+    direct, mounted = await functions_of(1, era), await functions_of(1, era, outer)
+    assert len(mounted) <= len(direct) + 4, sorted(mounted - direct)
 
 
 @pytest.mark.parametrize("era", [MODERN, HANDSHAKE])

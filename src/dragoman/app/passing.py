@@ -35,7 +35,7 @@ class Passing:
     def __init__(self, call: Call, era: Era) -> None:
         self._call = call
         self._era = era
-        self._waiting: deque[Notification] = deque()
+        self._waiting: deque[Notification | float] = deque()
         self._telling: asyncio.Task[None] | None = None
 
     # --- notices ----------------------------------------------------------------------------------------------
@@ -68,13 +68,24 @@ class Passing:
 
     def emit(self, notice: Notification) -> None:
         """Send a notice after those before it."""
-        self._waiting.append(notice)
+        self._next(notice)
+
+    def paused(self, seconds: float) -> None:
+        """Close the stream in front, too: its client comes back for the rest as this one does."""
+        self._next(seconds)
+
+    def _next(self, item: Notification | float) -> None:
+        self._waiting.append(item)
         if self._telling is None or self._telling.done():
             self._telling = asyncio.get_running_loop().create_task(self._tell())
 
     async def _tell(self) -> None:
         while self._waiting:
-            await self._call.door.emit(self._waiting.popleft())
+            item = self._waiting.popleft()
+            if isinstance(item, Notification):
+                await self._call.door.emit(item)
+            elif (disconnect := getattr(self._call.door, "disconnect", None)) is not None:
+                await disconnect(item)
 
     async def told(self) -> None:
         """Return when all that was said has been sent."""

@@ -23,8 +23,6 @@ from dragoman.ports.exchange import NO_FIELDS, Fields
 if TYPE_CHECKING:
     from dragoman.app.server import Server
 
-_TABLES = ("mcpServers", "servers")
-
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What `Server.proxy` was given."""
@@ -43,17 +41,15 @@ def make(kind: type[Server], target: Target, wanted: Wanted, given: ServerOption
         return _one(kind, target, wanted, given)
     if wanted.headers:
         raise LocalError("headers are for one server; of several, each has its own in its entry, with url and headers")
-    own = cast("Mapping[str, Any]", wanted.credentials or {})
-    if not isinstance(own, Mapping) or (strange := [name for name in own if name not in several]):
-        said = (
-            "are given by server"
-            if not isinstance(own, Mapping)
-            else f"name {strange[0]!r}, and no server is called so"
-        )
-        raise LocalError(f"credentials of several servers {said}: credentials={{name: ...}}")
+    given_credentials: object = wanted.credentials or {}
+    if not isinstance(given_credentials, Mapping):
+        raise LocalError("credentials of several servers are given by server: credentials={name: ...}")
+    credentials = cast("Mapping[str, Any]", given_credentials)
+    if strange := [name for name in credentials if name not in several]:
+        raise LocalError(f"there are credentials for {strange[0]!r}, and no server is called so")
     server = kind(wanted.name, **given)
     for name, inner in several.items():
-        part = msgspec.structs.replace(wanted, name=name, credentials=own.get(name))
+        part = msgspec.structs.replace(wanted, name=name, credentials=credentials.get(name))
         server.mount(_one(kind, inner, part, {}), prefix=name)
     return server
 
@@ -64,8 +60,9 @@ def _several(target: Target) -> dict[str, Any] | None:
         if any(isinstance(table.get(key), str | list) for key in ("url", "command")):
             return None
         return servers_of(table)
-    if isinstance(target, str | os.PathLike) and os.fspath(target).endswith(".json"):
-        return servers_of(target)
+    if isinstance(target, str | os.PathLike):
+        path = os.fspath(cast("str | os.PathLike[str]", target))
+        return servers_of(path) if path.endswith(".json") else None
     return None
 
 

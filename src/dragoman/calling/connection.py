@@ -10,7 +10,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -47,6 +47,7 @@ from dragoman.wire.notices import ROOTS_CHANGED
 
 log = logging.getLogger("dragoman")
 T = TypeVar("T", bound=Result)
+V = TypeVar("V")
 _ANY: ResultReader[Result] = ResultReader(Result)
 
 
@@ -175,21 +176,10 @@ class Connection:
     async def forward(
         self, method: str, params: Mapping[str, Any], wish: Wish, number: int | None = None
     ) -> msgspec.Raw:
-        """Return the result of a request, undecoded, questions included: they are for whoever it is sent for.
-
-        Given its `number`, it may last for ever. Raises what `request` does.
-        """
+        """Return the undecoded result of a request for somebody else. Given its `number`, it may last for ever."""
         if number is not None:
             return await self._attempt(method, params, wish, number)
-        seconds = self._terms.timeout if wish.timeout is None else wish.timeout
-        bound = self._terms.limit(seconds)
-        try:
-            async with bound:
-                return await self._delivered(method, params, wish)
-        except TimeoutError:
-            if not bound.expired():
-                raise
-            raise self._late(method, seconds) from None
+        return await self._within(method, wish, self._delivered(method, params, wish))
 
     async def _settled(
         self, method: str, params: Mapping[str, Any], wish: Wish, reader: ResultReader[T]
@@ -197,11 +187,14 @@ class Connection:
         """Return a result, decoded and not, and how often the server asked before it gave it (MRTR-18)."""
         if wish.headers:
             check_fields(wish.headers)
+        return await self._within(method, wish, self._rounds(method, params, wish, reader))
+
+    async def _within(self, method: str, wish: Wish, work: Coroutine[Any, Any, V]) -> V:
         seconds = self._terms.timeout if wish.timeout is None else wish.timeout
         bound = self._terms.limit(seconds)
         try:
             async with bound:
-                return await self._rounds(method, params, wish, reader)
+                return await work
         except TimeoutError:
             if not bound.expired():
                 raise  # a callback's own

@@ -166,7 +166,9 @@ class Line:
             return await self.exchange.send(request)
         self._asides[request.id] = aside
         try:
-            return await self.exchange.send(structs.replace(request, listener=Apart(self, aside)))
+            return await self.exchange.send(
+                structs.replace(request, listener=Apart(self, aside), on_pause=aside.paused)
+            )
         finally:
             del self._asides[request.id]
 

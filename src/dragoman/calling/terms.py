@@ -57,6 +57,10 @@ class Aside(Protocol):
         """Take a notification other than progress; returns whether it was for this one. Must not block."""
         ...
 
+    def paused(self, seconds: float) -> None:
+        """Take that the server closed the stream of this request, to go on after so long. Must not block."""
+        ...
+
     async def answer(self, method: str, params: msgspec.Raw) -> Any:
         """Return the result of a question. Raises RequestError with what the server is to be told instead."""
         ...

@@ -25,7 +25,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     `session` says that the answer may open a session, `resumes` that a stream
     which ended early may be taken up again (LEG-12, LEG-14). `listener` hears
     what comes with the answer, where that can be told from the rest; without it
-    the one that the exchange was opened with does.
+    the one that the exchange was opened with does. `on_pause` is told when the
+    server ends a stream that goes on after so many seconds (LEG-13).
     """
 
     id: RequestId
@@ -34,6 +35,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     session: bool = False
     resumes: bool = False
     listener: Listener | None = None
+    on_pause: Callable[[float], None] | None = None
 
 
 class Incoming(msgspec.Struct, frozen=True, gc=False):

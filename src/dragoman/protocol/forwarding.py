@@ -72,7 +72,7 @@ def forwarded_method(name: str) -> Method:
     if known is None:
         method = Method(name, Forwarded, custom=True)
     else:
-        method = Method(name, Forwarded, known.result, known.named_by, endless=known.endless)
+        method = Method(name, Forwarded, known.result, known.named_by, custom=known.custom, endless=known.endless)
     method.decode = _read
     return method
 

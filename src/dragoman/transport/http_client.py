@@ -291,6 +291,8 @@ class HttpExchange:
             if not request.resumes or not last_id:
                 raise fault or ClosedError(f"{self.where} ended the stream before the answer")
             retry = min(events.retry / 1000, LONGEST_RETRY) if events.retry is not None else retry
+            if request.on_pause is not None and fault is None:
+                request.on_pause(retry)
             wire, tries = await self._resume(request, last_id, retry, tries)
 
     async def _resume(self, request: Outgoing, last_id: str, retry: float, tries: int) -> tuple[Wire, int]:

@@ -58,7 +58,7 @@ class Method:
         self.name = name
         self.params = params
         self.result = result
-        self.named_by = named_by
+        self.named_by: NamedBy = named_by
         self.member = "taskId" if named_by == "task_id" else named_by  # the same, as it is called on the wire
         self.custom = custom
         self.endless = endless
