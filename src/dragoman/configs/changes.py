@@ -61,8 +61,8 @@ class Change(NamedTuple):
 
 
 def _compared(path: Path, old: bytes, new: bytes) -> list[str]:
-    lines = [data.decode("utf-8-sig", "replace").splitlines() for data in (old, new)]
-    return [masked_line(line) for line in difflib.unified_diff(*lines, str(path), str(path), lineterm="")]
+    before, after = (data.decode("utf-8-sig", "replace").splitlines() for data in (old, new))
+    return [masked_line(line) for line in difflib.unified_diff(before, after, str(path), str(path), lineterm="")]
 
 
 class Done(NamedTuple):
@@ -206,7 +206,7 @@ def history(state: Path) -> list[Past]:
                 number=int(file.stem),
                 path=Path(facts["path"]),
                 format=facts["format"],
-                keys=tuple(map(tuple, facts["keys"])),
+                keys=tuple(tuple(key) for key in facts["keys"]),
                 left=tuple(facts["left"]),
                 after=facts["after"],
                 backup=backup,

@@ -8,7 +8,6 @@ Limit: UTF-8, with or without a byte order mark; 16 MiB.
 from __future__ import annotations
 
 import codecs
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -17,7 +16,14 @@ from dragoman.configs.faults import UnreadableError
 from dragoman.configs.jsonc import Key
 
 MAX_BYTES = 16 * 1024 * 1024
-ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Any = _Absent()
 
 
 class Format(NamedTuple):
@@ -37,11 +43,13 @@ FORMATS = {
 
 def load(data: bytes, kind: str) -> Any:
     """Return what a file holds, {} for an empty one. Raises UnreadableError."""
-    found = FORMATS[kind].load(_text(data)[1])
-    found = {} if found is None else found
-    if not isinstance(found, dict):
+    return _settings(FORMATS[kind].load(_text(data)[1]))
+
+
+def _settings(found: object) -> dict[str, Any]:
+    if found is not None and not isinstance(found, dict):
         raise UnreadableError("the file holds no table of settings")
-    return cast("dict[str, Any]", found)
+    return cast("dict[str, Any]", found or {})
 
 
 def at(data: Any, path: Sequence[Key]) -> Any:
@@ -63,7 +71,7 @@ def change(data: bytes, kind: str, path: Sequence[Key], value: Any) -> bytes:
     form = FORMATS[kind]
     before = load(data, kind)
     new = _patched(form, text, tuple(path), at(before, path), value)
-    held, expected = form.load(new) or {}, _expected(before, path, value)
+    held, expected = _settings(form.load(new)), _expected(before, path, value)
     # A table of TOML that only its members made is gone with the last of them.
     if not same(held, expected) and not (value is ABSENT and same(held, _pruned(expected, path[:-1]))):
         raise UnreadableError(f"{'.'.join(map(str, path))} cannot be changed here without touching something else")
@@ -108,6 +116,10 @@ def same(one: object, other: object) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         left, right = cast("list[object]", one), cast("list[object]", other)
         return len(left) == len(right) and all(map(same, left, right))
+    return _equal(one, other)
+
+
+def _equal(one: Any, other: Any) -> bool:
     # NaN, which TOML and YAML have, is what it was.
     return type(one) is type(other) and (one == other or (one != one and other != other))
 
@@ -115,20 +127,29 @@ def same(one: object, other: object) -> bool:
 def _pruned(data: Any, path: Sequence[Key]) -> Any:
     """Return `data` without the tables on `path` that are empty."""
     for depth in range(len(path), 0, -1):
+        parent: Any = at(data, path[: depth - 1])
         if at(data, path[:depth]) == {}:
-            del at(data, path[: depth - 1])[path[depth - 1]]
+            del parent[path[depth - 1]]
     return data
 
 
+def _copied(data: Any) -> Any:
+    """Return a copy that shares nothing: what two aliases of YAML name becomes two values."""
+    if isinstance(data, dict):
+        return {key: _copied(value) for key, value in cast("dict[Any, object]", data).items()}
+    return [_copied(item) for item in cast("list[object]", data)] if isinstance(data, list) else data
+
+
 def _expected(data: Any, path: Sequence[Key], value: Any) -> Any:
-    data = copy.deepcopy(data)
+    data = _copied(data)
     if value is ABSENT:
         if (parent := at(data, path[:-1])) is not ABSENT and at(data, path) is not ABSENT:
             del parent[path[-1]]
         return data
     where = data
     for key, following in zip(path, [*path[1:], None], strict=True):
-        made: Any = value if following is None else [] if isinstance(following, int) else {}
+        below: Any = [] if isinstance(following, int) else {}
+        made: Any = value if following is None else below
         if isinstance(key, int) and key == len(where):
             where.append(made)
         elif following is None or at(where, [key]) in (ABSENT, None):

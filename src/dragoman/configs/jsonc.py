@@ -102,7 +102,7 @@ def _without(text: str, start: int, end: int) -> str:
     rest = re.match(r"[ \t]*(?:\r?\n)", text[end:])
     if not text[line:start].strip() and rest:
         return text[:line] + text[end + rest.end() :]
-    return text[:start] + text[end:].lstrip(" \t")
+    return text[:start].rstrip(" \t") + text[end:]
 
 
 def _insert(text: str, node: Node, key: Key, value: Any) -> str:

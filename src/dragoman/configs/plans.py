@@ -159,9 +159,9 @@ def _pasted(entries: Sequence[Entry], spot: Spot, setting: Setting) -> dict[str,
 
 def _under(spot: Spot, tables: dict[Any, Any]) -> dict[str, Any]:
     found: Any = list(tables.values()) if spot.place.listed else tables
-    for part in reversed(spot.key):
+    for part in reversed(spot.key[1:]):
         found = {part: found}
-    return dict(found)
+    return {str(spot.key[0]): found}
 
 
 def _change(spot: Spot, edits: Sequence[Edit], data: bytes) -> Change | None:

@@ -24,7 +24,7 @@ _SHAPED = re.compile(
     r"AIza[\w-]{30,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*|npm_\w{30,}|hf_\w{20,})"
 )
 _USERINFO = re.compile(r"(?<=://)[^/@\s:]+:[^/@\s]+(?=@)")
-_QUERY = re.compile(r"(?<=[?&])([\w-]+)=([^&#\s]+)")
+_QUERY = re.compile(r"(?<=[?&])([\w-]+)=([^&#\s\"']+)")
 _FLAG = re.compile(r"--?([\w-]+)(?:=(.+))?", re.DOTALL)
 _SCHEME = re.compile(r"(?:Bearer|Basic|Token)\s+", re.IGNORECASE)
 
@@ -70,7 +70,9 @@ def without_secrets(entry: Entry) -> tuple[Entry, list[Moved]]:
         flag = _FLAG.fullmatch(word) if word.startswith("-") else None
         name = flag[1] if flag else before
         secret = bool(name) and named_secret(name) and (flag is None or flag[2] is not None)
-        args.append(swap(f"argument {number + 1}", value, variable(entry.name, name or "token"), secret))
+        args.append(
+            swap(f"argument {number + 1}", value, variable(entry.name, name if named_secret(name) else "token"), secret)
+        )
         before = flag[1] if flag and flag[2] is None else ""
     extra = _without(entry.extra, moved, 0)
     changed = msgspec.structs.replace(entry, env=env, headers=headers, url=url, args=tuple(args), extra=extra)

@@ -172,15 +172,15 @@ def table_of(entry: Entry, shape: Shape, client: str) -> dict[str, Any]:
 
 def _with_extra(table: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in extra.items():
-        table[key] = _joined(value, table.get(key))
+        table[key] = _joined(table.get(key), value)
     return table
 
 
-def _joined(below: object, above: object) -> Any:
+def _joined(below: Any, above: Any) -> Any:
     """Return both tables as one, `above` counting where both say something; what is no table counts alone."""
     if isinstance(below, dict) and isinstance(above, dict):
         return {**cast("dict[str, Any]", below), **cast("dict[str, Any]", above)}
-    return below if above is None else above
+    return cast("Any", below if above is None else above)
 
 
 def _put_way(table: dict[str, Any], entry: Entry, shape: Shape) -> None:

@@ -31,6 +31,17 @@ def load(text: str) -> Any:
 
 def put(text: str, path: Sequence[Key], value: Any) -> str:
     """Return `text` with `value` at `path`; tables on the way are made. Raises UnreadableError."""
+    held = load(text)
+    if isinstance(value, dict) and not _has(held, path):
+        # A table of its own goes to the end, where it can move nothing.
+        gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+        more = _lined(text + gap + _set("", path, value), text)
+        if _loads(more) == _loads(_set(text, path, value)):
+            return more
+    return _lined(_set(text, path, value), text)
+
+
+def _set(text: str, path: Sequence[Key], value: Any) -> str:
     library = _library()
     document = _parsed(text)
     table: Any = document
@@ -38,10 +49,13 @@ def put(text: str, path: Sequence[Key], value: Any) -> str:
         if key not in table:
             table[key] = library.table(is_super_table=True)
         table = table[key]
-        if not isinstance(table, dict):
+        if not hasattr(table, "keys"):
             raise UnreadableError(f"{key!r} is no table")
-    table[path[-1]] = value
-    return _lined(library.dumps(document), text)
+    try:
+        table[path[-1]] = value
+        return str(library.dumps(document))
+    except (library.exceptions.TOMLKitError, ValueError) as error:  # a text that TOML cannot hold
+        raise UnreadableError(f"{path[-1]!r} cannot be written to TOML: {error}") from None
 
 
 def cut(text: str, path: Sequence[Key]) -> str:
@@ -51,7 +65,55 @@ def cut(text: str, path: Sequence[Key]) -> str:
     for key in path[:-1]:
         table = table[key]
     del table[path[-1]]
-    return _lined(_library().dumps(document), text)
+    whole = _lined(_library().dumps(document), text)
+    less = _without_tables(text, [str(key) for key in path])
+    return less if _loads(less) == _loads(whole) else whole
+
+
+def _without_tables(text: str, path: list[str]) -> str:
+    """Return `text` without the lines of the table at `path` and of those in it, each with the empty line before it."""
+    kept: list[str] = []
+    inside = False
+    held: list[str] = []  # empty lines and comments, which may belong to the next table
+    for line in text.splitlines(keepends=True):
+        if line.lstrip().startswith("["):
+            inside = _header(line)[: len(path)] == path
+            if inside and kept and not kept[-1].strip():
+                kept.pop()
+            kept += held if not inside else []
+            held = []
+        if not inside:
+            kept.append(line)
+        elif not line.strip() or line.lstrip().startswith("#"):
+            held.append(line)
+        else:
+            held = []
+    return "".join(kept + held)
+
+
+def _header(line: str) -> list[str]:
+    found = _loads(line)
+    names: list[str] = []
+    while isinstance(found, dict) and len(found) == 1:
+        name, found = next(iter(found.items()))
+        names.append(name)
+    return names
+
+
+def _loads(text: str) -> Any:
+    """Return the data of `text`, None if it is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
+
+
+def _has(held: Any, path: Sequence[Key]) -> bool:
+    for key in path:
+        if not isinstance(held, dict) or key not in held:
+            return False
+        held = held[key]
+    return True
 
 
 def _parsed(text: str) -> Any:

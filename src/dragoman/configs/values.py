@@ -17,7 +17,7 @@ Kind: TypeAlias = Literal["env", "secret", "prompt", "file", "own"]
 class Ref(NamedTuple):
     """A value that lies elsewhere: in the environment, this user's wallet, a question to the user, or a file.
 
-    `own` is a variable that only the client knows, `name` then its whole text.
+    `own` is a variable that only the client knows, such as `workspaceFolder`.
     """
 
     kind: Kind
@@ -39,11 +39,11 @@ class Dialect(NamedTuple):
 
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-_OWN = r"(?P<own>\$\{[^{}]+\})"
+_OWN = r"\$\{(?P<own>[^{}]+)\}"
 PLAIN = Dialect("none", r"(?!)", {})
 SHELL = Dialect("shell", rf"\$\{{(?P<env>{_NAME})(?::-(?P<default>[^}}]*))?\}}", {"env": "${%s}"}, "${%s:-%s}")
 DOLLAR = Dialect("dollar", rf"\$\{{(?P<env>{_NAME})\}}|\$(?P<bare>{_NAME})", {"env": "${%s}"})
-COLON = Dialect("env:", rf"\$\{{env:(?P<env>{_NAME})\}}|{_OWN}", {"env": "${env:%s}"})
+COLON = Dialect("env:", rf"\$\{{env:(?P<env>{_NAME})\}}|{_OWN}", {"env": "${env:%s}", "own": "${%s}"})
 COLON_FILE = Dialect(
     "env: and file:",
     rf"\$\{{env:(?P<env>{_NAME})\}}|\$\{{file:(?P<file>[^}}]+)\}}",
@@ -52,7 +52,7 @@ COLON_FILE = Dialect(
 INPUT = Dialect(
     "env: and input:",
     rf"\$\{{env:(?P<env>{_NAME})\}}|\$\{{input:(?P<prompt>[^}}]+)\}}|{_OWN}",
-    {"env": "${env:%s}", "prompt": "${input:%s}"},
+    {"env": "${env:%s}", "prompt": "${input:%s}", "own": "${%s}"},
 )
 BRACE = Dialect(
     "brace", rf"\{{env:(?P<env>{_NAME})\}}|\{{file:(?P<file>[^}}]+)\}}", {"env": "{env:%s}", "file": "{file:%s}"}
@@ -63,7 +63,13 @@ NEUTRAL = Dialect(
     "neutral",
     rf"\$\{{(?:env:)?(?P<env>{_NAME})(?::-(?P<default>[^}}]*))?\}}|\$\{{secret:(?P<secret>[^}}]+)\}}"
     rf"|\$\{{prompt:(?P<prompt>[^}}]+)\}}|\$\{{file:(?P<file>[^}}]+)\}}|\$\{{own:(?P<own>[^}}]+)\}}",
-    {"env": "${env:%s}", "secret": "${secret:%s}", "prompt": "${prompt:%s}", "file": "${file:%s}"},
+    {
+        "env": "${env:%s}",
+        "secret": "${secret:%s}",
+        "prompt": "${prompt:%s}",
+        "file": "${file:%s}",
+        "own": "${own:%s}",
+    },
     "${env:%s:-%s}",
 )
 _KINDS: tuple[Kind, ...] = ("env", "secret", "prompt", "file", "own")
@@ -108,8 +114,6 @@ def fits(value: Value, dialect: Dialect) -> bool:
 
 
 def _form(ref: Ref, dialect: Dialect) -> str:
-    if ref.kind == "own" and _OWN in dialect.pattern:
-        return ref.name
     form = dialect.forms.get(ref.kind)
     if form is None:
         raise UnfitError(f"the client knows no reference such as {shown((ref,))}")
@@ -126,8 +130,6 @@ def shown(value: Value) -> str:
 
 
 def _neutral(ref: Ref) -> str:
-    if ref.kind == "own":
-        return ref.name
     return NEUTRAL.forms[ref.kind] % ref.name if ref.default is None else NEUTRAL.default % (ref.name, ref.default)
 
 

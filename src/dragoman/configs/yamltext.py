@@ -187,4 +187,9 @@ def _scalar(value: Any) -> str:
     """Return a value on one line: plain where that is safe, else as JSON, which is YAML too."""
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return "".join(map(_visible, json.dumps(value, ensure_ascii=False)))
+
+
+def _visible(character: str) -> str:
+    """Return what YAML takes only as an escape, as one."""
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
