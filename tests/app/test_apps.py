@@ -49,6 +49,7 @@ async def test_a_tool_has_a_page_and_a_text(mode: str) -> None:
 
 
 async def test_tools_share_a_page_and_say_who_may_call_them() -> None:
+    """APPS-03"""
     server = Server("weather")
     page = server.app("ui://w/v.html", html=HTML, visibility=["model"])
     page(_named("first"))
@@ -69,7 +70,7 @@ def _named(name: str) -> Any:
 
 
 async def test_a_page_can_be_kept_out_of_the_list() -> None:
-    """APPS-05: it is read all the same."""
+    """APPS-05, APPS-10: it is read all the same, and of a mounted server under its prefix, as its tool says."""
     server = Server("weather")
     server.app("ui://w/v.html", html=HTML, listed=False)(_named("tool"))
     outer = Server("outer")
@@ -118,6 +119,7 @@ async def test_a_page_comes_from_a_file_as_it_is_now_or_a_function(tmp_path: Pat
     ],
 )
 def test_what_is_no_page_is_refused(uri: str, options: dict[str, Any], reason: str) -> None:
+    """APPS-02: what a tool names exists."""
     server = Server("weather")
     server.app("ui://w/v.html", html=HTML)(_named("there"))
     with pytest.raises(RegistrationError, match=reason):
