@@ -56,6 +56,11 @@ async def test_a_program_that_says_nothing_is_named() -> None:
     assert await file("odd.py", "mute", seconds=0.3) == (False, ["start-silent"])
 
 
+async def test_a_program_that_echoes_is_no_server() -> None:
+    program = "import sys\nfor line in sys.stdin: sys.stdout.write(line); sys.stdout.flush()"
+    assert await examined(sys.executable, "-c", program, seconds=0.4) == (False, ["start-silent"])
+
+
 async def test_lines_among_the_messages_are_named() -> None:
     assert await file("odd.py", "noisy") == (True, ["stdout-noise"])
 

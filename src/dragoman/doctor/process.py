@@ -18,7 +18,7 @@ from dragoman.errors import MalformedError
 from dragoman.protocol.dress import undressed
 from dragoman.protocol.eras import HANDSHAKE
 from dragoman.protocol.lines import LineReader
-from dragoman.protocol.replies import read_messages
+from dragoman.protocol.replies import is_response, read_messages
 from dragoman.transport.group import Group
 from dragoman.transport.process import Command
 from dragoman.wire.lifecycle import ClientCapabilities
@@ -29,7 +29,7 @@ KEPT = 4096  # bytes of stderr that are remembered
 MOST_NOISE = 3  # lines that are shown
 LAST_WORDS = 0.1  # seconds after its end in which what a process wrote is still read
 SWEEP = 0.1  # seconds for each way to end what is left of its group
-_FRAME = b'{"jsonrpc"'
+_FRAME = b'"jsonrpc"'
 
 
 class _Heard(asyncio.SubprocessProtocol):
@@ -56,12 +56,13 @@ class _Heard(asyncio.SubprocessProtocol):
             lines = [str(error).encode()]
         for line in lines:
             try:
-                read_messages(line)
+                frames = read_messages(line)
             except MalformedError:
-                self.buried = self.buried or _FRAME in line[1:]
+                self.buried = self.buried or _FRAME in line
                 if len(self.noise) < MOST_NOISE:
                     self.noise.append(line[:120].decode(errors="replace"))
-            else:
+                continue
+            if any(is_response(frame) for frame in frames):  # a program may echo what it is asked, as cat does
                 self.answered = True
                 self.came.set()
 
@@ -148,7 +149,7 @@ def _judge(report: Report, transport: asyncio.SubprocessTransport, heard: _Heard
     elif ended:
         report.find("start-ended", f"the process ended with status {transport.get_returncode()}; {last}")
     else:
-        report.find("start-silent", f"nothing on stdout within {took:.1f} s; {last}")
+        report.find("start-silent", f"no answer within {took:.1f} s; {last}")
 
 
 async def _stopped(report: Report, transport: asyncio.SubprocessTransport, heard: _Heard, seconds: float) -> str:
