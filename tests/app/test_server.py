@@ -1,5 +1,7 @@
 """The face of a server: what registering, removing, wrapping and declaring do to what clients see."""
 
+import threading
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -152,6 +154,43 @@ async def test_completions_suggest_for_prompts_and_templates() -> None:
         assert found["result"]["completion"]["values"] == ["Ada", "Adam"]
     unknown = await ask(server, "completion/complete", ref={"type": "ref/prompt", "name": "x"}, argument=argument)
     assert unknown["error"]["code"] == -32602
+
+
+async def test_a_completion_may_be_plain_and_take_what_is_typed_alone() -> None:
+    server = Server("plain")
+    server.add_prompt(lambda a, b, c, d: "x", name="p")
+    threads: list[str] = []
+
+    @server.completion("p", "a")
+    def alone(value: str) -> list[str]:
+        threads.append(threading.current_thread().name)
+        return [value + "!"]
+
+    @server.completion("p", "b")
+    def both(value: str, chosen: Mapping[str, str]) -> list[str]:
+        return [value + chosen["a"]]
+
+    @server.completion("p", "c")
+    async def alone_later(value: str) -> tuple[str, ...]:
+        return (value + "?",)
+
+    @server.completion("p", "d")
+    def passed_on(value: str, chosen: Any = None) -> Any:
+        return alone_later(value)
+
+    for name, expected in (("a", "x!"), ("b", "x1"), ("c", "x?"), ("d", "x?")):
+        found = await ask(
+            server,
+            "completion/complete",
+            ref={"type": "ref/prompt", "name": "p"},
+            argument={"name": name, "value": "x"},
+            context={"arguments": {"a": "1"}},
+        )
+        assert found["result"]["completion"]["values"] == [expected]
+    assert threads and threads[0] != threading.current_thread().name
+    for bad in (lambda: [""], lambda a, b, c: [""]):
+        with pytest.raises(RegistrationError, match="a completion takes what is typed and"):
+            server.completion("p", "e")(bad)  # type: ignore[arg-type]
 
 
 async def test_one_server_object_serves_two_endpoints() -> None:

@@ -244,9 +244,10 @@ class Server:
         lazily.add_skills(self, folder, prefix)
 
     def completion(self, reference: str, argument: str) -> Callable[[Completer], Completer]:
-        """Register an async function that suggests values for an argument of a prompt, or a template's variable.
+        """Register a function that suggests values for an argument of a prompt, or a template's variable.
 
-        `reference` is the prompt's name or the template's text.
+        `reference` is the prompt's name or the template's text. The function gets what is typed so far and, if it takes
+        two arguments, the values already chosen. Raises RegistrationError.
         """
 
         def decorate(function: Completer) -> Completer:

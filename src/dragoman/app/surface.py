@@ -103,7 +103,7 @@ class Surface:
         self.tools = Tools(limits, self.face, self.workers, self.kept)
         self.resources = Resources(limits, self.face, self.workers, self.kept)
         self.prompts = Prompts(limits, self.face, self.workers)
-        self.completions = Completions(self.prompts.listing, self.resources.templates)
+        self.completions = Completions(self.prompts.listing, self.resources.templates, self.workers)
         self.scopes = Scopes(self.tools.listing, self.prompts.listing, self.resources)
         self.scopes.hides = options.get("hide_unscoped", False)
         self._guarded = False

@@ -6,11 +6,12 @@ Source: specification, server/prompts, server/utilities/completion.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from inspect import isawaitable, iscoroutinefunction, signature
 from typing import Any, TypeAlias
 
 from msgspec import UNSET
 
-from dragoman.errors import RequestError
+from dragoman.errors import RegistrationError, RequestError
 from dragoman.protocol.exchange import Call, Prepared, Reply
 from dragoman.protocol.limits import Limits
 from dragoman.serving.context import ServerFace
@@ -36,8 +37,10 @@ from dragoman.wire.prompts import (
     ResourceReference,
 )
 
-# Called with what is typed so far and the arguments already chosen; returns suggestions.
-Completer: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Sequence[str]]]
+# Called with what is typed so far and, if it takes two, the arguments already chosen; returns suggestions.
+Suggested: TypeAlias = Sequence[str] | Awaitable[Sequence[str]]
+Completer: TypeAlias = Callable[[str, Mapping[str, str]], Suggested] | Callable[[str], Suggested]
+_Asked: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Sequence[str]]]
 MOST = 100  # suggestions in one answer (PROMPT-07)
 
 
@@ -92,17 +95,21 @@ class Prompts:
 class Completions:
     """Suggestions per argument of a prompt, and per variable of a resource template."""
 
-    def __init__(self, prompts: Listing[Any], templates: Listing[Any]) -> None:
+    def __init__(self, prompts: Listing[Any], templates: Listing[Any], workers: Workers) -> None:
         self._prompts = prompts
         self._templates = templates
-        self._completers: dict[tuple[str, str], Completer] = {}
+        self._workers = workers
+        self._completers: dict[tuple[str, str], _Asked] = {}
 
     def __len__(self) -> int:
         return len(self._completers)
 
     def add(self, reference: str, argument: str, completer: Completer) -> None:
-        """Let `completer` suggest values for `argument` of the prompt or template `reference`."""
-        self._completers[reference, argument] = completer
+        """Let `completer` suggest values for `argument` of the prompt or template `reference`.
+
+        Raises RegistrationError for a function that takes neither one nor two arguments.
+        """
+        self._completers[reference, argument] = _asked(completer, self._workers)
 
     async def complete(self, call: Call) -> Reply:
         """Answer `completion/complete`: nothing where nobody suggests any. Raises RequestError for an unknown `ref`."""
@@ -131,6 +138,30 @@ class Completions:
         what = "prompt" if known is self._prompts else "resource template"
         hint = nearest(reference, known.names())
         raise RequestError(INVALID_PARAMS, f"unknown {what} {reference[:100]!r}{hint}")
+
+
+def _asked(completer: Callable[..., Any], workers: Workers) -> _Asked:
+    """Return a completer as one that is awaited and takes both; a plain function runs in a worker thread."""
+    takes = signature(completer)
+    try:
+        takes.bind("typed", {})
+        alone = False
+    except TypeError:
+        try:
+            takes.bind("typed")
+        except TypeError:
+            raise RegistrationError(
+                f"a completion takes what is typed and, if it wants, the arguments already chosen, not {takes}"
+            ) from None
+        alone = True
+
+    async def ask(typed: str, chosen: Mapping[str, str]) -> Sequence[str]:
+        given = (typed,) if alone else (typed, chosen)
+        found = completer(*given) if iscoroutinefunction(completer) else await workers.run(completer, *given)
+        values: Sequence[str] = await found if isawaitable(found) else found
+        return values
+
+    return ask
 
 
 def _page(prompts: list[Any], cursor: Any) -> ListPromptsResult:
