@@ -269,7 +269,7 @@ def test_a_changed_file_is_served_anew_and_a_broken_one_waited_for(file) -> None
 def test_help_and_version_teach_without_a_server() -> None:
     assert re.fullmatch(r"dragoman \d+\.\d+\.\d+\S*\n", dragoman("--version").stdout)
     shown = dragoman("--help").stdout
-    for command in ("run", "serve", "list", "call", "read", "prompt"):
+    for command in ("run", "serve", "list", "call", "read", "prompt", "doctor"):
         assert f"    {command} " in shown
         told = dragoman(command, "--help")
         assert told.returncode == 0

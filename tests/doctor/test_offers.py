@@ -62,6 +62,8 @@ async def test_a_server_of_ours_has_nothing_wrong() -> None:
     assert [one.kind for one in report.findings if one.severity != "note"] == []
     assert report.facts["sizes"] == {"tools": 1, "resources": 1, "templates": 0, "prompts": 0}
     assert report.facts["definitionTokens"] > 20
+    assert set(report.facts["clientCapabilities"]) == {"elicitation", "sampling", "roots"}
+    assert set(report.facts["notOffered"]) == {"prompts", "completions", "tasks"}
 
 
 async def test_the_tool_that_a_server_of_ours_gets_meanwhile_is_told() -> None:

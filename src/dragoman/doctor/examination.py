@@ -13,6 +13,7 @@ import msgspec
 from dragoman.app.client import Client
 from dragoman.app.target import Options, Target, way_to
 from dragoman.auth.oauth import OAuth
+from dragoman.calling.callbacks import Callbacks
 from dragoman.doctor import authorization, changes, endpoint, greeting, network, offers, process, reading, redirects
 from dragoman.doctor.findings import Report
 from dragoman.doctor.repair import repair
@@ -85,9 +86,9 @@ async def _talk(report: Report, target: Target, plan: Plan, url: str | None) -> 
         timeout=plan.timeout,
         options=Options(restarts=0, auth=auth),
         cache=False,
-        on_elicit=_declined,
-        on_sample=_declined,
-        roots=[],
+        on_elicit=_OURS.on_elicit,
+        on_sample=_OURS.on_sample,
+        roots=_OURS.roots,
     )
     try:
         refusal = await greeting.greet(report, client, given=given)
@@ -111,8 +112,11 @@ async def _declined(_: Any) -> None:
     """Decline what a server asks: nobody is there to be asked."""
 
 
+_OURS = Callbacks(on_elicit=_declined, on_sample=_declined, roots=[])
+
+
 async def _offered(report: Report, client: Client, plan: Plan) -> None:
-    offers.capabilities(report, client)
+    offers.capabilities(report, client, _OURS.capabilities)
     async with changes.Watch(report, client) as watch:
         found = await offers.lists(report, client)
         await offers.judged(report, client, found)

@@ -16,13 +16,12 @@ from dragoman.doctor.findings import Report
 from dragoman.errors import McpError, PeerError
 from dragoman.protocol.headers import SchemaFault, header_rules
 from dragoman.wire.jsonrpc import METHOD_NOT_FOUND
+from dragoman.wire.lifecycle import ClientCapabilities
 from dragoman.wire.prompts import Prompt
 from dragoman.wire.resources import Resource, ResourceTemplate
 from dragoman.wire.tools import Tool
 
 LONG = 3600_000  # milliseconds
-# What this program offers a server when it calls: it declines all that it is asked.
-OFFERED = ("elicitation", "roots", "sampling")
 _KINDS = ("tools", "resources", "prompts")
 
 
@@ -35,8 +34,8 @@ class Lists(NamedTuple):
     prompts: list[Prompt]
 
 
-def capabilities(report: Report, client: Client) -> None:
-    """Note what each side offers, and what only one of them knows."""
+def capabilities(report: Report, client: Client, ours: ClientCapabilities) -> None:
+    """Note what each side offers, `ours` among it, and what a server may and this one does not."""
     with report.stage("capabilities") as told:
         has: dict[str, dict[str, Any]] = msgspec.to_builtins(client.server_capabilities)
         named = [
@@ -44,12 +43,12 @@ def capabilities(report: Report, client: Client) -> None:
             for kind, inner in has.items()
         ]
         report.facts["serverCapabilities"] = has
-        report.facts["clientCapabilities"] = list(OFFERED)
-        # What a client can do with a server, and this one does not offer.
+        report.facts["clientCapabilities"] = msgspec.to_builtins(ours)
         known = ("tools", "resources", "prompts", "completions", "logging", "tasks")
         report.facts["notOffered"] = [kind for kind in known if kind not in has]
         lacks = ", ".join(report.facts["notOffered"])
         told.said = f"the server offers {', '.join(named) or 'nothing'}" + (f"; not {lacks}" if lacks else "")
+        told.said += f"; this client offers {', '.join(report.facts['clientCapabilities'])}"
 
 
 async def lists(report: Report, client: Client) -> Lists:
