@@ -190,7 +190,7 @@ async def test_a_completion_may_be_plain_and_take_what_is_typed_alone() -> None:
     assert threads and threads[0] != threading.current_thread().name
     for bad in (lambda: [""], lambda a, b, c: [""]):
         with pytest.raises(RegistrationError, match="a completion takes what is typed and"):
-            server.completion("p", "e")(bad)  # type: ignore[arg-type]
+            server.completion("p", "e")(bad)  # type: ignore[type-var]
 
 
 async def test_one_server_object_serves_two_endpoints() -> None:

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from dragoman.transport.asgi import Endpoint
 
 F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=Completer)
 Decorator = Callable[[F], F]
 
 
@@ -243,14 +244,13 @@ class Server:
         """
         lazily.add_skills(self, folder, prefix)
 
-    def completion(self, reference: str, argument: str) -> Callable[[Completer], Completer]:
+    def completion(self, reference: str, argument: str) -> Callable[[C], C]:
         """Register a function that suggests values for an argument of a prompt, or a template's variable.
 
-        `reference` is the prompt's name or the template's text. The function gets what is typed so far and, if it takes
-        two arguments, the values already chosen. Raises RegistrationError.
+        `reference` is the prompt's name or the template's text; the function may also take the values already chosen.
         """
 
-        def decorate(function: Completer) -> Completer:
+        def decorate(function: C) -> C:
             self.surface.completions.add(reference, argument, function)
             self.surface.changed()
             return function
