@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
 
 from tests.kills.worker import LIMITS, shop
@@ -57,7 +57,10 @@ async def killed(store: str, kills: int, seed: int, folder: str) -> Outcome:
             worker = await begun(store, ledger, dice.randint(1, MOST_POINTS))
             while worker.returncode is None and len(handles) < MOST_TASKS * (number + 1):
                 tool = dice.choice(TOOLS)
-                handle = await client.start_task(tool, {"item": f"{tool}-{len(handles)}"})
+                try:
+                    handle = await client.start_task(tool, {"item": f"{tool}-{len(handles)}"})
+                except PeerError:
+                    continue  # the store did not answer in time: it was not accepted
                 handles[f"{tool}-{len(handles)}"] = handle
                 if tool == "order":
                     # Somebody answers, whichever worker is alive then.
@@ -88,7 +91,8 @@ async def until_dead(worker: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(LIFE):
             await worker.wait()
     except TimeoutError:
-        worker.kill()
+        with suppress(ProcessLookupError):  # it has just done so
+            worker.kill()
         await worker.wait()
 
 
