@@ -94,7 +94,7 @@ def test_a_client_that_has_the_secret_keeps_its_own(tmp_path: Path) -> None:
     plan = put(client_named("cursor"), [entry], here)
     assert plan.notes == ()
     carry_out(plan, here)
-    assert file.read_text() == '{"mcpServers": {"a": {"command": "x", "env": {"API_KEY": "theirs"}, "args": []}}}'
+    assert file.read_text() == '{"mcpServers": {"a": {"command": "x", "env": {"API_KEY": "theirs"}}}}'
 
 
 def test_a_question_of_vs_code_is_declared_with_it_and_becomes_a_variable_elsewhere(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """One at a time among processes: a lock file that the system releases when its holder dies.
 
-Waits without blocking the event loop, and for a bounded time.
+Waits for a bounded time; `locked` does so without blocking the event loop.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from dragoman.errors import LocalError
@@ -41,6 +42,21 @@ async def locked(path: Path, patience: float = PATIENCE) -> AsyncGenerator[None]
                     await asyncio.sleep(PAUSE)
         except TimeoutError:
             raise LocalError(f"another process has held {path} for {patience:g} s; is it stuck?") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def locked_here(path: Path, patience: float = PATIENCE) -> Generator[None]:
+    """Hold the lock on `path` in a program without an event loop, or in a thread. Raises LocalError like `locked`."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        end = time.monotonic() + patience
+        while not _taken(handle):
+            if time.monotonic() > end:
+                raise LocalError(f"another process has held {path} for {patience:g} s; is it stuck?")
+            time.sleep(PAUSE)
         yield
     finally:
         os.close(handle)

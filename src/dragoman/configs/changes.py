@@ -6,7 +6,6 @@ the meantime stays, and a change that would undo that is refused.
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import hashlib
 import json
@@ -18,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dragoman.auth.wallet_lock import locked
+from dragoman.auth.wallet_lock import locked_here
 from dragoman.configs import documents
 from dragoman.configs.documents import ABSENT
 from dragoman.configs.faults import StaleError, UnreadableError
@@ -109,12 +108,8 @@ def make(changes: Sequence[Change], state: Path) -> list[Done]:
 def alone(path: Path, state: Path, act: Callable[[Path], None]) -> None:
     """Do something to a file while no other process of this program does; a link is followed first."""
     real = Path(os.path.realpath(path))
-
-    async def act_locked() -> None:
-        async with locked(state / f"{_mark(str(real).encode())[:32]}.lock", PATIENCE):
-            act(real)
-
-    asyncio.run(act_locked())
+    with locked_here(state / f"{_mark(str(real).encode())[:32]}.lock", PATIENCE):
+        act(real)
 
 
 def _mark(data: bytes) -> str:
