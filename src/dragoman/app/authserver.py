@@ -26,6 +26,7 @@ from dragoman.auth.jwt import JWTAuth
 from dragoman.errors import LocalError, TokenError
 from dragoman.ports.fetch import Fetcher
 from dragoman.ports.store import Store
+from dragoman.ports.verifier import Dial
 from dragoman.protocol.bearer import checked_resource, checked_scopes
 from dragoman.protocol.discovery import is_loopback
 from dragoman.protocol.identity import Identity
@@ -136,6 +137,9 @@ class AuthorizationServer:
     def takes(self, token: str, issuer: str | None) -> bool:
         """Say whether a token names this issuer."""
         return issuer == self._issuer
+
+    def connect(self, dial: Dial) -> None:
+        """Nothing to say how to fetch: its tokens are judged with its own keys."""
 
     async def verify(self, token: str, resource: str) -> Identity:
         """Return whose token it is, and good for `resource`. Raises TokenError."""

@@ -14,6 +14,10 @@ const provider = new Provider(issuer, {
       redirect_uris: [],
       response_types: [],
     },
+    // Our own authorization server, which sends its users here.
+    ...(process.env.BROKER_CALLBACK
+      ? [{ client_id: "broker", client_secret: "broker-secret-of-a-test", redirect_uris: [process.env.BROKER_CALLBACK] }]
+      : []),
   ],
   clientDefaults: { id_token_signed_response_alg: "ES256" },
   scopes: ["openid", "offline_access", "orders", "orders:write"],
