@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import time
 from typing import Annotated, Any
 
 import msgspec
 import pytest
 
-from dragoman import Client, Context, Limits, LocalError, PeerError, RequestError, Server, ToolError
+from dragoman import Client, Context, Identity, Limits, LocalError, PeerError, RequestError, Server, ToolError
 from dragoman.protocol.eras import HANDSHAKE, STATELESS
 from dragoman.testing.ways import serving_http
 from dragoman.wire.jsonrpc import METHOD_NOT_FOUND
@@ -355,3 +356,35 @@ def test_a_target_that_cannot_be_is_told_at_once() -> None:
     with pytest.raises(LocalError, match="no server is called so"):
         Server.proxy({"a": fill(Server("a"))}, credentials={"b": "token"})
     Server.proxy({"url": "http://127.0.0.1:1/mcp"})
+
+
+async def test_what_one_caller_was_asked_nobody_else_answers() -> None:
+    """MRTR-07: behind, all callers are the proxy, so the proxy binds what it hands out to each of them."""
+    proxy = Server.proxy(speaking(MODERN))
+    async with Client(proxy, auth=Identity("ann")) as ann, Client(proxy, auth=Identity("ben")) as ben:
+        waiting: Any = await ann.begin_tool("ask")
+        given = dict.fromkeys(waiting.questions, "Ada")
+        with pytest.raises(PeerError, match="requestState is not valid"):
+            await ben.resume(waiting, given)
+        again: Any = await ann.resume(waiting, given)
+        assert next(iter(again.questions.values()))["params"]["message"] == "Sure?"
+
+
+async def test_a_subscription_ends_with_the_token_of_its_listener() -> None:
+    who = Identity("ann", expires_at=time.time() + 0.1)
+    async with asyncio.timeout(20), Client(Server.proxy(speaking(MODERN)), auth=who) as client:
+        assert [change async for change in client.listen()] == []
+
+
+@pytest.mark.parametrize("front", [MODERN, LEGACY])
+async def test_tasks_of_the_server_behind_are_followed_through_the_proxy(front: str) -> None:
+    server, outer = Server("behind"), Server("outer")
+
+    @server.tool(task="required", idempotent=True)
+    async def work(ctx: Context) -> str:
+        return "done, " + await ctx.elicit("Who?", str)
+
+    outer.mount(server, "in")
+    for target, name in ((Server.proxy(server), "work"), (outer, "in_work")):
+        async with Client(target, mode=front, on_elicit=lambda question: "Ada") as client:
+            assert (await client.call_tool(name)).text == "done, Ada"

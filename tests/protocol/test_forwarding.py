@@ -7,7 +7,15 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.protocol.forwarding import Forwarded, forwarded_method, members_of, renumbered, undressed_meta
+from dragoman.protocol.forwarding import (
+    Forwarded,
+    forwarded_method,
+    members_of,
+    renumbered,
+    state_in,
+    undressed_meta,
+    with_state,
+)
 from dragoman.wire.tools import CallTool
 
 values = st.recursive(
@@ -58,3 +66,11 @@ def test_a_subscription_gets_the_number_it_has_in_front() -> None:
     assert json.loads(bytes(renumbered(raw, "mine"))) == {"uri": "a://b", "_meta": {key: "mine", "x/y": 1}}
     plain = msgspec.Raw(b'{"uri":"a://b"}')
     assert renumbered(plain, "mine") is plain
+
+
+def test_the_state_of_what_asks_first_is_taken_out_and_put_in() -> None:
+    asking = msgspec.Raw(b'{"resultType":"input_required","requestState":"theirs","strange":1}')
+    assert state_in(asking) == "theirs"
+    assert json.loads(bytes(with_state(asking, "ours"))) == {**json.loads(bytes(asking)), "requestState": "ours"}
+    for other in (b'{"content":[],"x":"input_required"}', b'{"resultType":"input_required"}', b"{}"):
+        assert state_in(msgspec.Raw(other)) is None

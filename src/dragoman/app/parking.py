@@ -309,16 +309,17 @@ class Parking:
 
     async def seal(self, call: Call, place: Place) -> str:
         """Return the state that leads back to a parked call, good only for this call and its caller (MRTR-07)."""
-        return await self._server.surface.face.states().save(_encode(place), _binding(call))
+        return await self._server.surface.face.states().save(_encode(place), binding(call))
 
     async def _unseal(self, call: Call, state: str) -> Place:
         try:
-            return _place(await self._server.surface.face.states().load(state, _binding(call)))
+            return _place(await self._server.surface.face.states().load(state, binding(call)))
         except msgspec.DecodeError:
             raise not_ours() from None
 
 
-def _binding(call: Call) -> bytes:
+def binding(call: Call) -> bytes:
+    """Return what the state of a forwarded call belongs to: method, name, arguments and principal (MRTR-07)."""
     members = members_of(call.params)
     kept = {name: members.get(name) for name in ("name", "uri")}
     arguments = _sorted(msgspec.json.decode(members.get("arguments", EMPTY)))

@@ -6,7 +6,9 @@ translated. Credentials of whoever calls never go on: the proxy has its own.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +17,24 @@ from msgspec import UNSET, structs
 
 from dragoman.app.crossing import Crossing
 from dragoman.app.mirror import Mirror
+from dragoman.app.parking import binding
 from dragoman.app.passing import Passing
 from dragoman.app.upstream import Behind, Way, Ways
 from dragoman.calling.changes import Change
 from dragoman.calling.fields import ToolFields
 from dragoman.calling.lists import whole_list
+from dragoman.calling.rounds import ASKING
 from dragoman.calling.terms import Wish
 from dragoman.errors import AuthorizationError, LocalError, McpError, PeerError, RequestError, TransportError
 from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.protocol.eras import STATELESS
 from dragoman.protocol.exchange import Call, Reply
-from dragoman.protocol.forwarding import forwarded_method, members_of, renumbered, undressed_meta
+from dragoman.protocol.forwarding import forwarded_method, members_of, renumbered, state_in, undressed_meta, with_state
 from dragoman.protocol.headers import METHOD_HEADER, PARAM_PREFIX
+from dragoman.protocol.sealed import not_ours
 from dragoman.serving.lifecycle import ping
 from dragoman.wire.jsonrpc import HEADER_MISMATCH, INTERNAL_ERROR
-from dragoman.wire.lifecycle import DiscoverResult, InitializeResult
+from dragoman.wire.lifecycle import SUBSCRIPTION_ID, DiscoverResult, InitializeResult, Result
 from dragoman.wire.methods import METHODS
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
 from dragoman.wire.subscriptions import LISTEN
@@ -136,6 +141,8 @@ class Proxy:
             era = way.connection.greeting.dress.era
             if era is not call.era:
                 return await self._crossing.forward(call, way, self.sent)
+            if call.caller.principal and call.method in ASKING:
+                return await self._own(call, way)
             return await self.sent(call, way, Passing(call, era), members_of(call.params))
         except PeerError:
             raise
@@ -143,6 +150,19 @@ class Proxy:
             raise self._told(error) from None
         finally:
             self._ways.give(way)
+
+    async def _own(self, call: Call, way: Way) -> Reply:
+        """Forward a call of somebody known, its state sealed for them: behind, all are this proxy (MRTR-07)."""
+        states, bound = self._surface.face.states(), binding(call)
+        members = members_of(call.params)
+        if "requestState" in members:
+            state: object = msgspec.json.decode(members["requestState"])
+            if not isinstance(state, str):
+                raise not_ours()
+            members["requestState"] = (await states.load(state, bound)).decode()
+        raw = await self.sent(call, way, Passing(call, call.era), members)
+        inner = state_in(raw)
+        return raw if inner is None else with_state(raw, await states.save(inner.encode(), bound))
 
     async def sent(self, call: Call, way: Way, passing: Passing, members: dict[str, Any]) -> msgspec.Raw:
         """Return the undecoded answer to one request with these parameters. Raises as a client's request does."""
@@ -192,7 +212,21 @@ class Proxy:
         return self._fields.of(name, arguments) if isinstance(name, str) else NO_FIELDS
 
     async def listen(self, call: Call) -> Reply:
-        """Answer `subscriptions/listen`: the subscription is one with the server behind."""
+        """Answer `subscriptions/listen`: the subscription is one with the server behind, and ends with its token."""
+        identity = call.caller.identity
+        expires = None if identity is None else identity.expires_at
+        bound = asyncio.timeout(None if expires is None else max(0.0, expires - time.time()))
+        try:
+            async with bound:
+                return await self._listen(call)
+        except TimeoutError:
+            if not bound.expired():
+                raise
+        if (closing := getattr(call.door, "closing", None)) is not None:
+            await closing(call.id)
+        return Result(meta={SUBSCRIPTION_ID: call.id})
+
+    async def _listen(self, call: Call) -> Reply:
         way = await self._taken(call)
         passing = Passing(call, way.connection.greeting.dress.era)
         try:

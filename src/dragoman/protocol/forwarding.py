@@ -26,6 +26,7 @@ Members = dict[str, Any]  # of an object, undecoded
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _SENDER = (PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES, LOG_LEVEL)
+_ASKING = b'"input_required"'
 _ROUTED = ("name", "uri", "taskId")
 
 
@@ -105,3 +106,19 @@ def renumbered(raw: msgspec.Raw, number: RequestId) -> msgspec.Raw:
     meta[SUBSCRIPTION_ID] = msgspec.Raw(_encode(number))
     members["_meta"] = msgspec.Raw(_encode(meta))
     return msgspec.Raw(_encode(members))
+
+
+def state_in(raw: msgspec.Raw) -> str | None:
+    """Return the state of a result that asks first, None for any other."""
+    if _ASKING not in bytes(raw):
+        return None
+    members = _members(raw)
+    if bytes(members.get("resultType", EMPTY)) != _ASKING or "requestState" not in members:
+        return None
+    state: object = msgspec.json.decode(members["requestState"])
+    return state if isinstance(state, str) else None
+
+
+def with_state(raw: msgspec.Raw, state: str) -> msgspec.Raw:
+    """Return the same result with another state."""
+    return msgspec.Raw(_encode({**_members(raw), "requestState": state}))
