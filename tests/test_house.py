@@ -60,6 +60,17 @@ SPEAK_HTTP = {"transport/http_client.py", "transport/sse_client.py", "transport/
 OPEN_SOCKETS = {"create_connection", "open_connection", "sock_connect", "urlopen"}
 # The doctor asks about the steps of one connection, to the address that the user gave, and sends nothing over it.
 MAY_OPEN_SOCKETS = {"transport/http_wire.py", "doctor/network.py"}
+# Who may start processes, and never by a shell: words of the user's or the program's own, or of what the user approved
+# (app/launching.py); no word of a peer's becomes one (threats 8 and 10).
+START = {
+    "transport/process.py", "transport/group.py", "connectors/extract/process.py", "auth/browser.py",
+    "cli/supervisor.py", "cli/clients_start.py", "configs/drivers.py", "doctor/process.py",
+    "doctor/process.py",  # a server as transport/process.py starts it, its stdout watched bare
+}  # fmt: skip
+STARTS = {
+    "subprocess_exec", "create_subprocess_exec", "posix_spawn", "posix_spawnp", "fork", "forkpty", "startfile",
+    "execv", "execve", "execvp", "execvpe", "execl", "execle", "execlp", "spawnv", "spawnve", "spawnl",
+}  # fmt: skip
 MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS = 400, 50, 8
 VERSION = re.compile(r"20\d\d-\d\d-\d\d")
 GRAB_BAGS = {"utils", "util", "helpers", "common", "manager", "misc"}
@@ -207,6 +218,23 @@ def one_fetcher(module: Module) -> Iterator[str]:
             yield f"{module.path}:{node.lineno}: {node.attr}; ask a Fetcher (ports/fetch.py), which judges addresses"
 
 
+def few_start_processes(module: Module) -> Iterator[str]:
+    for line, name in imported(module, module.tree):
+        if name.split(".")[0] in {"subprocess", "webbrowser", "multiprocessing", "pty"} and module.path not in START:
+            yield f"{module.path}:{line}: imports {name}; only {', '.join(sorted(START))} start processes (threat 8)"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and node.attr in STARTS and module.path not in START:
+            yield f"{module.path}:{node.lineno}: {node.attr}; only {', '.join(sorted(START))} start processes (threat 8)"
+        # A shell takes words apart in its own way, so nobody uses one.
+        if isinstance(node, ast.Attribute | ast.Name) and (
+            getattr(node, "attr", getattr(node, "id", "")) in {"create_subprocess_shell", "subprocess_shell", "popen"}
+            or ast.unparse(node) == "os.system"
+        ):
+            yield f"{module.path}:{node.lineno}: {ast.unparse(node)} starts a shell"
+        if isinstance(node, ast.keyword) and node.arg == "shell" and ast.unparse(node.value) != "False":
+            yield f"{module.path}:{node.value.lineno}: shell="
+
+
 def modules_are_nouns(module: Module) -> Iterator[str]:
     if bags := GRAB_BAGS & set(module.path.removesuffix(".py").split("/")):
         yield f"{module.path}: {min(bags)} says nothing about what is in it"
@@ -214,7 +242,8 @@ def modules_are_nouns(module: Module) -> Iterator[str]:
 
 RULES: list[Callable[[Module], Iterator[str]]] = [
     imports_go_down, files_stay_short, functions_stay_short, functions_take_few_parameters, lower_floors_do_no_io,
-    versions_live_in_eras, imports_stand_on_top, extras_are_lazy, one_fetcher, modules_are_nouns,
+    versions_live_in_eras, imports_stand_on_top, extras_are_lazy, one_fetcher,
+    few_start_processes, modules_are_nouns,
 ]  # fmt: skip
 
 
@@ -316,6 +345,11 @@ BITES = [
     (one_fetcher, "auth/a.py", "from urllib.request import urlopen", "from urllib.parse import urlsplit"),
     (one_fetcher, "auth/a.py", "from dragoman.transport import http_wire", "from dragoman.ports import fetch"),
     (one_fetcher, "connectors/a.py", "import asyncio\nasyncio.open_connection", "import asyncio\nasyncio.start_server"),
+    (few_start_processes, "app/a.py", "import subprocess", "import shlex"),
+    (few_start_processes, "app/a.py", "import os\nos.execv", "import os\nos.environ"),
+    (few_start_processes, "app/a.py", "loop.subprocess_exec", "loop.create_task"),
+    (few_start_processes, "transport/process.py", "import os\nos.system('x')", "import subprocess"),
+    (few_start_processes, "transport/process.py", "run(x, shell=True)", "run(x, shell=False)"),
     (modules_are_nouns, "app/utils.py", "", ""),
 ]  # fmt: skip
 
