@@ -67,10 +67,23 @@ def test_a_client_without_references_starts_a_server_through_this_program(tmp_pa
     assert differences(look(plan.spot).entries[0], LOCAL) == []
 
 
+def test_a_client_that_only_starts_commands_reaches_a_url_over_a_bridge(tmp_path: Path) -> None:
+    here = setting(tmp_path, "mac")
+    headers = {"Authorization": ("Bearer ", Ref("env", "T"))}
+    entry = Entry(name="remote", transport="http", url=("https://h.example.com/mcp",), headers=headers)
+    plan = put(client_named("claude-desktop"), [entry], here)
+    carry_out(plan, here)
+    table = json.loads(plan.spot.path.read_text())["mcpServers"]["remote"]
+    words = ["bridge", "https://h.example.com/mcp", "--header", "Authorization: Bearer ${env:T}"]
+    assert table == {"command": "/opt/dragoman", "args": words}
+    assert differences(look(plan.spot).entries[0], entry) == []
+
+
 def test_what_does_not_fit_is_told_of_and_the_rest_goes_in(tmp_path: Path) -> None:
     here = setting(tmp_path, "mac")
-    plan = put(client_named("claude-desktop"), [REMOTE, LOCAL], here)
-    assert plan.refusal == "remote: it only starts commands"
+    unfit = Entry(name="off", transport="stdio", command=("x",), disabled=True)
+    plan = put(client_named("claude-desktop"), [unfit, LOCAL], here)
+    assert plan.refusal == "off: it cannot switch a server off"
     carry_out(plan, here)
     assert [entry.name for entry in look(plan.spot).entries] == ["local"]
 

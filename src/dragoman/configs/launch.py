@@ -14,9 +14,10 @@ from dragoman.configs.entry import Entry
 from dragoman.configs.faults import UnfitError
 from dragoman.configs.shapes import Shape
 from dragoman.configs.tables import unfit_env
-from dragoman.configs.values import Ref, Value, references, shown
+from dragoman.configs.values import NEUTRAL, Ref, Value, read, references, shown
 
 STARTER = ("clients", "start")
+BRIDGE = "bridge"
 _SETTING = re.compile(r"([^=]+)=(env|secret):(.+)", re.DOTALL)
 
 
@@ -28,7 +29,7 @@ def wrapped(entry: Entry, shape: Shape, own: Sequence[str]) -> Entry:
     """
     entry = _unasked(entry, shape)
     if entry.transport != "stdio":
-        return entry
+        return entry if shape.urls else _bridged(entry, own)
     names = unfit_env(entry, shape)
     folder = entry.cwd if entry.cwd is not None and not shape.cwd else None
     if not names and folder is None:
@@ -42,6 +43,33 @@ def wrapped(entry: Entry, shape: Shape, own: Sequence[str]) -> Entry:
     env = {name: value for name, value in entry.env.items() if name not in names}
     cwd = None if folder is not None else entry.cwd
     return msgspec.structs.replace(entry, command=words[0], args=tuple(words[1:]), env=env, cwd=cwd)
+
+
+def _bridged(entry: Entry, own: Sequence[str]) -> Entry:
+    """Return a command in place of a URL, for a client that only starts commands; variables stay references."""
+    if any(ref.kind != "env" for ref in entry.references()):
+        raise UnfitError("it only starts commands, and the bridge knows no references but environment variables")
+    words = [*own, BRIDGE, shown(entry.url)]
+    for name, value in entry.headers.items():
+        words += ["--header", f"{name}: {shown(value)}"]
+    values: list[Value] = [(word,) for word in words]
+    return msgspec.structs.replace(
+        entry, transport="stdio", command=values[0], args=tuple(values[1:]), url=(), headers={}
+    )
+
+
+def _unbridged(entry: Entry, words: Sequence[str]) -> Entry:
+    start = next((at for at in range(1, min(len(words), 4)) if words[at] == BRIDGE), None)
+    if start is None or not re.search(r"(^|[/\\])(dragoman(\.exe)?|python[\w.]*)$", words[0]) or entry.env or entry.cwd:
+        return entry
+    url, *options = words[start + 1 :] or [""]
+    lines = [line.partition(": ") for line in options[1::2]]
+    if "://" not in url or len(options) % 2 or set(options[::2]) - {"--header"} or not all(line[1] for line in lines):
+        return entry
+    headers = {name: read(text, NEUTRAL) for name, _, text in lines}
+    return msgspec.structs.replace(
+        entry, transport="http", command=(), args=(), url=read(url, NEUTRAL), headers=headers
+    )
 
 
 def _setting(value: Value) -> str:
@@ -78,8 +106,11 @@ def unwrapped(entry: Entry) -> Entry:
     """Return the entry that `wrapped` made this of; any other as it is."""
     words = [entry.command, *entry.args]
     start = next((at for at in range(1, min(len(words), 5)) if words[at : at + 2] == [(w,) for w in STARTER]), None)
-    if entry.transport != "stdio" or start is None or ("--",) not in words:
+    if entry.transport != "stdio":
         return entry
+    if start is None or ("--",) not in words:
+        plain = not any(references(word) for word in words)
+        return _unbridged(entry, ["".join(map(str, word)) for word in words]) if plain else entry
     end = words.index(("--",))
     options = words[start + 2 : end]
     command = words[end + 1 :]
