@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from tests.canary import pytest_runtest_makereport as pytest_runtest_makereport  # secrets that tests plant stay hidden
 
 # A shell that starts a job in the background tells it to ignore Ctrl-C, and its children inherit that: a server
 # started by a test would then never end when the test interrupts it.

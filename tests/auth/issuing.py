@@ -14,6 +14,7 @@ from typing import Any
 
 import jwt as pyjwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from tests.canary import plant
 from tests.transport.raw_http import Answer, Ask
 from tests.transport.raw_peer import Got, serving
 
@@ -55,7 +56,7 @@ class Issuer:
     ) -> str:
         stated = {"kid": "one", "typ": "at+jwt", **(head or {})}
         headers = {name: value for name, value in stated.items() if value is not None}
-        return pyjwt.encode(self.claims(**change), key, algorithm=alg, headers=headers)
+        return plant(pyjwt.encode(self.claims(**change), key, algorithm=alg, headers=headers))
 
     async def answer(self, got: Got) -> None:
         self.asked.append(got.target)

@@ -9,11 +9,13 @@ import base64
 import contextlib
 import hashlib
 import json
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
+from tests.canary import plant
 from tests.transport.raw_peer import DISCOVERED, Got, serving
 
 from dragoman import Client, OAuth
@@ -122,14 +124,14 @@ class Issuer:
             challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
             if asked is None or asked["code_challenge"] != challenge or asked["redirect_uri"] != form["redirect_uri"]:
                 return got.reply({"error": "invalid_grant"}, 400)
-        token = f"token-{len(self.seen)}-{self.issuer[-4:]}"
+        token = plant(f"token-{len(self.seen)}-{secrets.token_hex(8)}")
         self.given.append(token)
         bound = "dpop" in seen.headers
         body = {"access_token": token, "token_type": "DPoP" if bound else "Bearer"}
         if self.expires_in is not None:
             body["expires_in"] = self.expires_in
         if self.refreshes:
-            body["refresh_token"] = f"refresh-{token}"
+            body["refresh_token"] = plant(f"refresh-{token}")
         return got.reply(body)
 
 

@@ -1,0 +1,40 @@
+"""The watch over planted secrets (threat 31) bites: shown by a test run of its own, in a process."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TESTS = {
+    "print(SECRET)": True,
+    "sys.stderr.write(urllib.parse.quote(SECRET))": True,
+    "logging.getLogger('x').warning('token %s', SECRET)": True,
+    "print(base64.b64encode(SECRET.encode()).decode())": True,
+    "print('head.body.c2lnbmF0dXJl'.rpartition('.')[2])": True,
+    "subprocess.run([sys.executable, '-c', '', SECRET])": True,
+    "subprocess.run([sys.executable, '-c', ''], env={'TOKEN': SECRET})": False,
+    "print(SECRET[:5])": False,
+    "logging.getLogger('x').warning('token %s', '***')": False,
+}
+
+
+def test_a_planted_secret_that_is_printed_fails_the_test(tmp_path: Path) -> None:
+    """sec/31: in each form, and what only looks like it does not."""
+    text = "import base64, logging, subprocess, sys, urllib.parse\nfrom tests.canary import plant\n"
+    for number, line in enumerate(TESTS):
+        text += f"def test_{number}():\n    SECRET = plant('head/1.body.c2lnbmF0dXJl')\n    {line}\n"
+    (tmp_path / "test_all.py").write_text(text)
+    words = ["-q", "-rA", "-p", "tests.canary", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-c", os.devnull]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )
+    failed = {int(found) for found in re.findall(r"^FAILED .*::test_(\d+)", done.stdout, re.MULTILINE)}
+    assert failed == {number for number, leaks in enumerate(TESTS.values()) if leaks}, done.stdout
+    assert done.stdout.count("secrets that the test planted") >= len(failed)
