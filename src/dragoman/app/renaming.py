@@ -98,8 +98,9 @@ def linked(definition: Any, placed: Placed) -> Any:
     link = definition.ui if isinstance(definition, Tool) else None
     if link is None or link.resource_uri is UNSET:
         return definition
-    uri, meta = placed(link.resource_uri), dict[str, Any](definition.meta)
-    moved = {"ui": {**meta["ui"], "resourceUri": uri}} if "ui" in meta else {"ui/resourceUri": uri}
+    uri = placed(link.resource_uri)
+    meta: dict[str, Any] = {} if definition.meta is UNSET else definition.meta
+    moved: dict[str, Any] = {"ui": {**meta["ui"], "resourceUri": uri}} if "ui" in meta else {"ui/resourceUri": uri}
     return structs.replace(definition, meta={**meta, **moved})
 
 
