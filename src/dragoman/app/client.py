@@ -15,11 +15,10 @@ from msgspec import UNSET, structs
 
 from dragoman.app import lazily
 from dragoman.app.call_options import CallOptions, wish_of
-from dragoman.app.settings import ClientSettings, check_settings
+from dragoman.app.settings import ClientSettings, callbacks_of, check_settings
 from dragoman.app.sync_client import SyncClient
 from dragoman.app.target import Options, Target, way_to
 from dragoman.calling.cache import Cache
-from dragoman.calling.callbacks import Callbacks
 from dragoman.calling.connection import Connection
 from dragoman.calling.fields import ToolFields, check_fields
 from dragoman.calling.listening import Listening
@@ -36,7 +35,6 @@ from dragoman.calling.waits import Waited, Waits
 from dragoman.errors import LocalError, PeerError, ToolError
 from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.protocol.replies import InputWantedError
-from dragoman.wire.apps import APPS
 from dragoman.wire.base import Implementation
 from dragoman.wire.jsonrpc import HEADER_MISMATCH
 from dragoman.wire.lifecycle import ServerCapabilities
@@ -94,14 +92,7 @@ class Client:
         self._fields = ToolFields()
         self._repeatable: frozenset[str] = frozenset()
         self._promises = Promises(lazily.validator) if settings.get("check_results", True) else None
-        callbacks = Callbacks(
-            on_elicit=settings.get("on_elicit"),
-            on_visit=settings.get("on_visit"),
-            on_sample=settings.get("on_sample"),
-            roots=settings.get("roots"),
-            sampling=options.sampling,
-            extensions=APPS if settings.get("apps") else {},
-        )
+        callbacks = callbacks_of(settings, options.sampling)
         self._connection = Connection(
             way.dial,
             Terms(

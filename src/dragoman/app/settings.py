@@ -6,11 +6,13 @@ Limit: names only; what each value means is checked where it is used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from dragoman.calling.callbacks import OnElicit, OnSample, Roots
+from dragoman.calling.callbacks import Callbacks, OnElicit, OnSample, Roots
 from dragoman.calling.terms import OnLog
 from dragoman.protocol.identity import Identity
+from dragoman.wire.apps import APPS
 
 if TYPE_CHECKING:
     from dragoman.app.proof import Auth
@@ -56,6 +58,18 @@ class ClientSettings(TypedDict, total=False):
     check_results: bool
     apps: bool
     telemetry: bool | Telemetry
+
+
+def callbacks_of(settings: ClientSettings, sampling: Sequence[str]) -> Callbacks:
+    """Return who answers what servers ask, and what the client shows beside that."""
+    return Callbacks(
+        on_elicit=settings.get("on_elicit"),
+        on_visit=settings.get("on_visit"),
+        on_sample=settings.get("on_sample"),
+        roots=settings.get("roots"),
+        sampling=sampling,
+        extensions=APPS if settings.get("apps") else {},
+    )
 
 
 def check_settings(given: ClientSettings) -> None:
