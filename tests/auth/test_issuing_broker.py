@@ -55,6 +55,8 @@ class Provider:
             signed = jose.encode({"alg": "ES256", "kid": "idp"}, claims, self.key)
             tokens = {"access_token": SECRET, "id_token": signed, "token_type": "Bearer", "refresh_token": SECRET}
             got.reply(tokens if fine else {"error": "invalid_grant"}, self.status if fine else 400)
+        elif path == "/auth":
+            got.reply(b"<title>provider</title>", content_type="text/html")
         else:
             got.reply(b"", 404)
 

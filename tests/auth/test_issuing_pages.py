@@ -56,7 +56,7 @@ async def test_every_page_keeps_scripts_frames_and_caches_out() -> None:
             assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
             assert page.headers["x-frame-options"] == "DENY" and page.headers["x-content-type-options"] == "nosniff"
             assert page.headers["cross-origin-opener-policy"] == "same-origin"
-            assert page.headers["referrer-policy"] == "no-referrer"
+            assert page.headers["referrer-policy"] == "same-origin"
             assert "no-store" in page.headers["cache-control"] or page is pages[6]
 
 

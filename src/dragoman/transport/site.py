@@ -35,7 +35,8 @@ GUARDS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",
-    "referrer-policy": "no-referrer",
+    # Not "no-referrer": browsers would then send our own forms with the Origin "null" (Fetch, section 3.1).
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
