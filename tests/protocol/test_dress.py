@@ -89,3 +89,10 @@ def test_a_cancellation_names_the_request() -> None:
     assert cancellation(5, "enough") == (
         b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5,"reason":"enough"}}'
     )
+
+
+@pytest.mark.parametrize("value", [float("nan"), [float("inf")], {"a": {"b": (-float("inf"),)}}])
+def test_what_is_no_number_is_refused_and_not_sent_as_null(value: object) -> None:
+    with pytest.raises(LocalError, match="NaN or an infinity"):
+        MODERN.body(1, "tools/call", {"name": "add", "arguments": {"a": value}}, {})
+    assert b'"a":null' in MODERN.body(1, "tools/call", {"name": "add", "arguments": {"a": None}}, {})

@@ -7,6 +7,7 @@ Source: specification, basic/index "_meta", basic/transports/streamable-http "Re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -92,6 +93,27 @@ def cancellation(request_id: RequestId, reason: str) -> bytes:
 def written(message: Any, what: str) -> bytes:
     """Return `message` as JSON. Raises LocalError naming `what` if it holds something that JSON cannot."""
     try:
-        return encode(message)
+        body = encode(message)
+        # The encoder writes null for what is no number. Only then is it looked for: it costs more than the writing.
+        if b"null" in body and _holds_no_number(message):
+            raise ValueError("it holds NaN or an infinity, which JSON has no words for")
+        return body
     except (TypeError, ValueError, msgspec.EncodeError, RecursionError) as error:
         raise LocalError(f"the parameters of {what} cannot be written as JSON: {error}") from None
+
+
+def _holds_no_number(message: Any) -> bool:
+    todo: list[Any] = [message]
+    while todo:
+        item: Any = todo.pop()
+        if isinstance(item, float) and not math.isfinite(item):
+            return True
+        inner: Any = ()
+        if isinstance(item, Mapping):
+            inner = item.values()
+        elif isinstance(item, list | tuple | set | frozenset):
+            inner = item
+        elif isinstance(item, msgspec.Struct):
+            inner = msgspec.structs.astuple(item)
+        todo.extend(inner)
+    return False
