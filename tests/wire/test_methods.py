@@ -10,8 +10,13 @@ from dragoman.wire.tools import CallTool
 
 def test_every_method_is_listed_under_its_own_name_with_wire_types() -> None:
     for name, method in METHODS.items():
-        assert method.name == name and not method.custom
+        assert method.name == name
         assert issubclass(method.params, Params) and issubclass(method.result, Result)
+
+
+def test_only_methods_of_an_extension_belong_to_no_revision() -> None:
+    custom = {name for name, method in METHODS.items() if method.custom}
+    assert custom == {"skills/list", "skills/get", "resources/directory/read"}
 
 
 def test_the_name_header_repeats_what_each_method_is_about() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import msgspec
 from msgspec import UNSET
 
-from dragoman.app.options import AppOptions, ToolOptions, check_options
+from dragoman.app.options import AppOptions, ResourceOptions, ToolOptions, check_options
 from dragoman.app.registration import make_resource, make_tool
 from dragoman.errors import RegistrationError
 from dragoman.protocol.exchange import Call, Reply
@@ -92,13 +92,11 @@ def _meta(uri: str, options: AppOptions, where: str) -> dict[str, Any]:
 def _said(options: AppOptions, where: str) -> dict[str, Any]:
     """Return `_meta.ui` of the page."""
     csp = options.get("csp", UNSET)
-    if csp is not UNSET:
-        for origins in msgspec.structs.astuple(csp) if isinstance(csp, Csp) else ("",):  # pyright: ignore[reportUnnecessaryIsInstance]
-            if origins is not UNSET and not (isinstance(origins, list) and all(_ORIGIN.fullmatch(o) for o in origins)):
-                raise RegistrationError(
-                    f"csp is a Csp of origins such as https://api.example.com or https://*.example.com, not {csp!r}",
-                    where=where,
-                )
+    if csp is not UNSET and not (isinstance(csp, Csp) and all(map(_origins, msgspec.structs.astuple(csp)))):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise RegistrationError(
+            f"csp is a Csp of origins such as https://api.example.com or https://*.example.com, not {csp!r}",
+            where=where,
+        )
     wanted = list(options.get("permissions", ()))
     if strange := [name for name in wanted if name not in PERMISSIONS]:
         raise RegistrationError(
@@ -113,22 +111,26 @@ def _said(options: AppOptions, where: str) -> dict[str, Any]:
     return cast("dict[str, Any]", msgspec.to_builtins(page))
 
 
+def _origins(given: Any) -> bool:
+    if given is UNSET:
+        return True
+    listed: list[Any] = given if isinstance(given, list) else [None]  # pyright: ignore[reportUnknownVariableType]
+    return all(isinstance(one, str) and _ORIGIN.fullmatch(one) for one in listed)
+
+
 def _page(function: Function, uri: str, options: AppOptions, where: str) -> tuple[Any, dict[str, Any]]:
     """Return the resource that the page is, and what is said of it with its text."""
     said = _said(options, where)
     name = options.get("name") or function.__name__
-    reader = _reader(options["html"], where)
-    made = make_resource(
-        reader,
-        uri,
-        {
-            "name": f"{name} (page)",
-            "mime_type": MIME_TYPE,
-            "description": f"The page that shows what the tool {name} gives.",
-            "scopes": options.get("scopes", ()),
-            **({"meta": {"ui": said}} if said else {}),
-        },
-    )
+    reader = _reader(options.get("html", ""), where)
+    about: ResourceOptions = {
+        "name": f"{name} (page)",
+        "mime_type": MIME_TYPE,
+        "description": f"The page that shows what the tool {name} gives.",
+        "scopes": options.get("scopes", ()),
+        "meta": {"ui": said} if said else {},
+    }
+    made = make_resource(reader, uri, about)
     return made, said
 
 

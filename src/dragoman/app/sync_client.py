@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequen
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from dragoman.app.loop_thread import LoopThread
+from dragoman.app.sync_skills import SyncSkills
 from dragoman.ports.exchange import NO_FIELDS, Fields
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from dragoman.calling.rounds import Unanswered
     from dragoman.calling.task_handle import OnTask, TaskHandle, TaskStatus
     from dragoman.calling.terms import OnProgress
+    from dragoman.calling.views import View
     from dragoman.wire.base import Implementation
     from dragoman.wire.lifecycle import ServerCapabilities
     from dragoman.wire.prompts import Completion, GetPromptResult, Prompt, PromptReference, ResourceReference
@@ -139,6 +141,15 @@ class SyncClient:
     def read(self, uri: str, *, timeout: float | None = None, headers: Fields = NO_FIELDS) -> ReadResult:
         """Return what the resource at `uri` holds."""
         return self._run(self._client.read(uri, timeout=timeout, headers=headers))
+
+    @property
+    def skills(self) -> SyncSkills:
+        """The server's skills."""
+        return SyncSkills(self._thread, self._client.skills)
+
+    def view(self, tool: Tool) -> View:
+        """Return the page that belongs to a tool."""
+        return self._run(self._client.view(tool))
 
     def list_prompts(self) -> list[Prompt]:
         """Return all prompts."""

@@ -28,8 +28,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MAX_BODY = 4 * 1024 * 1024  # bytes
 MAX_VIEWS = 100  # policies that are remembered; the oldest go
 TOKEN_HEADER = b"x-preview-token"
-_SHELL = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src {sandbox}; "
-_SHELL += "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_SHELL = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src {sandbox}; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _STATIC = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/host.js": ("host.js", "text/javascript; charset=utf-8"),

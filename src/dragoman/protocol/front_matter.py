@@ -35,7 +35,7 @@ class _Loader(yaml.SafeLoader):
         # The scanner looks at every open bracket for every token: without a bound, 16 KiB of them take minutes.
         if self.flow_level >= MAX_DEPTH:
             raise RecursionError
-        super().fetch_flow_collection_start(TokenClass)
+        super().fetch_flow_collection_start(TokenClass)  # pyright: ignore[reportUnknownMemberType]
 
     def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -125,6 +125,6 @@ def same(one: Any, other: Any) -> bool:
         first, second = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
         return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
     if isinstance(one, list) and isinstance(other, list):
-        left, right = one, other
-        return len(left) == len(right) and all(same(a, b) for a, b in zip(left, right, strict=True))
+        pairs: list[tuple[Any, Any]] = list(zip(one, other, strict=False))  # pyright: ignore[reportUnknownArgumentType]
+        return len(one) == len(other) and all(same(a, b) for a, b in pairs)  # pyright: ignore[reportUnknownArgumentType]
     return bool(one == other)
