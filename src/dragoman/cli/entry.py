@@ -67,9 +67,21 @@ def top() -> argparse.ArgumentParser:
 
 
 COMMANDS = (
-    "run", "worker", "serve", "list", "call", "task", "read", "prompt", "bridge", "login", "logout", "approve", "doctor",
+    "run",
+    "worker",
+    "serve",
+    "list",
+    "call",
+    "task",
+    "read",
+    "prompt",
+    "bridge",
+    "login",
+    "logout",
+    "approve",
+    "doctor",
     "clients",
-)  # fmt: skip
+)
 
 
 def run(argv: Sequence[str] | None = None) -> int:
