@@ -88,7 +88,6 @@ class Client:
         if (auth := settings.get("auth", options.auth)) is not None:
             options = structs.replace(options, auth=Waited(auth, waits.paused))
         way = way_to(target, headers or NO_FIELDS, options)
-        on_log = settings.get("on_log")
         self._fields = ToolFields()
         self._repeatable: frozenset[str] = frozenset()
         self._promises = Promises(lazily.validator) if settings.get("check_results", True) else None
@@ -105,8 +104,8 @@ class Client:
                 timeout=timeout,
                 limit=asyncio.timeout if auth is None else waits.timeout,
                 probe_seconds=options.probe_seconds,
-                log_level=options.log_level or ("info" if on_log is not None else None),
-                on_log=on_log,
+                log_level=options.log_level or ("info" if settings.get("on_log") is not None else None),
+                on_log=settings.get("on_log"),
                 key=way.key,
                 observer=lazily.observer(settings.get("telemetry", False)),
             ),

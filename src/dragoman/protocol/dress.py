@@ -108,12 +108,8 @@ def _holds_no_number(message: Any) -> bool:
         item: Any = todo.pop()
         if isinstance(item, float) and not math.isfinite(item):
             return True
-        inner: Any = ()
-        if isinstance(item, Mapping):
-            inner = item.values()
-        elif isinstance(item, list | tuple | set | frozenset):
-            inner = item
-        elif isinstance(item, msgspec.Struct):
-            inner = msgspec.structs.astuple(item)
-        todo.extend(inner)
+        if isinstance(item, msgspec.Struct):
+            todo += msgspec.structs.astuple(item)
+        elif isinstance(item, Mapping | list | tuple | set | frozenset):
+            todo += list(getattr(item, "values", item.__iter__)())  # pyright: ignore[reportUnknownMemberType]
     return False
