@@ -66,7 +66,7 @@ def test_what_is_put_in_comes_out_without_a_trace(text: str, key: str, value: ob
     more = change(text.encode(), "json", (key,), value)
     again = change(more, "json", (key,), ABSENT).decode()
     assert documents.same(jsonc.load(again), jsonc.load(text))
-    comments = re.compile(r'"(?:[^"\\]|\\.)*"|(//[^\n]*|/\*.*?\*/)', re.DOTALL)
+    comments = re.compile(r'"(?:[^"\\]|\\.)*"|(//[^\r\n]*|/\*.*?\*/)', re.DOTALL)
     assert [c for c in comments.findall(again) if c] == [c for c in comments.findall(text) if c]
     if jsonc.load(text):
         assert "".join(again.split()) == "".join(text.split())

@@ -51,7 +51,7 @@ _RUNNERS = {
 
 def entries_of(options: argparse.Namespace, machine: Machine) -> list[Entry]:
     """Return the entries that a command line names. Raises UsageError."""
-    target, rest = choose(options.words, options.command)
+    target, rest = choose(options.words, options.command, starts=False)
     if rest:
         raise UsageError(f"add takes one server; what is {rest[0]!r}?")
     if isinstance(target, str) and target.partition("#")[0].endswith(".json"):
@@ -76,7 +76,7 @@ def _remote(url: str, options: argparse.Namespace) -> Entry:
 
 def _local(target: str | list[str], machine: Machine) -> Entry:
     if isinstance(target, str):
-        path = Path(target).absolute()
+        path = Path(os.path.abspath(target))
         words = [*own_words(), "run", "--stdio", str(path)]
         return _command(path.stem, words)
     words = [_absolute(word, machine.project) for word in target]

@@ -97,7 +97,8 @@ def _patched(form: Format, text: str, path: tuple[Key, ...], old: Any, new: Any)
     if new is ABSENT:
         return form.cut(text, path)
     if isinstance(old, dict) and isinstance(new, dict) and new:
-        before, after = cast("dict[str, Any]", old), cast("dict[str, Any]", new)
+        before: dict[str, Any] = cast("dict[str, Any]", old)
+        after: dict[str, Any] = cast("dict[str, Any]", new)
         for key in after:
             if key not in before or not same(before[key], after[key]):
                 text = _patched(form, text, (*path, key), before.get(key, ABSENT), after[key])
@@ -105,7 +106,8 @@ def _patched(form: Format, text: str, path: tuple[Key, ...], old: Any, new: Any)
             if key not in after:
                 text = form.cut(text, (*path, key))
         return text
-    return text if old is not ABSENT and same(old, new) else form.put(text, path, new)
+    unchanged = old is not ABSENT and same(cast("object", old), cast("object", new))
+    return text if unchanged else form.put(text, path, new)
 
 
 def same(one: object, other: object) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 from dragoman.configs.entry import Entry
 from dragoman.configs.faults import UnfitError
 from dragoman.configs.shapes import Shape
-from dragoman.configs.tables import unfit_env
+from dragoman.configs.tables import table_of, unfit_env
 from dragoman.configs.values import NEUTRAL, Ref, Value, read, references, shown
 
 STARTER = ("clients", "start")
@@ -29,7 +29,7 @@ def wrapped(entry: Entry, shape: Shape, own: Sequence[str]) -> Entry:
     """
     entry = _unasked(entry, shape)
     if entry.transport != "stdio":
-        return entry if shape.urls else _bridged(entry, own)
+        return entry if shape.urls and _said(entry, shape) else _bridged(entry, own)
     names = unfit_env(entry, shape)
     folder = entry.cwd if entry.cwd is not None and not shape.cwd else None
     if not names and folder is None:
@@ -43,6 +43,17 @@ def wrapped(entry: Entry, shape: Shape, own: Sequence[str]) -> Entry:
     env = {name: value for name, value in entry.env.items() if name not in names}
     cwd = None if folder is not None else entry.cwd
     return msgspec.structs.replace(entry, command=words[0], args=tuple(words[1:]), env=env, cwd=cwd)
+
+
+def _said(entry: Entry, shape: Shape) -> bool:
+    """Say whether a client can say the address and the headers, or if a bridge would be of no help."""
+    if any(ref.kind != "env" for ref in entry.references()):
+        return True
+    try:
+        table_of(msgspec.structs.replace(entry, disabled=None), shape, "")
+    except UnfitError:
+        return False
+    return True
 
 
 def _bridged(entry: Entry, own: Sequence[str]) -> Entry:

@@ -7,7 +7,7 @@ Promise: secrets in a file stay in that file; what goes elsewhere is a reference
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -139,7 +139,7 @@ def told(moved: Moved) -> str:
 def _questions(entries: Sequence[Entry], held: Any) -> list[Edit]:
     """Return edits that declare the questions which entries refer to, and the file does not have yet."""
     there = documents.at(held, ("inputs",))
-    known: list[Any] = list(there) if isinstance(there, list) else []
+    known: list[Any] = list(cast("list[object]", there)) if isinstance(there, list) else []
     ids = {documents.at(one, ("id",)) for one in known}
     names = dict.fromkeys(ref.name for e in entries for ref in e.references() if ref.kind == "prompt")
     asked = [

@@ -157,7 +157,7 @@ def _masked_member(found: re.Match[str]) -> str:
     if (
         not named_secret(found["name"])
         or _NAMES.search(found["name"])
-        or re.search(r"\{[^{}]*\}|^\$\w+$", value)
+        or re.search(r"\{[^{}]*\}|^\$\w+$|^(env|secret):", value)
         or value in {"true", "false", "null"}
     ):
         return found[0]

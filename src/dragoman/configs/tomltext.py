@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from dragoman.configs.faults import UnreadableError
 from dragoman.configs.jsonc import Key
@@ -92,10 +92,10 @@ def _without_tables(text: str, path: list[str]) -> str:
 
 
 def _header(line: str) -> list[str]:
-    found = _loads(line)
+    found: object = _loads(line)
     names: list[str] = []
-    while isinstance(found, dict) and len(found) == 1:
-        name, found = next(iter(found.items()))
+    while isinstance(found, dict) and len(cast("dict[str, object]", found)) == 1:
+        name, found = next(iter(cast("dict[str, object]", found).items()))
         names.append(name)
     return names
 
@@ -108,11 +108,12 @@ def _loads(text: str) -> Any:
         return None
 
 
-def _has(held: Any, path: Sequence[Key]) -> bool:
+def _has(held: object, path: Sequence[Key]) -> bool:
     for key in path:
-        if not isinstance(held, dict) or key not in held:
+        table = cast("dict[Key, object]", held) if isinstance(held, dict) else {}
+        if key not in table:
             return False
-        held = held[key]
+        held = table[key]
     return True
 
 
