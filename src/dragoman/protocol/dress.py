@@ -111,5 +111,6 @@ def _holds_no_number(message: Any) -> bool:
         if isinstance(item, msgspec.Struct):
             todo += msgspec.structs.astuple(item)
         elif isinstance(item, Mapping | list | tuple | set | frozenset):
-            todo += list(getattr(item, "values", item.__iter__)())  # pyright: ignore[reportUnknownMemberType]
+            held: Any = item
+            todo += held.values() if isinstance(item, Mapping) else held
     return False
