@@ -27,11 +27,11 @@ def timed(seconds: float) -> type[asyncio.Protocol]:
         _begun = False
 
         def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
+            super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
             self._timer = self.loop.call_later(seconds, self._late)
 
         def data_received(self, data: bytes) -> None:
-            super().data_received(data)
+            super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
             # No request under way: what came was the beginning of a head, or the rest of a body that nobody reads.
             if self.cycle is None or self.cycle.response_complete:
                 self._begun = True
@@ -42,7 +42,7 @@ def timed(seconds: float) -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop()
-            super().connection_lost(exc)
+            super().connection_lost(exc)  # pyright: ignore[reportUnknownMemberType]
 
         def _stop(self) -> None:
             self._begun = False
