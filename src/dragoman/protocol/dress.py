@@ -18,6 +18,7 @@ from dragoman.errors import LocalError
 from dragoman.protocol.eras import Era
 from dragoman.protocol.frames import encode
 from dragoman.protocol.headers import standard_headers
+from dragoman.protocol.schema_graph import is_list, is_map
 from dragoman.wire.base import Implementation, RequestId
 from dragoman.wire.jsonrpc import Notification, Request
 from dragoman.wire.lifecycle import CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, ClientCapabilities
@@ -110,7 +111,8 @@ def _holds_no_number(message: Any) -> bool:
             return True
         if isinstance(item, msgspec.Struct):
             todo += msgspec.structs.astuple(item)
-        elif isinstance(item, Mapping | list | tuple | set | frozenset):
-            held: Any = item
-            todo += held.values() if isinstance(item, Mapping) else held
+        elif is_map(item):
+            todo += item.values()
+        elif is_list(item) or isinstance(item, tuple):
+            todo += item  # pyright: ignore[reportUnknownArgumentType]
     return False
