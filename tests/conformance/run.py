@@ -40,7 +40,7 @@ SKILLS_READ = ("no-prefetch", "verify-digest", "verify-size", "verify-frontmatte
 
 
 class Suite(NamedTuple):
-    """One invocation of the suite: `side` is its command, server, client or authorization; `options` choose scenarios."""
+    """One run of the suite: `side` is its command (server, client, authorization); `options` choose scenarios."""
 
     side: str
     options: tuple[str, ...]
