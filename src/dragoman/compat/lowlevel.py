@@ -1,6 +1,6 @@
 """What stands for `mcp.server.lowlevel.Server`: handlers by method, as decorators (1.x) or as `on_...` arguments (2.x).
 
-Promise: a handler gets the request and gives the result of its method; arguments and results of a 1.x server's tools are
+Promise: a handler gets the request and gives the result of its method; arguments and results of a 1.x server are
 checked against the schemas that it lists. Limit: `run(...)` takes no streams but Dragoman's own.
 """
 
