@@ -17,7 +17,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     resource link that can be read in pages of `page`, kept for `kept_seconds`,
     `kept` of them at most, and `kept_bytes` of them together. `call_seconds` bounds one call; a tool's own
     `timeout` may be shorter. `calls` is how many may run at once on one
-    connection or session, `threads` how many plain functions at once,
+    connection or session, or of one caller without either, `threads` how many plain functions at once,
     `listeners` how many clients may listen for changes. A stream that was
     silent for `quiet_seconds` gets a comment; a client that does not read for
     `stalled_seconds` is given up. `replay` is how much of what was said on

@@ -16,7 +16,7 @@ from dragoman.ports.service import Service
 from dragoman.ports.sessions import Sessions
 from dragoman.ports.verifier import Gate
 from dragoman.protocol.envelope import admit
-from dragoman.protocol.exchange import Headers, sign
+from dragoman.protocol.exchange import Call, Headers, sign
 from dragoman.protocol.hosts import HostPolicy, cors_headers
 from dragoman.protocol.http import Post, accepted, is_json, read_post
 from dragoman.protocol.identity import Admitted
@@ -26,6 +26,7 @@ from dragoman.transport.http_gate import FORBIDDEN, admitted, metadata, send_met
 from dragoman.transport.http_handshake import HandshakePosts
 from dragoman.transport.http_plain import (
     ALLOW,
+    RETRY_AFTER,
     RawHeaders,
     Receive,
     Refused,
@@ -45,6 +46,9 @@ SINGLE = frozenset(
     {b"host", b"origin", b"content-type", b"content-length", b"mcp-protocol-version", b"mcp-method", b"mcp-name"}
     | {b"mcp-session-id", b"authorization"}
 )
+
+
+LISTENING = "listening"  # no address, and no principal
 
 
 class Endpoint:
@@ -73,6 +77,7 @@ class Endpoint:
         self._sse = sse
         self._gate = gate
         self._beside = beside
+        self._running: dict[str, int] = {}  # calls under way outside of sessions, by who makes them
         self._started: asyncio.AbstractEventLoop | None = None  # where; each loop has a start of its own
 
     @property
@@ -105,7 +110,7 @@ class Endpoint:
             if not (scope["path"] == self._path or self._is_mount(scope)):
                 await self._elsewhere(scope, headers, receive, send, extra)
             elif scope["method"] == "POST":
-                await self._post(headers, receive, send, extra)
+                await self._post(scope, headers, receive, send, extra)
             else:
                 await self._other(scope["method"], headers, receive, send, extra)
         except Refused as refused:
@@ -152,7 +157,7 @@ class Endpoint:
         # Mounted under a path of its own, the mount point is the endpoint too.
         return path == self._path or (bool(root) and path == "")
 
-    async def _post(self, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
+    async def _post(self, scope: Any, headers: Headers, receive: Receive, send: Send, extra: RawHeaders) -> None:
         if not is_json(headers.get(b"content-type")):
             raise Refused(415, "send the message as Content-Type: application/json")
         accepts = accepted(headers.get(b"accept"))
@@ -175,7 +180,20 @@ class Endpoint:
                 sign(call, headers)
         except (RequestError, MalformedError) as error:
             return await send_fault(send, body, error, extra)
+        # Whoever it is, by token, else by address.
+        caller = call.caller.principal or (scope.get("client") or ("",))[0]
         door = call.door = HttpDoor(call.era, receive, send, extra, accepts, service.limits)
+        return await self._answer(call, door, caller, extra)
+
+    async def _answer(self, call: Call, door: HttpDoor, caller: str, extra: RawHeaders) -> None:
+        """Answer a call of a caller who has not too many under way. Raises Refused."""
+        service, running = self._service, self._running
+        if service.methods[call.method].endless:
+            caller = LISTENING  # what lasts until somebody ends it has a bound of its own
+        count = running.get(caller, 0)
+        if count >= service.limits.calls and caller != LISTENING:
+            raise Refused(429, f"{count} calls of this caller are under way; wait for some to end", [RETRY_AFTER])
+        running[caller] = count + 1
         try:
             status, answer = await service.answer(call)
             if status == FORBIDDEN:
@@ -185,6 +203,12 @@ class Endpoint:
             if not door.left():
                 await door.finish(*stopping(call))
                 raise
+        finally:
+            # Nothing stays of a caller who left.
+            if running[caller] > 1:
+                running[caller] -= 1
+            else:
+                del running[caller]
 
     async def _start(self) -> None:
         try:
