@@ -19,6 +19,15 @@ settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """A command that ends by Ctrl-C hears no second one; run inside a test, it must not deafen what comes after."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
 def _no_era_remembered() -> Iterator[None]:
     """A port that another test's server had must not be taken for that server."""
     yield

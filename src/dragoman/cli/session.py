@@ -28,8 +28,12 @@ Action = Callable[[Client, argparse.Namespace, Paper], Awaitable[None]]
 
 def use(target: Target, options: argparse.Namespace, action: Action) -> int:
     """Connect to `target`, do `action`, and return 0. Raises McpError."""
-    logging.getLogger("dragoman").addHandler(logging.NullHandler() if options.json else Notes())
-    asyncio.run(_use(target, options, action))
+    log, notes = logging.getLogger("dragoman"), logging.NullHandler() if options.json else Notes()
+    log.addHandler(notes)
+    try:
+        asyncio.run(_use(target, options, action))
+    finally:
+        log.removeHandler(notes)
     return OK
 
 
