@@ -188,7 +188,8 @@ class Endpoint:
     async def _answer(self, call: Call, door: HttpDoor, caller: str, extra: RawHeaders) -> None:
         """Answer a call of a caller who has not too many under way. Raises Refused."""
         service, running = self._service, self._running
-        if service.methods[call.method].endless:
+        method = service.methods.get(call.method)
+        if method is not None and method.endless:
             caller = LISTENING  # what lasts until somebody ends it has a bound of its own
         count = running.get(caller, 0)
         if count >= service.limits.calls and caller != LISTENING:
