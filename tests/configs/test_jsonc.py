@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dragoman.configs import documents, jsonc
@@ -54,6 +54,7 @@ def test_a_document_with_comments_is_read_as_without(text: str) -> None:
 
 @settings(max_examples=40)
 @given(documents_with_comments(), st.text(max_size=4), values)
+@example('{\n"":null/* , } */}/* , } */', "0", None)
 def test_setting_a_member_changes_that_member_only(text: str, key: str, value: object) -> None:
     before = jsonc.load(text)
     after = jsonc.load(change(text.encode(), "json", (key,), value).decode())

@@ -146,11 +146,11 @@ def test_a_file_in_the_home_folder_counts_once_though_it_is_the_projects_too(tmp
 
 
 def test_the_servers_of_a_project_in_claude_code_are_found_by_its_path(tmp_path: Path) -> None:
-    there = machine(tmp_path)._replace(project=Path("/work/app"))
+    there = machine(tmp_path)._replace(project=Path("/home/me/app"))
     there.home.mkdir()
     (there.home / ".claude.json").write_bytes((CORPUS / "claude-code/linux.json").read_bytes())
     assert "local" in [entry.name for entry in see(client_named("claude-code"), there).entries]
-    elsewhere = there._replace(project=Path("/work/other"))
+    elsewhere = there._replace(project=Path("/home/me/other"))
     assert "local" not in [entry.name for entry in see(client_named("claude-code"), elsewhere).entries]
 
 
