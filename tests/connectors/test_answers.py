@@ -11,7 +11,7 @@ from tests.connectors.desk import documents, written
 
 from dragoman.connectors.answers import Answers
 from dragoman.connectors.catalogue import Catalogue
-from dragoman.connectors.database import Database
+from dragoman.connectors.databases.database import Database
 from dragoman.connectors.envelope import ROOM, encoded
 from dragoman.errors import ToolError
 

@@ -16,14 +16,14 @@ from collections.abc import Container
 from pathlib import Path
 
 from dragoman.connectors.crawl import Folder, visible
-from dragoman.connectors.database import Database
+from dragoman.connectors.databases.database import Database
+from dragoman.connectors.databases.guarded import OutOfTime, trusted
+from dragoman.connectors.databases.statement import EXTRA as SQL_EXTRA
+from dragoman.connectors.databases.statement import available
 from dragoman.connectors.documents import Documents
 from dragoman.connectors.extract.registry import EXTRA, FORMATS, format_of, missing_package, why_not
-from dragoman.connectors.guarded import OutOfTime, trusted
 from dragoman.connectors.index import Index
 from dragoman.connectors.source import Source, SourceError
-from dragoman.connectors.statement import EXTRA as SQL_EXTRA
-from dragoman.connectors.statement import available
 
 _SQLITE = b"SQLite format 3\x00"
 _DATABASE_ENDINGS = (".db", ".sqlite", ".sqlite3", ".db3")

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from dragoman.connectors.address import Address, make
+from dragoman.connectors.databases.guarded import OutOfTime, guarded
+from dragoman.connectors.databases.schema import Table, fingerprint, read_schema
+from dragoman.connectors.databases.statement import check
 from dragoman.connectors.extract.tables import markdown_table
-from dragoman.connectors.guarded import OutOfTime, guarded
-from dragoman.connectors.schema import Table, fingerprint, read_schema
 from dragoman.connectors.source import Entry, Hit, Hits, Listing, Passage, Position, Progress, Rows
-from dragoman.connectors.statement import check
 from dragoman.errors import ToolError
 
 SECONDS = 5.0  # one statement

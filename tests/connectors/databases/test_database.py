@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from dragoman.connectors import database
 from dragoman.connectors.address import parse
-from dragoman.connectors.database import MAX_CELL, Database
+from dragoman.connectors.databases import database
+from dragoman.connectors.databases.database import MAX_CELL, Database
 from dragoman.errors import ToolError
 
 SCHEMA = """
@@ -47,7 +47,7 @@ def test_describe_tells_tables_columns_keys_and_rows(shop: Database) -> None:
 
 
 def test_rows_of_a_large_table_are_estimated(shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dragoman.connectors.schema.COUNTED", 0)
+    monkeypatch.setattr("dragoman.connectors.databases.schema.COUNTED", 0)
     assert shop.describe(parse("db://shop/order_lines"))["rows"] == "about 2,500 rows"
 
 
@@ -82,7 +82,7 @@ def test_a_runaway_statement_is_stopped_with_advice(shop: Database, monkeypatch:
 
 
 def test_a_locked_database_is_said_to_be_locked(shop: Database, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dragoman.connectors.guarded.BUSY", 0.05)
+    monkeypatch.setattr("dragoman.connectors.databases.guarded.BUSY", 0.05)
     writer = sqlite3.connect(path, isolation_level=None)
     writer.execute("BEGIN EXCLUSIVE")
     with pytest.raises(ToolError, match="shop is locked by another program"):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.connectors.statement import MAX_SQL, check
+from dragoman.connectors.databases.statement import MAX_SQL, check
 from dragoman.errors import ToolError
 
 READS = [

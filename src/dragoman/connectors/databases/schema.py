@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from dragoman.connectors.guarded import OutOfTime, trusted
+from dragoman.connectors.databases.guarded import OutOfTime, trusted
 
 MAX_TABLES = 5_000
 _SECONDS = 5.0

@@ -5,9 +5,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from tests.connectors.test_statement import READS
+from tests.connectors.databases.test_statement import READS
 
-from dragoman.connectors.guarded import OutOfTime, address, guarded, trusted
+from dragoman.connectors.databases.guarded import OutOfTime, address, guarded, trusted
 
 MORE_READS = [
     "SELECT * FROM t",

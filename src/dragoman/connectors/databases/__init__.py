@@ -1,0 +1,1 @@
+"""Databases as sources: tables are their items, and they answer SQL that reads."""
