@@ -11,9 +11,10 @@ import pytest
 from tests.transport.raw_http import Ask, in_process
 
 from dragoman import LocalError
-from dragoman.cli import run
+from dragoman.cli import hosting, run
 from dragoman.cli.outcome import UsageError
 
+KNOWN = "/.well-known/oauth-protected-resource"
 FILE = "from dragoman import Server\nserver = Server('older')\n"
 
 
@@ -60,3 +61,43 @@ async def test_the_public_url_is_where_clients_are_sent(tmp_path: Path, monkeypa
         for app in served
     ]
     assert public == url and local.startswith("http://127.0.0.1:")
+
+
+async def test_options_protect_a_file_that_says_nothing_of_tokens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, own = tmp_path / "server.py", tmp_path / "own.py"
+    file.write_text(FILE)
+    own.write_text("from dragoman import JWTAuth, Server\nserver = Server('x', auth=JWTAuth('https://a.example'))\n")
+    served: list[Any] = []
+    monkeypatch.setattr("dragoman.app.http.serve", lambda app, listener: served.append(app))
+    auth = ["--auth-issuer", "https://login.example", "--auth-audience", "api", "--auth-scope", "files"]
+    for words in ([str(file), *auth], [str(file)]):
+        assert await asyncio.to_thread(run.run, options(*words, "--port", "0")) == 0
+    guarded, opened = [await in_process(app, Ask(method="GET", path=f"{KNOWN}/mcp")) for app in served]
+    assert guarded.json["authorization_servers"] == ["https://login.example"]
+    assert guarded.json["scopes_supported"] == ["files"] and opened.status == 404
+    assert (await in_process(served[0], Ask(b"{}"))).status == 401
+    with pytest.raises(UsageError, match="--auth-issuer: this server says itself"):
+        run.run(options(str(own), *auth, "--port", "0"))
+    with pytest.raises(UsageError, match="name their --auth-issuer"):
+        run.run(options(str(file), *auth[2:], "--port", "0"))
+    with pytest.raises(UsageError, match="for HTTP"):
+        run.run(options(str(file), *auth, "--stdio"))
+    with pytest.raises(UsageError, match="--preview"):
+        run.run(options(str(file), *auth, "--preview"))
+
+
+def test_processes_that_serve_together_ask_for_the_same_tokens(tmp_path: Path) -> None:
+    words = [
+        "--url",
+        "https://e.example/mcp",
+        "--auth-issuer",
+        "https://a.example",
+        "--auth-issuer",
+        "https://b.example",
+    ]
+    words += ["--auth-audience", "api", "--auth-scope", "files"]
+    passed = run._passed_on(options("x.py", *words), hosting.Place(False, "127.0.0.1", 0, False))
+    again = options("x.py", *passed)
+    assert hosting.auth_words(again) == words

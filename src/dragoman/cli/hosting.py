@@ -54,6 +54,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="ORIGIN",
         help="a web page's origin that may call it",
     )
+    parser.add_argument("--url", metavar="URL", help="the endpoint's public URL, proxies and all: what tokens are for")
+    auth = parser.add_argument_group("who may call it, over HTTP")
+    auth.add_argument(
+        "--auth-issuer",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="ask for a token of this authorization server; repeatable",
+    )
+    auth.add_argument(
+        "--auth-audience", action="append", default=[], metavar="TEXT", help="whom tokens name (default: the URL)"
+    )
+    auth.add_argument("--auth-scope", action="append", default=[], metavar="NAME", help="a scope that each call needs")
 
 
 def port(text: str) -> int:
@@ -71,15 +84,44 @@ def choose(options: argparse.Namespace, stdin: Any = None) -> Place:
     """
     host, number = options.host or HOST, PORT if options.port is None else options.port
     run_only = getattr(options, "workers", 1) > 1 or getattr(options, "sse", False)
-    over_http = bool(options.http or options.host or options.port is not None or run_only)
+    over_http = bool(options.http or options.host or options.port is not None or run_only or _public(options))
     if options.stdio and over_http:
-        raise UsageError("--host, --port, --workers and --sse are for HTTP; leave them out, or --stdio")
+        raise UsageError(
+            "--host, --port, --url, --auth-issuer, --workers and --sse are for HTTP; leave them out, or --stdio"
+        )
     kind = _kind(sys.stdin if stdin is None else stdin)
     if options.stdio or over_http:
         return Place(bool(options.stdio), host, number, teaches=kind == "person" and not options.stdio | options.http)
     if kind == "nothing":
         raise UsageError("nobody can speak over an empty stdin; say --http to serve over HTTP, or --stdio")
     return Place(kind == "program", host, number, teaches=kind == "person")
+
+
+def _public(options: argparse.Namespace) -> bool:
+    return bool(options.url or options.auth_issuer or options.auth_audience or options.auth_scope)
+
+
+def protect(server: Server, options: argparse.Namespace) -> None:
+    """Ask every caller over HTTP for a token, if the options say so. Raises UsageError."""
+    if not options.auth_issuer:
+        if options.auth_audience or options.auth_scope:
+            raise UsageError("--auth-audience and --auth-scope say what tokens are to hold: name their --auth-issuer")
+        return
+    # Only for those who want it: it brings the judges of tokens.
+    protection = import_module("dragoman.app.protection")
+    said = {"issuer": options.auth_issuer, "audience": options.auth_audience, "scopes": options.auth_scope}
+    try:
+        protection.protect(server, protection.AuthSettings(**said))
+    except LocalError as error:
+        raise UsageError(f"--auth-issuer: {error}") from None
+
+
+def auth_words(options: argparse.Namespace) -> list[str]:
+    """Return the options above as words, for another process that serves the same."""
+    named = {"--auth-issuer": options.auth_issuer, "--auth-audience": options.auth_audience}
+    named["--auth-scope"] = options.auth_scope
+    words = [word for name, values in named.items() for value in values for word in (name, value)]
+    return [*(["--url", options.url] if options.url else []), *words]
 
 
 def _kind(stdin: Any) -> str:
@@ -122,7 +164,10 @@ def _free(place: Place) -> int:
 
 def http_options(options: argparse.Namespace, *, sessions: bool = True) -> HttpOptions:
     """Return the endpoint's options."""
-    return HttpOptions(allowed_hosts=options.allow_host, allowed_origins=options.allow_origin, sessions=sessions)
+    made = HttpOptions(allowed_hosts=options.allow_host, allowed_origins=options.allow_origin, sessions=sessions)
+    if options.url:
+        made["url"] = options.url
+    return made
 
 
 def over_http(server: Server, listener: Any, place: Place, http: HttpOptions, command: Sequence[str] | None) -> int:
@@ -138,11 +183,14 @@ def over_http(server: Server, listener: Any, place: Place, http: HttpOptions, co
         raise
     if command is not None:
         # What listens on all addresses is reached, from this machine, at the loopback one.
-        url = module.address(listener, "/mcp").replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        near = module.address(listener, "/mcp").replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        url = http.get("url", near)
         if place.teaches:
             print(teach(server.name, url, command), file=sys.stderr, flush=True)
         else:
             say(f"{server.name} {server.version} serves {url}")
+        if issuers := [verifier.issuer for verifier in server.auth if verifier.issuer]:
+            say(f"callers need a token of {' or '.join(issuers)}; to get one: dragoman login {url}")
         if not server.auth and not place.host.startswith(LOOPBACK):
             say("anyone who can reach this address can call this server: it asks for no authorization")
     try:

@@ -46,7 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE[:NAME]", help="the Python file, and which of its servers")
     hosting.add_options(parser)
     parser.add_argument("--workers", type=workers, default=1, metavar="N", help="processes (HTTP only)")
-    parser.add_argument("--url", metavar="URL", help="the endpoint's public URL, for a server with auth")
     parser.add_argument("--sse", action="store_true", help="serve clients of 2024 too, at /sse (one process)")
     parser.add_argument("--reload", action="store_true", help="start anew when a .py file changes (HTTP only)")
     parser.add_argument("--preview", action="store_true", help="show the server's apps in a page of this machine")
@@ -84,11 +83,19 @@ def run(options: argparse.Namespace) -> int:
     if options.workers > 1 or options.reload:
         return _supervise(options, place)
     server = loaded(options)
+    hosting.protect(server, options)
     return hosting.over_http(server, hosting.listen(place), place, _http(options), _stdio_words(options))
 
 
 def _preview(options: argparse.Namespace) -> int:
-    if options.stdio or options.host or options.workers > 1 or options.reload or options.sse or options.url:
+    if (
+        options.stdio
+        or options.host
+        or options.workers > 1
+        or options.reload
+        or options.sse
+        or (hosting.auth_words(options))
+    ):
         raise UsageError("--preview is a page of this machine: of the other options it takes --port and --no-compat")
     server = loaded(options)
     # Only for those who want it: uvicorn takes long to load.
@@ -115,7 +122,7 @@ def _passed_on(options: argparse.Namespace, place: hosting.Place) -> list[str]:
     words = ["--http", "--host", place.host, "--workers", str(options.workers)]
     words += [word for name in options.allow_host for word in ("--allow-host", name)]
     words += [word for origin in options.allow_origin for word in ("--allow-origin", origin)]
-    words += ["--url", options.url] if options.url else []
+    words += hosting.auth_words(options)
     return [*words, *(["--sse"] if options.sse else []), *(["--no-compat"] if options.no_compat else [])]
 
 
@@ -123,6 +130,7 @@ def _work(options: argparse.Namespace, given: inherited.Inherited) -> int:
     """Serve as one of several processes, on a socket that the first one opened."""
     inherited.end_with_parent()
     server = loaded(options)
+    hosting.protect(server, options)
     place = hosting.Place(False, options.host or hosting.HOST, 0, given.role == "teach")
     command = None if given.role == "quiet" else _stdio_words(options)
     together = options.workers == 1 or server.sharing is not None
@@ -135,10 +143,7 @@ def _work(options: argparse.Namespace, given: inherited.Inherited) -> int:
 
 
 def _http(options: argparse.Namespace, *, sessions: bool = True) -> HttpOptions:
-    given: HttpOptions = {**hosting.http_options(options, sessions=sessions), "sse": options.sse}
-    if options.url:
-        given["url"] = options.url
-    return given
+    return {**hosting.http_options(options, sessions=sessions), "sse": options.sse}
 
 
 def _path(options: argparse.Namespace) -> Path:

@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
     server = build(sources, name=options.name)
     if streams is not None:
         return hosting.on_stdio(server, streams)
+    hosting.protect(server, options)
     listener = hosting.listen(place)
     return hosting.over_http(
         server, listener, place, hosting.http_options(options), _stdio_words(sources, options.name)
