@@ -78,9 +78,11 @@ async def test_a_call_may_take_longer_than_a_head() -> None:
 async def test_many_slow_heads_hold_up_nobody_and_leave_nothing() -> None:
     """sec/34: two hundred that dawdle, and one that does not."""
     async with listening(quick().asgi(), http=timed(0.5)) as place:
-        wires = [await asyncio.open_connection("127.0.0.1", place.port) for _ in range(200)]
-        for _, writer in wires:
-            writer.write(b"POST /mcp HTTP/1.1\r\nhost: 127")
+        wires = []
+        for _ in range(200):
+            wires.append(await asyncio.open_connection("127.0.0.1", place.port))
+            # At once: who has said nothing when the time is up is closed without a word.
+            wires[-1][1].write(b"POST /mcp HTTP/1.1\r\nhost: 127")
         assert (await place.ask(ADD)).value == 3
         async with asyncio.timeout(PATIENCE):
             said = [await reader.read() for reader, _ in wires]
