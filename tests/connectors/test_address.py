@@ -63,3 +63,16 @@ def test_a_range_is_a_number_or_two(text: str, found: tuple[int, int]) -> None:
 def test_other_ranges_are_refused(text: str) -> None:
     with pytest.raises(BadAddress, match="range"):
         span(text)
+
+
+@given(name, st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), path)
+def test_a_revision_stands_behind_the_source(source: str, revision: str, text: str) -> None:
+    address = parse(make("git", source, text, revision=revision))
+    assert (address.source, address.revision, address.path) == (source, revision, text)
+    assert parse(address.text()) == address
+
+
+def test_a_page_can_be_asked_for_as_an_image() -> None:
+    assert parse("docs://a/b.pdf#page=3&image").image
+    assert not parse("docs://a/b.pdf#page=3").image
+    assert parse("file://a/b.bin#bytes=1-4096").bytes == (1, 4096)

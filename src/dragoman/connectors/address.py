@@ -7,6 +7,7 @@ Parsing only takes an address apart: whether anything is served there is for the
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -18,7 +19,9 @@ _RANGE = re.compile(r"(\d{1,9})(?:\s*[-–]\s*(\d{1,9})?)?")
 _UNITS = {
     **dict.fromkeys(("page", "pages", "slide", "slides"), "page"),
     **dict.fromkeys(("sheet", "sheets"), "sheet"),
-    **dict.fromkeys(("line", "lines"), "lines"),
+    **dict.fromkeys(("line", "lines", "row", "rows"), "lines"),
+    **dict.fromkeys(("byte", "bytes"), "bytes"),
+    "image": "image",
 }
 
 Span = tuple[int, int]
@@ -31,25 +34,31 @@ class BadAddress(ValueError):
 class Address(msgspec.Struct, frozen=True, kw_only=True):
     """One address, taken apart and decoded.
 
-    `pages` and `lines` are first and last, both counted from 1; (0, 0) where
-    none was asked for.  `sheet` is a sheet's name.
+    `pages`, `lines` and `bytes` are first and last, both counted from 1; (0, 0)
+    where none was asked for.  `sheet` is a sheet's name; `revision` what stands
+    behind the source's name, as in `git://code@v1.2/src/main.py`. `image` asks
+    for the picture of a page, or of the item, in the place of its text.
     """
 
     scheme: str
     source: str
     path: str = ""
+    revision: str = ""
     pages: Span = (0, 0)
     lines: Span = (0, 0)
+    bytes: Span = (0, 0)
     sheet: str = ""
+    image: bool = False
 
     def text(self) -> str:
         """Return the address without its fragment."""
-        return make(self.scheme, self.source, self.path)
+        return make(self.scheme, self.source, self.path, revision=self.revision)
 
 
-def make(scheme: str, source: str, path: str = "", fragment: str = "") -> str:
+def make(scheme: str, source: str, path: str = "", fragment: str = "", *, revision: str = "") -> str:
     """Return the address of an item.  `fragment` is taken as it is: quote names in it."""
-    address = f"{scheme}://{source}/{quote(path, safe=_SAFE)}"
+    at = f"@{quote(revision, safe='.-_~^')}" if revision else ""
+    address = f"{scheme}://{source}{at}/{quote(path, safe=_SAFE)}"
     return f"{address}#{fragment}" if fragment else address
 
 
@@ -78,8 +87,8 @@ def parse(uri: str) -> Address:
             f"{uri[:80]!r} is not an address; they look like docs://NAME/path/file.pdf#page=3 or db://NAME/table"
         )
     scheme, source, path, fragment = found.groups(default="")
-    pages, lines, sheet = _fragment(fragment)
-    return Address(scheme=scheme, source=source, path=_decoded(path), pages=pages, lines=lines, sheet=sheet)
+    name, _, revision = source.partition("@")
+    return Address(scheme=scheme, source=name, path=_decoded(path), revision=_decoded(revision), **_fragment(fragment))
 
 
 def _decoded(text: str) -> str:
@@ -89,19 +98,21 @@ def _decoded(text: str) -> str:
         raise BadAddress("the address holds bytes that are not UTF-8") from fault
 
 
-def _fragment(text: str) -> tuple[Span, Span, str]:
-    pages, lines, sheet = (0, 0), (0, 0), ""
+def _fragment(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for pair in filter(None, text.split("&")):
         key, _, value = pair.partition("=")
         unit = _UNITS.get(key.lower())
         if unit == "page":
-            pages = span(_decoded(value))
-        elif unit == "lines":
-            lines = span(_decoded(value))
+            found["pages"] = span(_decoded(value))
+        elif unit in ("lines", "bytes"):
+            found[unit] = span(_decoded(value))
         elif unit == "sheet":
-            sheet = _decoded(value)
+            found["sheet"] = _decoded(value)
+        elif unit == "image":
+            found["image"] = True
         else:
             raise BadAddress(
                 f"#{pair[:40]} means nothing here; use #page=3, #sheet=NAME or #lines=10-40, and %23 for a # in a name"
             )
-    return pages, lines, sheet
+    return found

@@ -1,17 +1,24 @@
-"""The port between the five tools and whatever holds the data: what a source must answer, and in which shapes.
+"""The port between the tools and whatever holds the data: what a source must answer, and in which shapes.
 
-A new kind of data is a class with these methods and a line in `kinds`; the tools do not change.
+A new kind of data is a class with these methods and a line in `kinds`; the tools do not change.  Whatever a source
+tells, it tells of what the caller's `View` shows, and of nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
 from dragoman.connectors.address import Address
+from dragoman.connectors.view import ALL, View
 from dragoman.errors import LocalError
+
+__all__ = [
+    "ALL", "Blob", "Entry", "Historical", "Hit", "Hits", "Listing", "Passage", "Position", "Program", "Progress",
+    "Queryable", "Question", "Report", "Rows", "Runnable", "Source", "SourceError", "View", "Watching",
+]  # fmt: skip
 
 
 class SourceError(LocalError):
@@ -34,6 +41,24 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         if self.failed:
             words += f", {self.failed:,} could not be read"
         return words if self.complete else words + "; indexing goes on"
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What is searched for, and among what.
+
+    `kind` is an item's kind as `list` shows it ("pdf", "table"); `path` a folder
+    or a glob within the source; `since` and `until` are days, year-month-day,
+    both included, "" for no bound. `exact` means the words as they stand, line
+    by line, instead of ranking. A source that cannot tell one of these of its
+    items finds nothing for it, and says so in `hint`.
+    """
+
+    text: str
+    kind: str = ""
+    path: str = ""
+    since: str = ""
+    until: str = ""
+    exact: bool = False
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,6 +123,18 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     following: Position | None = None
 
 
+class Blob(msgspec.Struct, frozen=True, kw_only=True):
+    """An image, or other bytes, in the place of text; at most as large as `MAX_BLOB` says."""
+
+    uri: str
+    title: str
+    data: bytes
+    mime_type: str
+
+
+MAX_BLOB = 3_000_000  # bytes; clients take about 5 MB of base64 in one image
+
+
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
     """What a query gave: names of the columns, rows of JSON values, and whether there are more."""
 
@@ -105,11 +142,27 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[list[Any]]
     more: bool
     changed: bool = False
+    hint: str = ""
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """What `run` can run, or a query of the owner's making: its name, what it does, JSON Schema of its arguments."""
+
+    name: str
+    about: str
+    schema: dict[str, Any]
+    read_only: bool = True
+    slow: bool = False  # may take minutes, and becomes a task where the client knows tasks
+
+
+# How far a program is (a share from 0 to 1, None if it cannot say), and a line about it.
+Report: TypeAlias = Callable[[float | None, str], None]
 
 
 class Source(Protocol):
     """Data under one name.  Every method may be called from any thread; all but start and close may block.
 
+    `view` is what the caller may see: judge by it before ranking and counting, and say nothing of the rest.
     Faults that the model can act on are raised as ToolError, with the next step in the text.
     """
 
@@ -140,34 +193,82 @@ class Source(Protocol):
         """Return how far the source is."""
         ...
 
-    def search(self, query: str, limit: int) -> Hits:
+    def search(self, view: View, question: Question, limit: int) -> Hits:
         """Return the best `limit` results."""
         ...
 
-    def items(self, prefix: str, after: str, limit: int) -> Listing:
-        """Return up to `limit` items whose path starts with `prefix` and whose key comes after `after`."""
+    def items(self, view: View, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
+        """Return up to `limit` items whose path starts with `prefix` and whose key comes after `after`.
+
+        With `pattern`, only those whose path it matches (see `view.matches`).
+        """
         ...
 
-    def describe(self, address: Address) -> dict[str, Any]:
+    def describe(self, view: View, address: Address) -> dict[str, Any]:
         """Return what the item is and holds; the whole source when the address has no path."""
         ...
 
-    def fetch(self, address: Address, position: Position | None, room: int) -> Passage:
+    def fetch(self, view: View, address: Address, position: Position | None, room: int) -> Passage | Blob:
         """Return the item's text from `position` (its start when None), at most `room` characters."""
         ...
 
 
+@runtime_checkable
+class Watching(Protocol):
+    """A source that learns of changes by itself."""
+
+    def watch(self, changed: Callable[[Sequence[str]], None]) -> None:
+        """Call `changed`, from any thread, with the addresses of what changed, from `start` to `close`.
+
+        No addresses mean that items came or went.
+        """
+        ...
+
+
+@runtime_checkable
 class Queryable(Source, Protocol):
     """A source that also answers SQL."""
 
-    def query(self, sql: str, start: int, limit: int, stamp: str) -> Rows:
+    def query(self, view: View, sql: str, start: int, limit: int, stamp: str) -> Rows:
         """Return up to `limit` rows from row `start` on; `stamp` is the data's state that the first page saw."""
         ...
 
-    def stamp(self) -> str:
+    def stamp(self, view: View) -> str:
         """Return a short text that changes when the data does."""
         ...
 
-    def tables(self) -> list[str]:
+    def tables(self, view: View) -> list[str]:
         """Return the tables' names, for hints."""
+        ...
+
+
+@runtime_checkable
+class Historical(Source, Protocol):
+    """A source that knows how its items came to be."""
+
+    def history(
+        self, view: View, address: Address, mode: str, revision: str, position: Position | None, room: int
+    ) -> Passage:
+        """Return "log", "diff", "blame" or "show" of an item, or of the source when the address has no path.
+
+        `revision` is what the tool was given: a revision, or two as "a..b"; "" means the newest.
+        """
+        ...
+
+
+@runtime_checkable
+class Runnable(Source, Protocol):
+    """A source with programs or queries of the owner's that take typed arguments."""
+
+    def programs(self, view: View) -> list[Program]:
+        """Return what can be run, by name."""
+        ...
+
+    def run(
+        self, view: View, tool: str, arguments: Mapping[str, Any], report: Report, cancelled: Callable[[], bool]
+    ) -> Passage | Rows:
+        """Run it to its end and return what came out, cut to what an answer holds; the rest has an address.
+
+        Stops within a second once `cancelled` says so.
+        """
         ...
