@@ -21,6 +21,7 @@ from dragoman.protocol.limits import Limits
 from dragoman.serving.replay import Past
 from dragoman.serving.task_record import Record, Records, fresh_id
 from dragoman.serving.task_run import LOST, STOPPED
+from dragoman.serving.task_runs import Runs
 from dragoman.serving.task_work import Work
 from dragoman.store.memory import MemoryStore
 from dragoman.wire.content import TextContent
@@ -38,7 +39,9 @@ class Shop:
         self.clock = 1000.0
         self.records = Records("shop", lambda: store, lambda: self.clock)
         kept = states("shop", (), store)
-        self.work = Work(self.records, lambda: handler, lambda: kept, limits)
+        self.runs = Runs(self.records, lambda: handler, lambda: kept, limits)
+        self.work = Work(self.runs, limits)
+        self.records.commit = self.work.commit
 
     async def add(self, **members: Any) -> str:
         made = {
@@ -164,11 +167,11 @@ async def test_who_was_thought_dead_and_comes_back_changes_nothing() -> None:
         task_id = await first.add(safe=True)
         await began.wait()
         # As if the lease had run out: another takes the task over.
-        await store.release(first.records.lease(task_id), first.work._me)
+        await store.release(first.records.lease(task_id), first.runs._me)
         async with at_work(second):
             record = await second.ended(task_id)
             async with asyncio.timeout(5):
-                while first.work._runs:
+                while first.runs._runs:
                     await asyncio.sleep(0.01)
     assert (await second.records.load(task_id)) == record
     assert b"too late" not in bytes(record.result)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from dragoman.errors import RequestError, StoreError
-from dragoman.ports.store import Append, Change, Drop, Put, Store
+from dragoman.ports.store import Append, Change, Drop, Given, Put, Store
 from dragoman.protocol.exchange import Caller
 from dragoman.protocol.tasks import TaskState
 from dragoman.serving.replay import Past
@@ -84,6 +84,8 @@ class Record(msgspec.Struct, kw_only=True):
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Record).decode
 Edit = Callable[[Record], Any]  # changes a record; returning False leaves it as it is
+# Commits changes under conditions, as a store does; the tasks named wait to be run then.
+Commit = Callable[[Sequence[Change], Given, Sequence[str]], Awaitable[bool]]
 
 
 def not_found() -> RequestError:
@@ -100,17 +102,18 @@ class Records:
     """All tasks of the server called `name`, in a store. `clock` gives wall time in seconds, which clients are told.
 
     What waits to be run stands under `waiting`, by the time since when, and what
-    is being run under `busy`; the stream `calls` wakes whoever runs tasks.
+    is being run under `busy`; the stream `calls` wakes processes that look there.
     """
 
     def __init__(self, name: str, store: Callable[[], Store], clock: Callable[[], float]) -> None:
         # A digest: names may have anything in them, and servers of other names in this store must not meet ours.
-        self._place = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
+        self.place = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
         self._store = store
         self._clock = clock
-        self.calls = f"work:{self._place}"
-        self.waiting = f"wait:{self._place}:"
-        self.busy = f"busy:{self._place}:"
+        self.commit: Commit = self._unqueued  # the engine's, which hears of what waits
+        self.calls = f"work:{self.place}"
+        self.waiting = f"wait:{self.place}:"
+        self.busy = f"busy:{self.place}:"
 
     @property
     def store(self) -> Store:
@@ -123,19 +126,19 @@ class Records:
 
     def stream(self, task_id: str) -> str:
         """Return the stream that has an entry when a task changes, its status; and the key of its record."""
-        return f"task:{self._place}:{task_id}"
+        return f"task:{self.place}:{task_id}"
 
     def told(self, task_id: str) -> str:
         """Return the stream of what a task says, for whoever reads its result (2025-11-25)."""
-        return f"told:{self._place}:{task_id}"
+        return f"told:{self.place}:{task_id}"
 
     def lease(self, task_id: str) -> str:
         """Return the lease of whoever runs a task."""
-        return f"task-lease:{self._place}:{task_id}"
+        return f"task-lease:{self.place}:{task_id}"
 
     def _shelf(self, owner: str) -> str:
         """Return the prefix of the keys that list an owner's tasks."""
-        return f"tasks:{self._place}:{hashlib.sha256(owner.encode()).hexdigest()[:32]}:"
+        return f"tasks:{self.place}:{hashlib.sha256(owner.encode()).hexdigest()[:32]}:"
 
     def _queue(self, record: Record) -> str:
         """Return the key that says that a task waits, or is being run; "" if neither."""
@@ -153,14 +156,14 @@ class Records:
         changes: list[Change] = [
             Put(key, _encode(record), ttl),
             Put(f"{self._shelf(record.owner)}{record.created:017.6f}:{record.id}", b"", ttl),
-            *self._queued(record),
+            Put(self._queue(record), b"", ttl),
         ]
         given: dict[str, bytes | None] = {key: None}
         if once:
-            once = f"task-of:{self._place}:{once}"
+            once = f"task-of:{self.place}:{once}"
             changes.append(Put(once, record.id.encode(), ttl))
             given[once] = None
-        if await self.store.commit(changes, given):
+        if await self.commit(changes, given, [record.id]):
             return record
         before = await self.store.get(once) if once else None
         found = None if before is None else await self.load(before.decode())
@@ -192,7 +195,8 @@ class Records:
             record.updated = max(record.updated, now)
             if record.status == "working" and not record.run and not before.startswith(self.waiting):
                 record.queued = now
-            if await self.store.commit(self._changes(record, before), {key: raw}):
+            waits = [record.id] if self._queue(record) not in ("", before) and not record.run else []
+            if await self.commit(self._changes(record, before), {key: raw}, waits):
                 return record
         raise StoreError(f"the task {task_id} could not be changed: {TRIES} others changed it first; try again")
 
@@ -204,14 +208,11 @@ class Records:
         ]
         if (queue := self._queue(record)) != before:
             changes += [Drop(before)] if before else []
-            changes += self._queued(record) if queue else []
+            changes += [Put(queue, b"", record.ttl + LINGER)] if queue else []
         return changes
 
-    def _queued(self, record: Record) -> list[Change]:
-        ttl = record.ttl + LINGER
-        put = Put(self._queue(record), b"", ttl)
-        # Only what waits wakes anybody; who runs a task knows.
-        return [put] if record.run else [put, Append(self.calls, record.id.encode(), ttl, 10)]
+    async def _unqueued(self, changes: Sequence[Change], given: Given, waits: Sequence[str]) -> bool:
+        return await self.store.commit(changes, given)
 
     async def of(self, owner: str, most: int) -> list[str]:
         """Return the ids of an owner's tasks, oldest first."""

@@ -21,11 +21,13 @@ from dragoman.ports.engine import Engine
 from dragoman.ports.state import States
 from dragoman.ports.store import Store
 from dragoman.protocol.exchange import Call, Caller
+from dragoman.protocol.limits import Limits
 from dragoman.protocol.tasks import Wish, legacy_task
 from dragoman.serving.kernel import Kernel
 from dragoman.serving.replay import Past, Replay, recall
 from dragoman.serving.suspended import Suspended
 from dragoman.serving.task_record import Record, Records, fresh_id, not_found
+from dragoman.serving.task_runs import Runs
 from dragoman.serving.task_watch import Watch, check_answer, take_up, with_meta
 from dragoman.serving.task_work import Work
 from dragoman.serving.tools import Registered, TaskUse
@@ -40,6 +42,7 @@ PAGE = 100  # tasks in one page of a list
 MAX_WATCHED = 100  # tasks in one subscription
 Ids: TypeAlias = list[str]
 Use = Callable[[str], TaskUse | None]  # how a tool, by its name, uses tasks
+Make = Callable[[Runs, Limits], Engine]
 _encode = msgspec.json.Encoder().encode
 _result = msgspec.json.Decoder(CallToolResult).decode
 _failure = msgspec.json.Decoder(Failure).decode
@@ -47,12 +50,21 @@ _notice = msgspec.json.Decoder(Notification).decode
 
 
 class Tasks:
-    """The tasks of one server."""
+    """The tasks of one server; `make` gives what runs them, the store itself unless said."""
 
-    def __init__(self, store: Callable[[], Store], states: Callable[[], States], kernel: Kernel, use: Use) -> None:
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        states: Callable[[], States],
+        kernel: Kernel,
+        use: Use,
+        make: Make = Work,
+    ) -> None:
         limits, facts = kernel.limits, kernel.facts
         self._records = records = Records(facts.info.name, store, time.time)
-        self.work: Engine = Work(records, lambda: kernel.reply, states, limits)
+        self.runs = Runs(records, lambda: kernel.reply, states, limits)
+        self.work: Engine = make(self.runs, limits)
+        records.commit = self.work.commit
         self._states = states
         self._use = use
         self._facts = facts
