@@ -102,6 +102,7 @@ async def test_what_cannot_be_judged_lets_nobody_in(fault: Exception) -> None:
 
 
 async def test_a_judgement_holds_for_as_long_as_the_verifier_says_and_no_longer_than_the_token() -> None:
+    """AUTHRS-03."""
     now = NOW
     desk = Desk(seconds=60)
     desk.known = {"long": Identity("ann", expires_at=NOW + 1000), "short": Identity("ben", expires_at=NOW + 5)}
@@ -203,4 +204,7 @@ def test_a_step_up_asks_for_all_scopes_at_once() -> None:
     """AUTHRS-06."""
     (challenge,) = read_challenges(gate(Desk()).step_up(frozenset({"b", "a"})))
     assert (challenge.error, challenge.scopes) == ("insufficient_scope", ("a", "b"))
+    # Whoever asks for these and no others can call afterwards.
+    (challenge,) = read_challenges(gate(Desk(scopes=("use",))).step_up(frozenset({"a"})))
+    assert challenge.scopes == ("a", "use")
     assert challenge.metadata_url.endswith("/.well-known/oauth-protected-resource/team/mcp")

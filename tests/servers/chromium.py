@@ -36,7 +36,9 @@ class Browser:
         async for text in self._socket:
             message = json.loads(text)
             if "id" in message:
-                self._waiting.pop(message["id"]).set_result(message)
+                waiting = self._waiting.pop(message["id"])
+                if not waiting.done():  # whoever asked may have given up
+                    waiting.set_result(message)
             elif message["method"] == "Runtime.executionContextCreated":
                 context = message["params"]["context"]
                 self.contexts[context["id"]] = context
@@ -70,6 +72,22 @@ class Browser:
             while not (value := await self.run(script, context)):
                 await asyncio.sleep(0.02)
         return value
+
+    async def click(self, selector: str) -> None:
+        """Press the mouse where an element is seen, as a hand would."""
+        name = json.dumps(selector)
+        # What was never painted takes no clicks.
+        painted = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        seen = "(e => (e.scrollIntoView({block: 'center'}), e.getBoundingClientRect().toJSON()))"
+        box = await self.run(f"{painted}.then(() => {seen}(document.querySelector({name})))")
+        spot = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2, "button": "left", "clickCount": 1}
+        for kind in ("mousePressed", "mouseReleased"):
+            await self.send("Input.dispatchMouseEvent", type=kind, **spot)
+
+    async def write(self, selector: str, text: str) -> None:
+        """Click into a field and type."""
+        await self.click(selector)
+        await self.send("Input.insertText", text=text)
 
     async def inner(self) -> int:
         """Return the context of the frame without an origin, as soon as there is one."""

@@ -73,11 +73,11 @@ async def places(seconds: int = 3600, resource: str = "") -> AsyncIterator[Place
 
 
 @contextmanager
-def provider(issuer: str, resource: str, seconds: int) -> Iterator[IO[str]]:
-    """Start oidc-provider; yield its stdout."""
+def provider(issuer: str, resource: str, seconds: int, *more: str) -> Iterator[IO[str]]:
+    """Start oidc-provider for a resource, and perhaps more; yield its stdout."""
     key = ECKey.generate_key("P-256", {"use": "sig", "kid": "test", "alg": "ES256"})
     environ = {**os.environ, "SIGNING_KEY": json.dumps(key.as_dict(private=True)), "TOKEN_SECONDS": str(seconds)}
-    words = [node()[0], "provider.js", issuer.rpartition(":")[2], resource]
+    words = [node()[0], "provider.js", issuer.rpartition(":")[2], resource, *more]
     with subprocess.Popen(
         words, cwd=HOME, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:

@@ -147,12 +147,16 @@ class BearerGate:
         )
 
     def step_up(self, scopes: frozenset[str]) -> str:
-        """Return the challenge for a request that came without `scopes`: all of them at once (AUTHRS-06)."""
+        """Return the challenge for a request that came without `scopes`: all that it needs at once (AUTHRS-06).
+
+        Among them what every request needs: some clients ask for the scopes named here and no others.
+        """
+        needed = scopes.union(*(verifier.scopes for verifier in self._verifiers))
         return write_challenge(
             {
                 "error": "insufficient_scope",
                 "error_description": _lacks(scopes),
-                "scope": " ".join(sorted(scopes)),
+                "scope": " ".join(sorted(needed)),
                 "resource_metadata": self._metadata,
             }
         )

@@ -1,8 +1,8 @@
-// An OpenID-certified authorization server, set up as a company might: `node provider.js PORT RESOURCE`.
+// An OpenID-certified authorization server, set up as a company might: `node provider.js PORT RESOURCE...`.
 // Prints "ready" when it listens. Any user may log in; its own pages ask for that and for consent.
 import { Provider, errors } from "oidc-provider";
 
-const [port, resource] = process.argv.slice(2);
+const [port, ...resources] = process.argv.slice(2);
 const issuer = `http://127.0.0.1:${port}`;
 
 const provider = new Provider(issuer, {
@@ -18,6 +18,18 @@ const provider = new Provider(issuer, {
     ...(process.env.BROKER_CALLBACK
       ? [{ client_id: "broker", client_secret: "broker-secret-of-a-test", redirect_uris: [process.env.BROKER_CALLBACK] }]
       : []),
+    // A program that was registered by hand.
+    ...(process.env.NATIVE_CALLBACK
+      ? [
+          {
+            client_id: "native",
+            application_type: "native",
+            token_endpoint_auth_method: "none",
+            grant_types: ["authorization_code", "refresh_token"],
+            redirect_uris: [process.env.NATIVE_CALLBACK],
+          },
+        ]
+      : []),
   ],
   clientDefaults: { id_token_signed_response_alg: "ES256" },
   scopes: ["openid", "offline_access", "orders", "orders:write"],
@@ -32,13 +44,13 @@ const provider = new Provider(issuer, {
     clientCredentials: { enabled: true },
     resourceIndicators: {
       enabled: true,
-      defaultResource: () => resource,
+      defaultResource: () => resources[0],
       useGrantedResource: () => true,
       getResourceServerInfo: (ctx, indicator) => {
-        if (indicator !== resource) throw new errors.InvalidTarget();
+        if (!resources.includes(indicator)) throw new errors.InvalidTarget();
         return {
           scope: "orders orders:write",
-          audience: resource,
+          audience: indicator,
           accessTokenFormat: "jwt",
           accessTokenTTL: Number(process.env.TOKEN_SECONDS ?? 3600),
           jwt: { sign: { alg: "ES256" } },
