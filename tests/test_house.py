@@ -18,7 +18,7 @@ SRC = ROOT / "src" / "dragoman"
 # Ground floor first. Rooms that share a floor do not know each other.
 FLOORS: dict[str, int] = {
     "errors": 0, "wire": 1, "protocol": 2, "ports": 3,
-    "serving": 4, "calling": 4, "transport": 4, "store": 4, "auth": 4,
+    "serving": 4, "calling": 4, "transport": 4, "store": 4, "auth": 4, "engines": 4,
     "app": 5,
     "connectors": 6, "compat": 6, "testing": 6, "host": 6, "gateway": 6, "inspector": 6, "lint": 6,
     "doctor": 6, "configs": 6,
@@ -37,12 +37,14 @@ IMPURE_CALLS = {"now", "utcnow", "today", "urandom", "open", "print", "input", "
 EXTRAS = {
     "pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic",
     "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "joserfc",
-    "opentelemetry", "redis", "psycopg", "yaml",
+    "opentelemetry", "redis", "psycopg", "yaml", "procrastinate",
 }  # fmt: skip
 # One module per library, loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
-# Likewise the stores of other machines, which app/keeping.py loads by name when an address asks for one.
+# Likewise the stores of other machines, which app/keeping.py loads by name when an address asks for one, and the queue
+# in one of them, which app/engines.py loads.
 HOMES_OF_EXTRAS = (
     "connectors/extract/", "store/redis.py", "store/postgres.py", "store/connections.py", "store/tables.py",
+    "engines/",
     "protocol/front_matter.py",  # loaded where there are skills: app/skills.py, and a client that asks for them
 )  # fmt: skip
 # The only imports inside functions: extras that may be missing, and products a command line should not load for --help.

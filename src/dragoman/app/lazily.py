@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dragoman.app.sharing import Sharing
     from dragoman.app.surface import Surface
     from dragoman.app.target import Target
+    from dragoman.app.task_places import TaskPlaces
     from dragoman.app.telemetry import Telemetry
     from dragoman.calling.connection import Connection
     from dragoman.calling.skills import Skills
@@ -74,7 +75,14 @@ def store(address: str | Store) -> Store:
 def tasks(surface: Surface, storage: Callable[[], Store], states: Callable[[], States]) -> Tasks:
     """Return the tasks of a server (see `serving.tasks`)."""
     use = surface.tools.task_use
-    return cast("Tasks", import_module("dragoman.serving.tasks").Tasks(storage, states, surface.kernel, use))
+    make = import_module("dragoman.app.engines").engine(surface.engine, storage)
+    return cast("Tasks", import_module("dragoman.serving.tasks").Tasks(storage, states, surface.kernel, use, make))
+
+
+def task_places(surface: Surface, storage: Callable[[], Store]) -> TaskPlaces:
+    """Return the tasks of a server and of those in it (see `app.task_places`)."""
+    module = import_module("dragoman.app.task_places")
+    return cast("TaskPlaces", module.TaskPlaces(surface, module.KnownTasks(surface.face.name, storage)))
 
 
 def middleware(telemetry: bool | Telemetry) -> tuple[Middleware, ...]:

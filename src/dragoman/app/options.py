@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from dragoman.app.telemetry import Telemetry
 
 
+EngineName = Literal["auto", "store", "queue"]
+
+
 class ServerOptions(TypedDict, total=False):
     """Options of `Server`.
 
@@ -37,7 +40,8 @@ class ServerOptions(TypedDict, total=False):
     `store` is where that is kept which outlives a request: "memory:" (this
     process, the default), "sqlite:///PATH" (this machine; a path from the root
     has a fourth slash), "redis://HOST/0" or "postgresql://HOST/DATABASE" (any
-    machine), or a `ports.store.Store`. `telemetry` True makes an
+    machine), or a `ports.store.Store`. `engine` is what runs tasks: "store", "queue" (procrastinate,
+    in a PostgreSQL store), or "auto", the queue where there can be one. `telemetry` True makes an
     OpenTelemetry span of each call, in the caller's trace; a `Telemetry` says
     where spans and metrics go.
     `auth` says whose tokens are taken over HTTP: JWTAuth, IntrospectionAuth,
@@ -57,6 +61,7 @@ class ServerOptions(TypedDict, total=False):
     cache_scope: str
     secrets: Sequence[bytes | str]
     store: str | Store
+    engine: EngineName
     auth: Verifier | Sequence[Verifier]
     hide_unscoped: bool
     telemetry: bool | Telemetry

@@ -17,6 +17,7 @@ from dragoman.errors import RegistrationError
 from dragoman.ports.state import States
 from dragoman.ports.store import Store
 from dragoman.protocol.eras import Facts
+from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.keys import complaint_about
 from dragoman.protocol.limits import Limits
 from dragoman.serving.context import ServerFace
@@ -34,7 +35,7 @@ from dragoman.wire.lifecycle import ListCapability, ResourcesCapability, ServerC
 from dragoman.wire.tasks import EXTENSION as TASKS
 
 # What of tasks there is in 2025-11-25; the extension has no settings.
-_TASKS_2025: dict[str, Any] = {"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}}
+TASKS_2025: dict[str, Any] = {"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}}
 
 
 class Mounted(Protocol):
@@ -58,6 +59,20 @@ class Mounted(Protocol):
     @property
     def extensions(self) -> dict[str, dict[str, Any]]:
         """The extensions that it has."""
+        ...
+
+    @property
+    def tasked(self) -> bool:
+        """Whether calls of it can be tasks."""
+        ...
+
+    @property
+    def tasks(self) -> Any:
+        """Its tasks, None if it has none, or they are those of a server behind it."""
+        ...
+
+    async def passing(self, call: Call) -> Reply:
+        """Return what it answers."""
         ...
 
     async def start(self) -> None:
@@ -95,6 +110,7 @@ class Surface:
     ) -> None:
         self._storage = storage
         self._states = states
+        self.engine = options.get("engine", "auto")
         watching = lazily.middleware(options.get("telemetry", False))
         self.kernel = Kernel(facts, limits, (*watching, *options.get("middleware", ())))
         self.face = ServerFace(info.name, states)
@@ -110,13 +126,14 @@ class Surface:
         self.mounts: list[Mounted] = []
         self.companions: list[Companion] = []
         self.skills: Any = None  # see `app.skills`, which sets it
+        self.places: Any = None  # the tasks of mounted servers and our own (see `app.task_places`)
         self.followers: list[Callable[[], None]] = []  # told after each change, before anybody else
         self.mirrored = ServerCapabilities()  # of whoever answers instead
         self.forwards = False  # whether somebody else answers, and the registries only mirror what that one has
         self._extensions: dict[str, dict[str, Any]] = {}
         self._experimental: dict[str, dict[str, Any]] = {}
         self._about = About(info, options.get("instructions"), self.capabilities)
-        listening = Subscriptions(self.kernel.bus, self.capabilities, lambda: self.face.tasks)
+        listening = Subscriptions(self.kernel.bus, self.capabilities, lambda: self.tasks)
         for name, handler in (
             ("server/discover", self._about.discover),
             ("initialize", self._about.initialize),
@@ -195,17 +212,39 @@ class Surface:
         if told:
             self.kernel.bus.tell(told)
 
+    @property
+    def tasks(self) -> Any:
+        """Whoever knows tasks here: this server, or it and those mounted in it; None if nobody does."""
+        return self.face.tasks if self.places is None else self.places
+
+    def own_tasks(self) -> Any:
+        """Return the tasks of this server's own, made when they are first wanted."""
+        if self.face.tasks is None:
+            self.face.tasks = lazily.tasks(self, self._storage, self._states)
+        return self.face.tasks
+
+    def gather_tasks(self) -> None:
+        """Answer for the tasks of mounted servers, too. Safe to call again."""
+        if self.places is None:
+            self.places = lazily.task_places(self, self._storage)
+            for name in ("tasks/get", "tasks/update", "tasks/cancel", "tasks/result"):
+                self.kernel.handle(name, self.places.answer)
+            self.kernel.handle("tasks/list", self.places.list)
+
     def _begin_tasks(self) -> None:
-        tasks = self.face.tasks = lazily.tasks(self, self._storage, self._states)
+        tasks = self.own_tasks()
         for name, handler in (
-            ("tasks/get", tasks.get),
-            ("tasks/update", tasks.update),
-            ("tasks/cancel", tasks.cancel),
-            ("tasks/list", tasks.list),
-            ("tasks/result", tasks.result),
+            ()
+            if self.places is not None
+            else (
+                ("tasks/get", tasks.get),
+                ("tasks/update", tasks.update),
+                ("tasks/cancel", tasks.cancel),
+                ("tasks/list", tasks.list),
+                ("tasks/result", tasks.result),
+            )
         ):
             self.kernel.handle(name, handler)
-        self._extensions[TASKS] = {}
 
     def _has_resources(self) -> bool:
         # A tool's result can become a resource when it is large.
@@ -216,7 +255,12 @@ class Surface:
         found: dict[str, dict[str, Any]] = {}
         for mount in self.mounts:
             found |= mount.extensions
+        if self._tasked():
+            found[TASKS] = {}
         return {**found, **self._extensions}
+
+    def _tasked(self) -> bool:
+        return self.face.tasks is not None or any(mount.tasked for mount in self.mounts)
 
     def capabilities(self) -> ServerCapabilities:
         """Return what the server declares: what is answered, not what is registered now."""
@@ -230,7 +274,7 @@ class Surface:
             prompts=ListCapability(list_changed=True) if "prompts/list" in answered else UNSET,
             completions={} if "completion/complete" in answered else UNSET,
             logging={},
-            tasks=_TASKS_2025 if "tasks/get" in answered else UNSET,
+            tasks=TASKS_2025 if self._tasked() else UNSET,
             extensions=self._all_extensions() or UNSET,
             experimental=self._experimental or UNSET,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from dragoman.ports.store import Change, Given
+from dragoman.ports.store import Change, Given, Store
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ class Runs(Protocol):
 
 
 @runtime_checkable
-class Transacting(Protocol):
+class Transacting(Store, Protocol):
     """A store that can let others change the same database in one transaction with it: PostgreSQL."""
 
     address: str  # with its password, for drivers only

@@ -43,6 +43,8 @@ class PostgresStore:
     """
 
     def __init__(self, address: str, *, schema: str = "dragoman", seconds: float = SECONDS) -> None:
+        self.address = address
+        self.schema = schema
         self._shown = shown(address)
         self._tables = Tables(schema)
         self._seconds = seconds
@@ -81,6 +83,16 @@ class PostgresStore:
 
     async def commit(self, changes: Sequence[Change], given: Given = NOTHING_GIVEN) -> bool:
         """Make all changes at once if each key of `given` holds that value (None: nothing), and return whether."""
+        return await self._commit(self._tables.commit, changes, given, ())
+
+    async def commit_and(self, changes: Sequence[Change], given: Given, also: bytes, said: Sequence[Any]) -> bool:
+        """Do as `commit` does; if the changes are made, `also`, an SQL expression of `said`, is evaluated with them.
+
+        It has to be true. One statement, so both are made or neither.
+        """
+        return await self._commit(self._tables.commit_and(also), changes, given, said)
+
+    async def _commit(self, query: bytes, changes: Sequence[Change], given: Given, said: Sequence[Any]) -> bool:
         checked(changes, given)
         columns: tuple[list[str], list[str], list[bytes], list[float], list[int]] = ([], [], [], [], [])
         for change in changes:
@@ -93,7 +105,7 @@ class PostgresStore:
                     row = ("append", stream, value, lasting(ttl), most)
             for column, cell in zip(columns, row, strict=True):
                 cast("list[Any]", column).append(cell)
-        done = bool(await self._one(self._tables.commit, list(given), list(given.values()), *columns))
+        done = bool(await self._one(query, list(given), list(given.values()), *columns, *said))
         self._sweep_in_time()
         return done
 
@@ -144,6 +156,10 @@ class PostgresStore:
             return await (await connection.execute(query, given, binary=True)).fetchall()
 
         return await self._run(ask)
+
+    async def use(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Return what `work` makes of a connection, which commits each statement by itself. Raises StoreError."""
+        return await self._run(work)
 
     async def _run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         task = asyncio.ensure_future(self._connections.use(work))

@@ -158,6 +158,10 @@ class Tables:
         )
         self.listen = f"LISTEN {schema}_appended".encode()
 
+    def commit_and(self, also: bytes) -> bytes:
+        """Return the statement that commits, and evaluates the expression `also` if that was done, in this order."""
+        return b"SELECT CASE WHEN %b THEN (%b) ELSE false END" % (self.commit.removeprefix(b"SELECT "), also)
+
     async def prepare(self, connection: Connection) -> None:
         """Make the tables if they are missing. Raises LocalError if they are of another version of Dragoman."""
         if await self._there(connection):

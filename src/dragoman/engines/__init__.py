@@ -1,0 +1,1 @@
+"""Floor 3: job queues that others maintain, for tasks that run on several machines."""
