@@ -247,7 +247,7 @@ class Server:
     def completion(self, reference: str, argument: str) -> Callable[[C], C]:
         """Register a function that suggests values for an argument of a prompt, or a template's variable.
 
-        `reference` is the prompt's name or the template's text; the function may also take the values already chosen.
+        `reference` is the prompt's name or the template's text; it may take the values already chosen, and the call, too.
         """
 
         def decorate(function: C) -> C:

@@ -6,7 +6,7 @@ Source: specification, server/prompts, server/utilities/completion.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from inspect import isawaitable, iscoroutinefunction, signature
+from inspect import Signature, isawaitable, iscoroutinefunction, signature
 from typing import Any, TypeAlias
 
 from msgspec import UNSET
@@ -39,8 +39,12 @@ from dragoman.wire.prompts import (
 
 # Called with what is typed so far and, if it takes two, the arguments already chosen; returns suggestions.
 Suggested: TypeAlias = Sequence[str] | Awaitable[Sequence[str]]
-Completer: TypeAlias = Callable[[str, Mapping[str, str]], Suggested] | Callable[[str], Suggested]
-_Asked: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Sequence[str]]]
+Completer: TypeAlias = (
+    Callable[[str, Mapping[str, str], Call], Suggested]
+    | Callable[[str, Mapping[str, str]], Suggested]
+    | Callable[[str], Suggested]
+)
+_Asked: TypeAlias = Callable[[str, Mapping[str, str], Call], Awaitable[Sequence[str]]]
 MOST = 100  # suggestions in one answer (PROMPT-07)
 
 
@@ -123,7 +127,7 @@ class Completions:
             self._check(params.ref, reference)
             return CompleteResult(completion=Completion(values=[]))
         chosen = params.context.arguments if params.context is not UNSET else UNSET
-        values = list(await completer(params.argument.value, chosen if chosen is not UNSET else {}))
+        values = list(await completer(params.argument.value, chosen if chosen is not UNSET else {}, call))
         return CompleteResult(
             completion=Completion(values=values[:MOST], total=len(values), has_more=len(values) > MOST)
         )
@@ -141,27 +145,29 @@ class Completions:
 
 
 def _asked(completer: Callable[..., Any], workers: Workers) -> _Asked:
-    """Return a completer as one that is awaited and takes both; a plain function runs in a worker thread."""
+    """Return a completer as one that is awaited and takes all three; a plain function runs in a worker thread."""
     takes = signature(completer)
-    try:
-        takes.bind("typed", {})
-        alone = False
-    except TypeError:
-        try:
-            takes.bind("typed")
-        except TypeError:
-            raise RegistrationError(
-                f"a completion takes what is typed and, if it wants, the arguments already chosen, not {takes}"
-            ) from None
-        alone = True
+    most = max((count for count in (1, 2, 3) if _fits(takes, count)), default=0)
+    if not most:
+        raise RegistrationError(
+            f"a completion takes what is typed and, if it wants, the arguments already chosen and the call, not {takes}"
+        )
 
-    async def ask(typed: str, chosen: Mapping[str, str]) -> Sequence[str]:
-        given = (typed,) if alone else (typed, chosen)
+    async def ask(typed: str, chosen: Mapping[str, str], call: Call) -> Sequence[str]:
+        given = (typed, chosen, call)[:most]
         found = completer(*given) if iscoroutinefunction(completer) else await workers.run(completer, *given)
         values: Sequence[str] = await found if isawaitable(found) else found
         return values
 
     return ask
+
+
+def _fits(takes: Signature, count: int) -> bool:
+    try:
+        takes.bind(*("typed", {}, None)[:count])
+    except TypeError:
+        return False
+    return True
 
 
 def _page(prompts: list[Any], cursor: Any) -> ListPromptsResult:

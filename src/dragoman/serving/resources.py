@@ -7,9 +7,10 @@ Source: specification, server/resources.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from inspect import signature
 from typing import Any, TypeAlias
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from dragoman.errors import RegistrationError, RequestError
 from dragoman.protocol.exchange import Call, Prepared, Reply
@@ -33,8 +34,10 @@ from dragoman.wire.resources import (
     ResourceTemplate,
 )
 
+Listed: TypeAlias = Awaitable[tuple[list[Resource], str | None]]
 # Called with a cursor of its own making, None at first; returns resources and the next cursor, None at the end.
-Lister: TypeAlias = Callable[[str | None], Awaitable[tuple[list[Resource], str | None]]]
+# One that takes the call as well lists what that caller may see: its pages are for that caller only.
+Lister: TypeAlias = Callable[[str | None], Listed] | Callable[[str | None, Call], Listed]
 # Asked for what nothing else serves; returns None for what it does not serve either.
 Beyond: TypeAlias = Callable[[Call], Awaitable[Reply | None]]
 LISTED = "+"  # begins cursors of a lister; those of fixed resources are numbers
@@ -68,7 +71,8 @@ class Resources:
     def __init__(self, limits: Limits, face: ServerFace, workers: Workers, kept: Kept) -> None:
         self._runner = Runner(face, workers)
         self._kept = kept
-        self._lister: Lister | None = None
+        self._lister: Callable[[str | None, Call], Listed] | None = None
+        self._scope: Any = UNSET  # by whom what the lister lists may be kept
         self.beyond: list[Beyond] = []
         self.fixed: Listing[Registered | Elsewhere] = Listing(limits.listed, lambda item: item.definition, _resources)
         self.templates: Listing[Registered | Elsewhere] = Listing(
@@ -94,16 +98,24 @@ class Resources:
         """Let `lister` add to `resources/list`, after the fixed resources. There can be one."""
         if self._lister is not None:
             raise RegistrationError("there is a resource lister already; let one list everything")
-        self._lister = lister
+        ask: Callable[..., Listed] = lister
+        try:
+            signature(lister).bind(None, None)
+        except TypeError:
+            self._lister = lambda cursor, _: ask(cursor)
+        else:
+            self._lister, self._scope = ask, "private"
 
     async def list(self, call: Call) -> Reply:
         """Answer `resources/list`."""
         params: ListResources = call.params
         if self._lister is None:
             return self.fixed.at(params.cursor)
-        return await self._list_all(params.cursor, self._lister)
+        return await self._list_all(params.cursor, call, self._lister)
 
-    async def _list_all(self, cursor: str | UnsetType, lister: Lister) -> Reply:
+    async def _list_all(
+        self, cursor: str | UnsetType, call: Call, lister: Callable[[str | None, Call], Listed]
+    ) -> Reply:
         own = None if cursor is UNSET else read_cursor(cursor)
         if own is None or not own.startswith(LISTED):
             page = self.fixed.at(cursor).result
@@ -114,8 +126,9 @@ class Resources:
             own, before = None, page.resources
         else:
             own, before = own.removeprefix(LISTED), []
-        found, following = await lister(own)
-        return _resources([*before, *found], UNSET if following is None else write_cursor(LISTED + following))
+        found, following = await lister(own, call)
+        listed = _resources([*before, *found], UNSET if following is None else write_cursor(LISTED + following))
+        return structs.replace(listed, cache_scope=self._scope)
 
     async def list_templates(self, call: Call) -> Prepared:
         """Answer `resources/templates/list`."""
