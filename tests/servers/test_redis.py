@@ -179,3 +179,28 @@ async def test_a_closed_store_leaves_no_connection(own: Private) -> None:
         await store.wait("s", 0, 0.05)
         await store.close()
         await settles(lambda: redis.client_list(), lambda clients: len(clients) == 1)
+
+
+async def test_who_waits_for_a_connection_is_not_overtaken(own: Private) -> None:
+    """A hundred at once, some of whom give up: nobody waits while others come and go."""
+    store, begun, done = RedisStore(own.address), 0, []
+
+    async def ask() -> None:
+        nonlocal begun
+        for _ in range(20):
+            begun, mine = begun + 1, begun
+            assert await store.get("a") is None
+            done.append(mine)
+
+    async def give_up() -> None:
+        for _ in range(20):
+            asking = [asyncio.ensure_future(store.get("a")) for _ in range(30)]
+            await asyncio.sleep(0.005)
+            for one in asking:
+                one.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    await asyncio.gather(*(ask() for _ in range(100)), give_up())
+    place = {number: at for at, number in enumerate(done)}
+    assert max(abs(place[number] - number) for number in range(len(done))) < 200
+    await store.close()

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, NoScriptError, RedisError, ResponseError
@@ -23,7 +23,7 @@ from dragoman.store.bounds import SECONDS, checked, fitting, lasting, listed, na
 from dragoman.store.waiters import Waiters
 
 T = TypeVar("T")
-CONNECTIONS = 16
+CONNECTIONS = 16  # of one process, and one more while something waits
 IDLE = 30.0  # seconds after which a subscription that nobody waits for ends
 PAUSE = 0.1, 2.0  # seconds between attempts to subscribe again: first, longest
 
@@ -42,6 +42,7 @@ class RedisStore:
         self._seconds = seconds
         self._client: Redis | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._free = asyncio.Semaphore(CONNECTIONS)
         self._judged = False
         self._waiters = Waiters()
         self._listener: asyncio.Task[None] | None = None
@@ -146,9 +147,11 @@ class RedisStore:
         try:
             async with asyncio.timeout(self._seconds):
                 client = self._opened()
-                if not self._judged:
-                    await self._judge(client)
-                return await work(client)
+                # In turn: in redis-py's own queue who comes later may go first, again and again.
+                async with self._free:
+                    if not self._judged:
+                        await self._judge(client)
+                    return await work(client)
         except (TimeoutError, RedisError, OSError) as error:
             raise self._fault(error) from error
 
@@ -156,17 +159,15 @@ class RedisStore:
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:
             # Nothing is sent again by itself: the first may have been done, and its answer lost.
-            pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
+            pool = ConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
                 self._address,
-                max_connections=CONNECTIONS,
-                timeout=self._seconds,
                 socket_timeout=self._seconds,
                 socket_connect_timeout=self._seconds,
                 protocol=2,  # redis-py does not look whether a connection of protocol 3 was closed by the server
                 retry=Retry(NoBackoff(), 0),
             )
             self._client = Redis.from_pool(pool)
-            self._loop = loop
+            self._loop, self._free = loop, asyncio.Semaphore(CONNECTIONS)
         return self._client
 
     async def _judge(self, client: Redis) -> None:
