@@ -13,6 +13,7 @@ from html import unescape
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from tests.canary import plant
 from tests.transport.raw_http import listening
 
 from dragoman import AuthorizationServer, Context, Server
@@ -52,6 +53,14 @@ class Reply(NamedTuple):
             for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', self.text)
         }
 
+    def plant(self) -> None:
+        """Watch for the secrets in it."""
+        plant(self.answer.get("code", ""))
+        is_json = self.text and self.headers.get("content-type") == "application/json"
+        found: Any = json.loads(self.text) if is_json else {}
+        for name in ("access_token", "refresh_token", "client_secret"):
+            plant(found.get(name, "") if isinstance(found, dict) else "")
+
 
 @dataclass
 class Browser:
@@ -77,8 +86,10 @@ class Browser:
             for line in got.headers.get_all("set-cookie") or []:
                 self.set.append(line)
                 name, _, value = line.partition(";")[0].partition("=")
-                self.cookies[name] = value
-            return Reply(got.status, {k.lower(): v for k, v in got.headers.items()}, got.read().decode())
+                self.cookies[name] = plant(value)
+            reply = Reply(got.status, {k.lower(): v for k, v in got.headers.items()}, got.read().decode())
+            reply.plant()
+            return reply
         finally:
             connection.close()
 

@@ -109,6 +109,7 @@ BAD = {
 
 @pytest.mark.parametrize("token", BAD.values(), ids=BAD.keys())
 async def test_a_bad_token_is_refused_and_the_reason_holds_nothing_of_it(token: str) -> None:
+    """AUTHRS-03."""
     with pytest.raises(TokenError) as caught:
         await judged(token)
     assert not any(part in str(caught.value) for part in token.split(".") if len(part) > 8)

@@ -24,7 +24,8 @@ async def sent(door: Loopback, target: str, host: str = "", method: str = "GET")
     """Return the whole answer to a request."""
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     writer.write(f"{method} {target} HTTP/1.1\r\nhost: {host or f'127.0.0.1:{door.port}'}\r\n\r\n".encode())
-    answer = await reader.read()
+    async with asyncio.timeout(10):  # who is heard by mistake would wait for a login's end
+        answer = await reader.read()
     writer.close()
     return answer
 

@@ -105,7 +105,7 @@ async def test_when_the_authorization_server_changes_the_new_one_learns_nothing_
 
 
 async def test_a_document_is_the_same_client_everywhere() -> None:
-    """AUTHC-20: ids of metadata documents are portable."""
+    """AUTHC-20, AUTHC-23: ids of metadata documents are portable, and what was given for them is not."""
     metadata = {"client_id_metadata_document_supported": True}
     async with world(one=Issuer(metadata=metadata), two=Issuer(metadata=metadata)) as there:
         auth = there.oauth(client_metadata_url=DOCUMENT)
@@ -114,6 +114,8 @@ async def test_a_document_is_the_same_client_everywhere() -> None:
         await there.use(auth)
         assert there.two.at("/authorize")[0].query["client_id"] == DOCUMENT
         assert there.two.at("/register") == []
+        # The new one knows the client, so it could be asked to renew what the old one gave: it is not.
+        assert not any(there.one.given[0] in seen.text for seen in there.two.seen)
 
 
 async def test_credentials_of_one_issuer_are_not_shown_to_another() -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-from tests.canary import plant
+from tests.canary import plant, watch
 from tests.transport.raw_peer import DISCOVERED, Got, serving
 
 from dragoman import Client, OAuth
@@ -24,6 +24,7 @@ PRM = "/.well-known/oauth-protected-resource"
 SERVER = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"
 CALLBACK = "http://127.0.0.1:3000/callback"
+SECRET = 8  # characters from which on a text is watched for: shorter ones stand in others by chance
 
 
 @dataclass
@@ -108,16 +109,21 @@ class Issuer:
 
     def agreed(self, query: dict[str, str]) -> str:
         """The address that the browser is sent to."""
-        code = f"code-{len(self.codes)}-{self.issuer[-4:]}"
+        code = plant(f"code-{secrets.token_hex(12)}")
         self.codes[code] = query
         answer = {"code": code, "state": query.get("state"), "iss": self.issuer, **self.redirect}
         return f"{query['redirect_uri']}?{urlencode({k: v for k, v in answer.items() if v is not None})}"
 
     def exchange(self, got: Got, seen: Seen) -> None:
+        form = seen.form
+        for name in ("code_verifier", "client_secret", "assertion", "client_assertion", "refresh_token"):
+            if len(form.get(name, "")) >= SECRET:
+                plant(form[name])
+        if (basic := seen.headers.get("authorization", "")).startswith("Basic "):
+            plant(basic.removeprefix("Basic "))
         if (other := self.token(seen)) is not None:
             status, body, headers = other
             return got.reply(body, status, **headers)
-        form = seen.form
         if form["grant_type"] == "authorization_code":
             asked = self.codes.pop(form["code"], None)
             digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
@@ -230,6 +236,7 @@ class World:
 async def world(**settings: Any) -> AsyncIterator[World]:
     """Serve a world until the block ends."""
     made = World(**settings)
+    watch()
 
     async def answer(got: Got) -> None:
         await (made.behaves or made.answer)(got)

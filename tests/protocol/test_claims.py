@@ -57,6 +57,7 @@ def test_a_token_for_another_audience_is_refused(audience: Any) -> None:
     "issuer", [..., None, "", "https://issuer.example/", "https://Issuer.example", "https://issuer.example.evil", ["https://issuer.example"]]
 )  # fmt: skip
 def test_a_token_of_another_issuer_is_refused(issuer: Any) -> None:
+    """AUTHRS-03."""
     with pytest.raises(TokenError, match="another issuer"):
         judged(iss=issuer)
 

@@ -9,6 +9,8 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple
 
+from tests.canary import heard
+
 from dragoman.ports.exchange import Listener
 from dragoman.wire.jsonrpc import Frame
 
@@ -79,6 +81,7 @@ async def serving(answer: Answer, tls: ssl.SSLContext | None = None, port: int =
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 method, target, _ = head[0].split(" ")
+                heard("addresses that a server was asked for", target)
                 headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)}
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 await answer(Got(method, target, headers, body, writer, reader))
