@@ -247,7 +247,7 @@ class Server:
     def completion(self, reference: str, argument: str) -> Callable[[C], C]:
         """Register a function that suggests values for an argument of a prompt, or a template's variable.
 
-        `reference` is the prompt's name or the template's text; it may take the values already chosen, and the call, too.
+        `reference` is the prompt's name or the template's text; it may also take the values chosen and the call.
         """
 
         def decorate(function: C) -> C:
