@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
 
@@ -45,16 +46,17 @@ class Outcome(NamedTuple):
     faults: list[str]
 
 
-async def killed(store: str, kills: int, seed: int, folder: str) -> Outcome:
+async def killed(store: str, kills: int, seed: int, folder: str, engine: str = "store") -> Outcome:
     """Return what came of so many workers killed one after the other."""
     ledger, dice = os.path.join(folder, "ledger"), random.Random(seed)
     handles: dict[str, TaskHandle] = {}
     # Accepts tasks, and runs none.
-    accepting = shop(store, ledger, limits=Limits(tasks=0, tasks_kept=10_000, task_poll=LIMITS.task_poll))
+    limits = Limits(tasks=0, tasks_kept=10_000, task_poll=LIMITS.task_poll)
+    accepting = shop(store, ledger, limits=limits, engine=engine)
     async with Client(accepting, on_elicit=lambda question: True, options=Options()) as client:
         following: set[asyncio.Task[Any]] = set()
         for number in range(kills):
-            worker = await begun(store, ledger, dice.randint(1, MOST_POINTS))
+            worker = await begun(store, ledger, dice.randint(1, MOST_POINTS), engine)
             while worker.returncode is None and len(handles) < MOST_TASKS * (number + 1):
                 tool = dice.choice(TOOLS)
                 try:
@@ -66,7 +68,7 @@ async def killed(store: str, kills: int, seed: int, folder: str) -> Outcome:
                     # Somebody answers, whichever worker is alive then.
                     following.add(asyncio.create_task(handle.wire()))
             await until_dead(worker)
-        last = await begun(store, ledger, 0)
+        last = await begun(store, ledger, 0, engine)
         try:
             states = {item: await ended(handle) for item, handle in handles.items()}
             await asyncio.gather(*following, return_exceptions=True)
@@ -79,9 +81,9 @@ async def killed(store: str, kills: int, seed: int, folder: str) -> Outcome:
     return judged(kills, states, effects)
 
 
-async def begun(store: str, ledger: str, at: int) -> asyncio.subprocess.Process:
+async def begun(store: str, ledger: str, at: int, engine: str) -> asyncio.subprocess.Process:
     """Start a worker that dies at a point."""
-    words = [sys.executable, "-m", "tests.kills.worker", store, ledger, str(at)]
+    words = [sys.executable, "-m", "tests.kills.worker", store, ledger, str(at), engine]
     return await asyncio.create_subprocess_exec(*words)
 
 
@@ -140,22 +142,33 @@ def stores(wanted: list[str], stack: ExitStack) -> dict[str, str]:
     return {name: found[name] for name in wanted if name in found}
 
 
+def engines(found: dict[str, str], wanted: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield each store's name, an address of its own for each engine that it can have, and that engine."""
+    for name, address in found.items():
+        for engine in wanted:
+            if name == "postgresql":
+                yield name, f"{address}?schema=kills_{engine}", engine
+            elif engine == "store":
+                yield name, address, engine
+
+
 def main() -> int:
     """Run what the command line says, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stores", default="sqlite,redis,postgresql")
+    parser.add_argument("--engines", default="store,queue", help="what runs the tasks, where the store has it")
     given = parser.parse_args()
     failed = False
     with ExitStack() as stack:
-        for name, address in stores(given.stores.split(","), stack).items():
+        found = stores(given.stores.split(","), stack)
+        for name, address, engine in engines(found, given.engines.split(",")):
             with tempfile.TemporaryDirectory() as folder:
-                outcome = asyncio.run(killed(address, given.kills, given.seed, folder))
+                outcome = asyncio.run(killed(address, given.kills, given.seed, folder, engine))
             ends = ", ".join(f"{count} {state}" for state, count in sorted(outcome.ended.items()))
-            print(
-                f"{name}: {outcome.kills} kills, {outcome.tasks} tasks: {ends}; {outcome.charges} charges", flush=True
-            )
+            what = f"{name}, {engine}: {outcome.kills} kills, {outcome.tasks} tasks"
+            print(f"{what}: {ends}; {outcome.charges} charges", flush=True)
             for fault in outcome.faults:
                 print(f"  {fault}")
             sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""A worker that kills itself: `python -m tests.kills.worker STORE LEDGER AT` dies at the AT-th point that it passes.
+"""A worker that kills itself: `python -m tests.kills.worker STORE LEDGER AT ENGINE` dies at the AT-th point it passes.
 
 Points are before and after every change of the store, and around every effect. With AT 0 it lives until it is stopped.
 """
@@ -15,7 +15,7 @@ from dragoman import Context, Limits, Server
 from dragoman.app.keeping import store_at
 
 LIMITS = Limits(tasks=4, worker_seconds=0.5, drain_seconds=0.5, task_poll=0.2)
-KILLABLE = ("commit", "lease", "release", "add", "put")
+KILLABLE = ("commit", "commit_and", "lease", "release", "add", "put")
 passed = 0
 
 
@@ -48,9 +48,9 @@ class Deadly:
         return call
 
 
-def shop(store: Any, ledger: str, at: int = 0, limits: Limits = LIMITS) -> Server:
+def shop(store: Any, ledger: str, at: int = 0, limits: Limits = LIMITS, engine: Any = "store") -> Server:
     """Return the server; effects are lines in the file `ledger`, outside of all processes."""
-    server = Server("kills", store=store, limits=limits)
+    server = Server("kills", store=store, limits=limits, engine=engine)
 
     def act(what: str, item: str) -> str:
         here(at)
@@ -85,11 +85,11 @@ def shop(store: Any, ledger: str, at: int = 0, limits: Limits = LIMITS) -> Serve
     return server
 
 
-async def work(store: str, ledger: str, at: str) -> None:
+async def work(store: str, ledger: str, at: str, engine: str) -> None:
     """Run tasks until told to stop, or dead."""
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    server = shop(Deadly(store, int(at)), ledger, int(at))
+    server = shop(Deadly(store, int(at)), ledger, int(at), engine=engine)
     await server.service.start()
     await stopped.wait()
     await server.service.stop()
