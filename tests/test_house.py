@@ -21,7 +21,7 @@ FLOORS: dict[str, int] = {
     "serving": 4, "calling": 4, "transport": 4, "store": 4, "auth": 4, "engines": 4,
     "app": 5,
     "connectors": 6, "compat": 6, "testing": 6, "host": 6, "gateway": 6, "inspector": 6, "lint": 6,
-    "doctor": 6, "configs": 6,
+    "doctor": 6, "configs": 6, "registry": 6,
     "cli": 7, "__init__": 8, "__main__": 8,
 }  # fmt: skip
 PURE_ROOMS = {"wire", "protocol"}

@@ -72,14 +72,14 @@ class SiteApp:
         except Refused as refused:
             page = Page(refused.status, refused.reason.encode(), "text/plain; charset=utf-8")
         except McpError as error:
-            log.error("the authorization server cannot answer: %s", error)
+            log.error("a site cannot answer: %s", error)
             page = Page(503, b"this cannot be done now; try again later", "text/plain", {"retry-after": "1"})
         except OSError:
             log.debug("the client left before its answer", exc_info=True)
             return
         except Exception:
             # Of a function of the owner's, perhaps, that tells users apart: what fails lets nobody in.
-            log.exception("the authorization server failed")
+            log.exception("a site failed")
             page = Page(500, b"this failed here; the server's log says why", "text/plain")
         await _send(send, page, extra, head=scope["method"] == "HEAD")
 
@@ -123,7 +123,7 @@ class SiteApp:
             self._authority.name,
             self._authority.port or usual,
         ):
-            raise Refused(421, "this authorization server goes by another name; use the one of its metadata")
+            raise Refused(421, "this site goes by another name; use the one that it gives for itself")
         if method not in ("GET", "HEAD", "POST", "OPTIONS"):
             raise Refused(405, "GET and POST are what is taken here")
         if method != "POST" or self._site.is_open(path):

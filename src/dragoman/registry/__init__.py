@@ -1,0 +1,1 @@
+"""The MCP registry: finding servers in one, putting them in so that they run, publishing, serving, bundles."""
