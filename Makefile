@@ -11,13 +11,14 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 SELF = $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kills test-servers check format conformance interop bench compat lock clean
+.PHONY: help demo test kills mutations test-servers check format conformance interop bench compat lock clean
 
 help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
 	@echo "make test         run every test"
 	@echo "make test-servers stores in Redis and PostgreSQL, apps in Chromium (Debian packages), logins at oidc-provider (npm)"
 	@echo "make kills        workers killed in mid-task (N=200) on SQLite, Redis and PostgreSQL: nothing lost or done twice"
+	@echo "make mutations    the rules of authorization broken one by one, each in a copy: their tests have to notice"
 	@echo "make check        ruff, mypy strict, pyright strict"
 	@echo "make conformance  the official conformance suite, server and client"
 	@echo "make interop      other packages' clients with our server, our client with theirs"
@@ -69,6 +70,9 @@ format: $(VENV)/.dev
 N ?= 200
 kills: $(VENV)/.dev
 	@$(PY) -m tests.kills.run --kills $(N) $(ARGS)
+
+mutations: $(VENV)/.dev
+	@$(PY) -m tests.mutations.run $(ARGS)
 
 conformance: $(VENV)/.dev
 	@$(PY) tests/conformance/run.py $(ARGS)
