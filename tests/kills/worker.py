@@ -1,6 +1,7 @@
 """A worker that kills itself: `python -m tests.kills.worker STORE LEDGER AT ENGINE` dies at the AT-th point it passes.
 
-Points are before and after every change of the store, and around every effect. With AT 0 it lives until it is stopped.
+Points are before and after every change of the store and of the queue, and around every effect. With AT 0 it lives
+until it is stopped.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from dragoman import Context, Limits, Server
@@ -46,6 +49,25 @@ class Deadly:
             return found
 
         return call
+
+
+def make_deadly(at: int) -> None:
+    """Put a point after each job that is fetched from the queue, and before and after each that ends there."""
+    queue = import_module("procrastinate.manager").JobManager
+
+    def deadly(there: Callable[..., Any], before: bool) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            if before:
+                here(at)
+            found = await there(*args, **kwargs)
+            if before or found:
+                here(at)
+            return found
+
+        return call
+
+    for name in ("fetch_job", "finish_job", "retry_job"):
+        setattr(queue, name, deadly(getattr(queue, name), name != "fetch_job"))
 
 
 def shop(store: Any, ledger: str, at: int = 0, limits: Limits = LIMITS, engine: Any = "store") -> Server:
@@ -89,6 +111,8 @@ async def work(store: str, ledger: str, at: str, engine: str) -> None:
     """Run tasks until told to stop, or dead."""
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    if engine == "queue":
+        make_deadly(int(at))
     server = shop(Deadly(store, int(at)), ledger, int(at), engine=engine)
     await server.service.start()
     await stopped.wait()
