@@ -21,6 +21,7 @@ from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.keys import complaint_about
 from dragoman.protocol.limits import Limits
 from dragoman.serving.context import ServerFace
+from dragoman.serving.cursors import Cursors
 from dragoman.serving.kept import Kept
 from dragoman.serving.kernel import Kernel
 from dragoman.serving.lifecycle import About, ping
@@ -179,6 +180,7 @@ class Surface:
         if not self._guarded:
             self._guarded = True
             self.kernel.put_first(self.scopes)
+            self.kernel.put_first(Cursors(self._states))
 
     def changed(self, told: str = "") -> None:
         """Answer just the methods for which something is registered, and tell that a list changed."""

@@ -33,6 +33,14 @@ class States(Protocol):
         """Return the payload of a handle. Raises RequestError, always the same, if it is not good."""
         ...
 
+    async def seal(self, payload: bytes, binding: bytes, seconds: float) -> str:
+        """Return a handle that holds `payload`, which may be readable, good only for `binding`; nothing is kept."""
+        ...
+
+    async def unseal(self, text: str, binding: bytes) -> bytes:
+        """Return what was sealed. Raises RequestError, always the same, if it is not good."""
+        ...
+
     async def redeem(self, text: str) -> None:
         """Use a handle up. Raises the error of a handle that is not good if it was used up before."""
         ...

@@ -122,3 +122,14 @@ def state_in(raw: msgspec.Raw) -> str | None:
 def with_state(raw: msgspec.Raw, state: str) -> msgspec.Raw:
     """Return the same result with another state."""
     return msgspec.Raw(_encode({**_members(raw), "requestState": state}))
+
+
+def member_in(raw: msgspec.Raw, name: str) -> Any:
+    """Return a member of an object, decoded; None if it has none."""
+    found = _members(raw or EMPTY).get(name)
+    return None if found is None else msgspec.json.decode(found)
+
+
+def with_members(raw: msgspec.Raw, changes: Members) -> msgspec.Raw:
+    """Return the same object with these members changed."""
+    return msgspec.Raw(_encode({**_members(raw or EMPTY), **changes}))

@@ -20,7 +20,7 @@ STEP_TTL = 24 * 3600.0  # seconds for which a step is not run twice
 RING_TTL = 10 * 365 * 24 * 3600.0  # seconds for which a secret of the store's own is kept
 TRAVELS = 32 * 1024  # bytes of state that still travel; more stays in the store
 SECRET = 32  # bytes of a secret that we make
-_HERE, _THERE = b"\0", b"\1"
+_HERE, _THERE, _ALONE = b"\0", b"\1", b"\2"
 
 
 class StoredStates:
@@ -62,10 +62,24 @@ class StoredStates:
         sealed = sealer.unseal(text, self._bound(binding), self._clock())
         if sealed[:1] == _THERE:
             return sealed[1:]
+        if sealed[:1] != _HERE:
+            raise not_ours()  # it is a cursor
         payload = await self._store.get(f"state:{sealed[1:].hex()}")
         if payload is None:
             raise not_ours()
         return payload
+
+    async def seal(self, payload: bytes, binding: bytes, seconds: float) -> str:
+        """Return a handle that holds `payload`, readable unless the sealer is private, for `binding`; none is kept."""
+        sealer = await self._sealing()
+        return sealer.seal(_ALONE + payload, self._bound(binding), int(self._clock() + seconds))
+
+    async def unseal(self, text: str, binding: bytes) -> bytes:
+        """Return what was sealed. Raises RequestError, always the same, if it is not good."""
+        found = (await self._sealing()).unseal(text, self._bound(binding), self._clock())
+        if found[:1] != _ALONE:
+            raise not_ours()  # it is a state
+        return found[1:]
 
     async def redeem(self, text: str) -> None:
         """Use a handle up. Raises the error of a handle that is not good if it was used up before (MRTR-08)."""
