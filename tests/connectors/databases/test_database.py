@@ -4,8 +4,12 @@ from pathlib import Path
 import pytest
 
 from dragoman.connectors.address import parse
-from dragoman.connectors.databases import database
-from dragoman.connectors.databases.database import MAX_CELL, Database
+from dragoman.connectors.databases.cells import MAX_CELL
+from dragoman.connectors.databases.database import Database
+from dragoman.connectors.databases.rules import Rules
+from dragoman.connectors.databases.sqlite import Sqlite
+from dragoman.connectors.source import Question
+from dragoman.connectors.view import ALL
 from dragoman.errors import ToolError
 
 SCHEMA = """
@@ -30,31 +34,31 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shop(path: Path) -> Database:
-    return Database("shop", path)
+    return Database("shop", Sqlite(path))
 
 
 def test_describe_tells_tables_columns_keys_and_rows(shop: Database) -> None:
-    about = shop.describe(parse("db://shop"))
+    about = shop.describe(ALL, parse("db://shop"))
     assert about["tables"] == [
         "customers(id, name, region): 10 rows",
         "order_lines(id, customer_id, amount_cents): 2,500 rows",
         "view totals(customer_id, total)",
     ]
-    table = shop.describe(parse("db://shop/order_lines"))
+    table = shop.describe(ALL, parse("db://shop/order_lines"))
     assert table["columns"] == ["id INTEGER, primary key", "customer_id INTEGER", "amount_cents INTEGER"]
     assert table["foreign_keys"] == ["customer_id -> customers(id)"]
     assert table["indexes"] == ["(customer_id)"]
 
 
 def test_rows_of_a_large_table_are_estimated(shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dragoman.connectors.databases.schema.COUNTED", 0)
-    assert shop.describe(parse("db://shop/order_lines"))["rows"] == "about 2,500 rows"
+    monkeypatch.setattr("dragoman.connectors.databases.sqlite_schema.COUNTED", 0)
+    assert shop.describe(ALL, parse("db://shop/order_lines"))["rows"] == "about 2,500 rows"
 
 
 def test_query_gives_columns_rows_and_whether_there_are_more(shop: Database) -> None:
-    rows = shop.query("SELECT id, amount_cents FROM order_lines ORDER BY id", 2, 3, "")
+    rows = shop.query(ALL, "SELECT id, amount_cents FROM order_lines ORDER BY id", 2, 3, "")
     assert (rows.columns, rows.rows, rows.more) == (["id", "amount_cents"], [[3, 300], [4, 400], [5, 500]], True)
-    last = shop.query("SELECT id FROM order_lines ORDER BY id", 2_498, 10, "")
+    last = shop.query(ALL, "SELECT id FROM order_lines ORDER BY id", 2_498, 10, "")
     assert (last.rows, last.more) == ([[2499], [2500]], False)
 
 
@@ -71,35 +75,37 @@ def test_query_gives_columns_rows_and_whether_there_are_more(shop: Database) -> 
 )
 def test_a_wrong_statement_is_answered_with_the_next_step(sql: str, text: str, shop: Database) -> None:
     with pytest.raises(ToolError, match=text):
-        shop.query(sql, 0, 10, "")
-    assert shop.query("SELECT 1", 0, 10, "").rows == [[1]]
+        shop.query(ALL, sql, 0, 10, "")
+    assert shop.query(ALL, "SELECT 1", 0, 10, "").rows == [[1]]
 
 
-def test_a_runaway_statement_is_stopped_with_advice(shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "SECONDS", 0.2)
+def test_a_runaway_statement_is_stopped_with_advice(path: Path) -> None:
+    shop = Database("shop", Sqlite(path), Rules(timeout=0.2))
     with pytest.raises(ToolError, match=r"stopped after 0\.2 seconds; filter by an indexed column"):
-        shop.query("WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r", 0, 10, "")
+        shop.query(
+            ALL, "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r", 0, 10, ""
+        )
 
 
 def test_a_locked_database_is_said_to_be_locked(shop: Database, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dragoman.connectors.databases.guarded.BUSY", 0.05)
     writer = sqlite3.connect(path, isolation_level=None)
     writer.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(ToolError, match="shop is locked by another program"):
-        shop.query("SELECT 1 FROM customers", 0, 10, "")
+    with pytest.raises(ToolError, match="shop: it is locked by another program"):
+        shop.query(ALL, "SELECT 1 FROM customers", 0, 10, "")
     writer.execute("ROLLBACK")
     writer.close()
-    assert shop.query("SELECT count(*) FROM customers", 0, 10, "").rows == [[10]]
+    assert shop.query(ALL, "SELECT count(*) FROM customers", 0, 10, "").rows == [[10]]
 
 
 def test_a_database_that_is_gone_is_said_to_be_gone(shop: Database, path: Path) -> None:
     path.unlink()
     with pytest.raises(ToolError, match="cannot be read now"):
-        shop.query("SELECT 1", 0, 10, "")
+        shop.query(ALL, "SELECT 1", 0, 10, "")
 
 
 def test_values_that_json_cannot_hold_are_put_into_words(shop: Database) -> None:
-    rows = shop.query(f"SELECT x'0102', 9e999, printf('%.*c', {MAX_CELL * 2}, 'x'), NULL", 0, 10, "")
+    rows = shop.query(ALL, f"SELECT x'0102', 9e999, printf('%.*c', {MAX_CELL * 2}, 'x'), NULL", 0, 10, "")
     blob, infinite, text, nothing = rows.rows[0]
     assert (blob, infinite, nothing) == ("<2 bytes>", "inf", None)
     assert text == "x" * MAX_CELL + "… (4,000 characters)"
@@ -109,7 +115,7 @@ def test_fetch_pages_through_all_rows_of_a_table(shop: Database) -> None:
     seen: list[str] = []
     position = None
     while True:
-        passage = shop.fetch(parse("db://shop/order_lines"), position, 3_000)
+        passage = shop.fetch(ALL, parse("db://shop/order_lines"), position, 3_000)
         assert len(passage.text) <= 3_000
         seen += [line.split(" | ")[0].strip("| ") for line in passage.text.splitlines()[2:]]
         position = passage.following
@@ -119,25 +125,25 @@ def test_fetch_pages_through_all_rows_of_a_table(shop: Database) -> None:
 
 
 def test_fetch_gives_the_rows_asked_for(shop: Database) -> None:
-    passage = shop.fetch(parse("db://shop/customers#lines=2-3"), None, 3_000)
+    passage = shop.fetch(ALL, parse("db://shop/customers#lines=2-3"), None, 3_000)
     assert passage.range == "rows 2-3"
     assert passage.text.splitlines()[2:] == ["| 2 | customer 2 | north |", "| 3 | customer 3 | north |"]
     assert passage.following is None
 
 
 def test_search_finds_tables_by_the_words_in_their_names(shop: Database) -> None:
-    found = shop.search("order lines of a customer", 5)
+    found = shop.search(ALL, Question(text="order lines of a customer"), 5)
     assert [hit().uri for hit in found.hits][:2] == ["db://shop/order_lines", "db://shop/customers"]
-    assert not shop.search("weather", 5).hits
+    assert not shop.search(ALL, Question(text="weather"), 5).hits
 
 
 def test_a_schema_that_changes_is_read_again(shop: Database, path: Path) -> None:
-    assert "extra" not in shop.tables()
+    assert "extra" not in shop.tables(ALL)
     db = sqlite3.connect(path)
     db.execute("CREATE TABLE extra(a)")
     db.commit()
     db.close()
-    assert "extra" in shop.tables()
+    assert "extra" in shop.tables(ALL)
 
 
 def test_a_view_over_nothing_does_not_hide_the_others(path: Path) -> None:
@@ -145,4 +151,4 @@ def test_a_view_over_nothing_does_not_hide_the_others(path: Path) -> None:
     db.execute("CREATE VIEW broken AS SELECT * FROM never_there")
     db.commit()
     db.close()
-    assert "customers" in Database("shop", path).tables()
+    assert "customers" in Database("shop", Sqlite(path)).tables(ALL)

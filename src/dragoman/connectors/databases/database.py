@@ -1,88 +1,113 @@
-"""A SQLite file as a source: tables are its items, and it answers SQL that reads.
+"""A database as a source: tables are its items, and it answers SQL that reads, as far as its caller may see.
 
-Nothing is kept open between calls, so that the file can be replaced or written by its owner at any time.
+What is the same for every engine stands here; what differs stands behind the port `engine`.
 """
 
 from __future__ import annotations
 
-import difflib
-import math
 import re
-import sqlite3
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from dragoman.connectors.address import Address, make
-from dragoman.connectors.databases.guarded import OutOfTime, guarded
-from dragoman.connectors.databases.schema import Table, fingerprint, read_schema
-from dragoman.connectors.databases.statement import check
+from dragoman.connectors.databases.access import Access, Sight, access_to, as_columns, as_line
+from dragoman.connectors.databases.cells import column_in_words, rows_that_fit, shown
+from dragoman.connectors.databases.engine import NOT_SAID, Ask, Engine, EngineFault, OutOfTime, Page, Table
+from dragoman.connectors.databases.functions import judge_functions
+from dragoman.connectors.databases.gate import judge_cost
+from dragoman.connectors.databases.judge import judge, why_not
+from dragoman.connectors.databases.nearest import nearest
+from dragoman.connectors.databases.rules import Rules
+from dragoman.connectors.databases.statement import Statement, check, expressions, read_statement, written
 from dragoman.connectors.extract.tables import markdown_table
-from dragoman.connectors.source import Entry, Hit, Hits, Listing, Passage, Position, Progress, Rows
+from dragoman.connectors.source import Entry, Hit, Hits, Listing, Passage, Position, Progress, Question, Rows
+from dragoman.connectors.view import View, matches
 from dragoman.errors import ToolError
 
-SECONDS = 5.0  # one statement
 MAX_ROWS = 1_000  # one page
-MAX_CELL = 2_000  # characters of one value
 MAX_SKIP = 10_000_000  # rows before the page
 _WORD = re.compile(r"[^\W_]+")
+_VIEWS = 32  # callers' views whose access is remembered
 
 
 class Database:
-    """One SQLite file under one name."""
+    """One database under one name, with its owner's rules."""
 
     scheme = "db"
-    about = "SQLite database"
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, engine: Engine, rules: Rules | None = None) -> None:
         self.name = name
-        self._path = path
+        self.rules = rules or Rules()
+        self._engine = engine
         self._lock = threading.Lock()
         self._known: tuple[str, dict[str, Table]] = ("", {})
+        self._seen: dict[View, Access] = {}
+
+    @property
+    def about(self) -> str:
+        return self._engine.about
+
+    def probe(self) -> None:
+        """Ask the engine once for its tables.  Raises EngineFault and OutOfTime."""
+        with self._lock:
+            self._known = (self._engine.schema_stamp(), self._engine.tables())
 
     def start(self) -> None:
-        """Nothing goes on behind: the engine's own file is the index."""
+        """Nothing goes on behind: the engine's own data are the index."""
 
     def close(self) -> None:
-        """Nothing is open between calls."""
+        self._engine.close()
 
     def progress(self) -> Progress:
         return Progress(indexed=0, total=0)
 
-    def stamp(self) -> str:
-        try:
-            return fingerprint(self._path)
-        except OSError as fault:
-            raise ToolError(f"the database {self.name} cannot be read now: {fault.strerror}") from fault
+    def stamp(self, view: View) -> str:
+        with self._explained():
+            return self._engine.stamp()
 
-    def tables(self) -> list[str]:
-        return list(self._schema())
+    def tables(self, view: View) -> list[str]:
+        return list(self.access(view).shown)
 
-    def search(self, query: str, limit: int) -> Hits:
+    def search(self, view: View, question: Question, limit: int) -> Hits:
         """Find tables and columns by name: what stands in the rows is for `query`."""
-        words = {word.lower().rstrip("s") for word in _WORD.findall(query)}
+        searched = f"{self.name}: names of tables and columns"
+        if question.since or question.until:
+            return Hits(hits=[], weight=0.0, searched=searched, hint=f"{self.name}: tables have no date; query them")
+        words = {word.lower().rstrip("s") for word in _WORD.findall(question.text)}
         scored: list[tuple[int, str, Hit]] = []
-        for table in self._schema().values():
-            matching = [column.name for column in table.columns if _words(column.name) & words]
-            score = 2 * len(_words(table.name) & words) + len(matching)
+        for sight in self.access(view).shown.values():
+            if question.kind and question.kind not in sight.table.kind:
+                continue
+            if question.path and not matches(question.path, sight.table.name):
+                continue
+            score, hit = self._hit(sight, words)
             if score:
-                text = ", ".join(column.name for column in table.columns)[:300]
-                where = f"table with columns {', '.join(matching)}" if matching else "table"
-                hit = Hit(uri=self._uri(table.name), title=f"{self.name}.{table.name}", where=where[:200], text=text)
-                scored.append((-score, table.name, hit))
+                scored.append((-score, sight.table.name, hit))
         scored.sort(key=lambda item: item[:2])
         covered = {word for _, name, _ in scored[:1] for word in _words(name)} & words
         return Hits(
             hits=[partial(_same, hit) for _, _, hit in scored[:limit]],
             weight=len(covered) / len(words) if words else 0.0,
-            searched=f"{self.name}: names of tables and columns",
+            searched=searched,
         )
 
-    def items(self, prefix: str, after: str, limit: int) -> Listing:
-        tables = [table for name, table in self._schema().items() if name.startswith(prefix)]
+    def _hit(self, sight: Sight, words: set[str]) -> tuple[int, Hit]:
+        name = sight.table.name
+        matching = [column.name for column in sight.columns if _words(column.name) & words]
+        text = ", ".join(column.name for column in sight.columns)[:300]
+        where = f"table with columns {', '.join(matching)}" if matching else "table"
+        hit = Hit(uri=self._uri(name), title=f"{self.name}.{name}", where=where[:200], text=text)
+        return 2 * len(_words(name) & words) + len(matching), hit
+
+    def items(self, view: View, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
+        tables = [
+            sight.table
+            for name, sight in self.access(view).shown.items()
+            if name.startswith(prefix) and (not pattern or matches(pattern, name))
+        ]
         rest = [table for table in tables if table.name > after]
         entries = [
             Entry(key=table.name, uri=self._uri(table.name), kind=table.kind, extent=table.rows_in_words())
@@ -90,123 +115,170 @@ class Database:
         ]
         return Listing(entries=entries, total=len(tables), more=len(rest) > limit)
 
-    def describe(self, address: Address) -> dict[str, Any]:
+    def describe(self, view: View, address: Address) -> dict[str, Any]:
+        access = self.access(view)
         if not address.path:
-            schema = self._schema()
-            tables = [_line(table) for table in schema.values()]
+            tables = [as_line(sight) for sight in access.shown.values()]
             return {
                 "uri": self._uri(""),
                 "kind": self.about,
-                "dialect": "SQLite",
+                "dialect": self.about.removesuffix(" database"),
                 "tables": tables,
                 "tables_total": len(tables),
             }
-        table = self._table(address.path)
+        sight = self._table(access, address.path)
+        table = sight.table
+        links = [
+            f"{', '.join(link.columns)} -> {link.table}({', '.join(link.targets)})"
+            for link in table.links
+            if access.table(link.table) and not self._hides(sight, link.columns)
+        ]
         found: dict[str, Any] = {
-            "uri": self._uri(table.name), "kind": table.kind, "rows": table.rows_in_words(),
-            "columns": [_column(column) for column in table.columns],
-            "foreign_keys": [
-                f"{', '.join(link.columns)} -> {link.table}({', '.join(link.targets)})" for link in table.links
-            ],
-            "indexes": table.indexes,
+            "uri": self._uri(table.name), "kind": table.kind, "about": table.about, "rows": table.rows_in_words(),
+            "columns": as_columns(sight, column_in_words), "foreign_keys": links,
+            "indexes": [index for index in table.indexes if not self._hides(sight, _WORDS_IN.findall(index))],
+            "samples": self._samples(sight) if self.rules.samples else [],
             "read_with": f'query with source="{self.name}", or fetch {self._uri(table.name)}',
         }  # fmt: skip
+        if sight.whole:
+            found["read_with"] = f"nothing: {sight.reason}"
         return {key: value for key, value in found.items() if value not in ("", [])}
 
-    def fetch(self, address: Address, position: Position | None, room: int) -> Passage:
-        """Return rows of a table, as they lie in it, as Markdown."""
-        table = self._table(address.path)
+    def _hides(self, sight: Sight, names: Sequence[str]) -> bool:
+        visible = {column.name for column in sight.columns}
+        return any(name in {c.name for c in sight.table.columns} - visible for name in names)
+
+    def _samples(self, sight: Sight) -> list[str]:
+        """Return a few rows of the columns that may be read: only where the owner's rules say so."""
+        if sight.whole or not sight.readable:
+            return []
+        page = self._read(Ask(sql=self._select(sight), limit=3, seconds=1.0))
+        return [
+            ", ".join(f"{name}={str(shown(v))[:60]}" for name, v in zip(page.columns, r, strict=True))
+            for r in page.rows
+        ]
+
+    def fetch(self, view: View, address: Address, position: Position | None, room: int) -> Passage:
+        """Return rows of a table, as they lie in it, as Markdown: the columns that may be read."""
+        sight = self._table(self.access(view), address.path)
+        table = sight.table
+        if sight.whole or not sight.readable:
+            raise ToolError(f"{table.name} may not be read: {sight.reason or 'all its columns are masked'}")
         first = position.part if position else max(address.lines[0], 1)
         last = address.lines[1] or MAX_SKIP
-        limit = min(MAX_ROWS, last - first + 1)
-        quoted = table.name.replace('"', '""')
-        page = self._run(f'SELECT * FROM "{quoted}"', first - 1, limit)
-        kept = _rows_that_fit(page, room)
+        limit = min(self.rules.max_rows, last - first + 1)
+        ask = Ask(sql=self._select(sight), start=first - 1, limit=limit, seconds=self.rules.timeout)
+        page = self._read(ask)
+        rows = [[shown(value) for value in row] for row in page.rows]
+        kept = rows_that_fit(page.columns, rows, room)
         end = first + len(kept) - 1
-        more = (page.more or len(kept) < len(page.rows)) and end < last
+        more = (page.more or len(kept) < len(rows)) and end < last
         return Passage(
             uri=self._uri(table.name), title=f"{self.name}.{table.name}", text=markdown_table([page.columns, *kept]),
             range=f"rows {first}-{end}" if kept else "no rows", total=table.rows_in_words(),
             following=Position(end + 1, 0) if more else None,
         )  # fmt: skip
 
-    def query(self, sql: str, start: int, limit: int, stamp: str) -> Rows:
-        """Run one statement that reads.  Raises ToolError for every other, and for what the engine refuses."""
-        page = self._run(check(sql), start, min(limit, MAX_ROWS))
-        changed = bool(stamp) and stamp != self.stamp()
-        return Rows(columns=page.columns, rows=page.rows, more=page.more, changed=changed)
-
-    def _run(self, sql: str, start: int, limit: int) -> Rows:
+    def query(self, view: View, sql: str, start: int, limit: int, stamp: str) -> Rows:
+        """Return a page of what a statement gives; `changed` says that the data are not those of the first page."""
         if start > MAX_SKIP:
             raise ToolError(f"only the first {MAX_SKIP:,} rows can be paged through; narrow the statement with WHERE")
-        with self._explained(sql), guarded(self._path, SECONDS) as db:
-            cursor = db.execute(sql)
-            columns = [str(column[0]) for column in cursor.description or ()]
-            left = start
-            while left and (skipped := cursor.fetchmany(min(left, 10_000))):
-                left -= len(skipped)
-            rows = [[_value(value) for value in row] for row in cursor.fetchmany(limit + 1)]
-        return Rows(columns=columns, rows=rows[:limit], more=len(rows) > limit)
+        access = self.access(view)
+        before = self.stamp(view) if stamp else ""
+        page = self.judged_page(access, sql, start, min(limit, self.rules.max_rows))
+        return Rows(
+            columns=page.columns,
+            rows=[[shown(value) for value in row] for row in page.rows],
+            more=page.more,
+            changed=bool(stamp) and NOT_SAID not in (stamp, before) and before != stamp,
+        )
+
+    def judged_page(self, access: Access, sql: str, start: int, limit: int) -> Page:
+        """Return rows of a statement by a stranger, after all that must be asked about it has been asked."""
+        functions = self._engine.functions()
+        if functions is None and not access.restricted:
+            # This engine holds alone: its own dialect may say more than the parser could write anew.
+            return self._read(Ask(sql=check(sql), start=start, limit=limit, seconds=self.rules.timeout), sql, access)
+        statement = read_statement(sql, self._engine.dialect)
+        if functions is not None:
+            judge_functions(statement.tree, self._engine.dialect, functions | self.rules.function_names)
+        judge(statement.tree, access)
+        if statement.explain:
+            with self._explained(sql, access):
+                page = self._engine.explain(statement.text, self.rules.timeout)
+            return Page(page.columns, page.rows[start : start + limit], len(page.rows) > start + limit)
+        return self.run_statement(statement, access, start, limit)
+
+    def run_statement(self, statement: Statement, access: Access, start: int, limit: int, **values: Any) -> Page:
+        """Return rows of a statement that has been judged, if the engine expects it to be cheap enough."""
+        ask = Ask(
+            sql=statement.text, parameters=values, start=start, limit=limit, seconds=self.rules.timeout,
+            closed=access.closed_columns() if access.restricted else frozenset(),
+        )  # fmt: skip
+        with self._explained(statement.text, access):
+            judge_cost(self._engine, ask, self.rules.max_read, access)
+        return self._read(ask, statement.text, access)
+
+    def _read(self, ask: Ask, sql: str = "", access: Access | None = None) -> Page:
+        with self._explained(sql, access):
+            return self._engine.read(ask)
+
+    def _select(self, sight: Sight) -> str:
+        exp = expressions()
+        columns = [exp.column(name, quoted=True) for name in sight.readable]
+        parts = [exp.to_identifier(sight.table.bare, quoted=True)]
+        parts += [exp.to_identifier(sight.table.schema, quoted=True)] if sight.table.schema else []
+        table = exp.Table(**dict(zip(("this", "db"), parts, strict=False)))
+        return written(exp.select(*columns).from_(table), self._engine.dialect)
 
     @contextmanager
-    def _explained(self, sql: str) -> Generator[None, None, None]:
+    def _explained(self, sql: str = "", access: Access | None = None) -> Generator[None, None, None]:
         """Turn the engine's faults into sentences that say what to do."""
         try:
             yield
         except OutOfTime as fault:
             raise ToolError(
-                f"the statement was stopped after {SECONDS:g} seconds; filter by an indexed column (describe shows "
-                "them), aggregate less, or add LIMIT"
+                f"the statement was stopped after {self.rules.timeout:g} seconds; filter by an indexed column "
+                "(describe shows them), aggregate less, or add LIMIT"
             ) from fault
-        except sqlite3.Error as fault:
-            raise ToolError(self._advice(str(fault), sql)) from fault
+        except EngineFault as fault:
+            text = fault.text
+            if fault.missing in ("table", "column") and access is not None:
+                text = f"{text}; {nearest(access, fault.missing, fault.name, sql, self._uri(''))}"
+            raise ToolError(f"{self.name}: {text}") from fault
 
-    def _advice(self, fault: str, sql: str) -> str:
-        if "locked" in fault or "busy" in fault:
-            return f"the database {self.name} is locked by another program that writes to it; try again in a moment"
-        if "not authorized" in fault or "prohibited" in fault or "readonly" in fault or "too many attached" in fault:
-            return f"the engine refused it ({fault}): only reading is served here; describe shows tables and columns"
-        if found := re.match(r"no such (column|table): (.+)", fault):
-            return f"{fault}; {self._nearest(found[1], found[2], sql)}"
-        if "unable to open" in fault or "not a database" in fault or "malformed" in fault:
-            return f"the database {self.name} cannot be read now: {fault}"
-        return f"the engine says: {fault}"
-
-    def _nearest(self, kind: str, name: str, sql: str = "") -> str:
-        # Tables that the statement names come last, so that of columns with one name theirs are told.
-        schema = dict(sorted(self._schema().items(), key=lambda item: item[0].lower() in sql.lower()))
-        bare = name.rpartition(".")[2].strip('"[]`').lower()
-        if kind == "table":
-            names = {table.lower(): table for table in schema}
-        else:
-            names = {
-                column.name.lower(): f"{table.name}.{column.name}"
-                for table in schema.values()
-                for column in table.columns
-            }
-        near = [names[found] for found in difflib.get_close_matches(bare, names, 3, 0.5)]
-        if not near:
-            return f"call describe on {self._uri('')} for what there is"
-        return f"nearest: {', '.join(near)}; call describe on {self._uri('')} for the rest"
-
-    def _table(self, name: str) -> Table:
-        schema = self._schema()
-        lowered = {table.lower(): table for table in schema}
-        found = lowered.get(name.lower())
+    def _table(self, access: Access, name: str) -> Sight:
+        found = access.table(name)
         if found is None:
-            raise ToolError(f"there is no table {name!r} in {self.name}; {self._nearest('table', name)}")
-        return schema[found]
+            raise ToolError(
+                f"there is no table {name[:80]!r} in {self.name}; {nearest(access, 'table', name, '', self._uri(''))}"
+            )
+        return found
 
-    def _schema(self) -> dict[str, Table]:
-        stamp = self.stamp()
-        with self._lock:
-            if self._known[0] != stamp or not self._known[1]:
-                with self._explained(""):
-                    self._known = (stamp, read_schema(self._path))
-            return self._known[1]
+    def access(self, view: View) -> Access:
+        """Return what of the database the caller may see."""
+        with self._explained():
+            stamp = self._engine.schema_stamp()
+            with self._lock:
+                if self._known[0] != stamp or not self._known[1]:
+                    self._known = (stamp, self._engine.tables())
+                    self._seen.clear()
+                tables = self._known[1]
+                found = self._seen.get(view)
+        if found is None:
+            clean: Callable[[Table, Access], str] = partial(why_not, dialect=self._engine.dialect)
+            found = access_to(tables, (view, self.rules.view), self.rules.mask, clean)
+            with self._lock:
+                if len(self._seen) >= _VIEWS:
+                    self._seen.clear()
+                self._seen[view] = found
+        return found
 
     def _uri(self, table: str) -> str:
         return make(self.scheme, self.name, table)
+
+
+_WORDS_IN = re.compile(r"[\w$]+")
 
 
 def _same(hit: Hit) -> Hit:
@@ -217,40 +289,3 @@ def _words(name: str) -> set[str]:
     """Return the words in a name, singular: order_lines gives order and line, customerId gives customer and id."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return {word.lower().rstrip("s") for word in _WORD.findall(spaced)}
-
-
-def _line(table: Table) -> str:
-    columns = ", ".join(column.name for column in table.columns)
-    rows = table.rows_in_words()
-    kind = "view " if table.kind == "view" else ""
-    return f"{kind}{table.name}({columns})" + (f": {rows}" if rows else "")
-
-
-def _column(column: Any) -> str:
-    words = [f"{column.name} {column.type}".strip()]
-    words += ["primary key"] if column.key else []
-    words += ["not null"] if column.required and not column.key else []
-    words += [f"default {column.default[:60]}"] if column.default else []
-    return ", ".join(words)
-
-
-def _value(value: Any) -> Any:
-    """Return what JSON can hold: no bytes, no infinite number, no text without end."""
-    if isinstance(value, bytes):
-        return f"<{len(value):,} bytes>"
-    if isinstance(value, str) and len(value) > MAX_CELL:
-        return f"{value[:MAX_CELL]}… ({len(value):,} characters)"
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
-
-
-def _rows_that_fit(page: Rows, room: int) -> list[list[Any]]:
-    used = sum(len(name) + 10 for name in page.columns)
-    kept: list[list[Any]] = []
-    for row in page.rows:
-        used += sum(len(str(value)) + 3 for value in row) + 2
-        if used > room and kept:
-            break
-        kept.append(row)
-    return kept

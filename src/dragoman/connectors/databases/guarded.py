@@ -11,8 +11,11 @@ import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
+
+from dragoman.connectors.databases.engine import OutOfTime as OutOfTime
 
 BUSY = 1.0  # seconds to wait for a lock
 MAX_VALUE = 8 * 1024 * 1024  # bytes of one string or blob, stored or computed
@@ -22,6 +25,9 @@ _STEPS = 2_000  # of SQLite's machine, about 50 microseconds, between two looks 
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 # The engine's own; others come only with extensions, which cannot be loaded here.
 _FUNCTIONS_REFUSED = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"})
+# Tables of the engine's own that tell of tables and values which somebody may not see.
+_TELLTALES = frozenset({"sqlite_master", "sqlite_temp_master", "sqlite_stat1", "sqlite_stat4"})
+_TABLE_FUNCTIONS = ("json_each('[]')", "json_tree('[]')")
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,  # ATTACH, and VACUUM INTO, which attaches its target
     sqlite3.SQLITE_LIMIT_LENGTH: MAX_VALUE,
@@ -31,10 +37,6 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 5_000,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
-
-
-class OutOfTime(Exception):
-    """The statement ran longer than it may."""
 
 
 def address(path: Path) -> str:
@@ -60,11 +62,17 @@ def trusted(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, N
 
 
 @contextmanager
-def guarded(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, None]:
-    """Open for statements of strangers.  Raises as `trusted` does; what is not reading fails as "not authorized"."""
+def guarded(
+    path: Path, seconds: float, closed: frozenset[tuple[str, str]] = frozenset()
+) -> Generator[sqlite3.Connection, None, None]:
+    """Open for statements of strangers.  Raises as `trusted` does; what is not reading fails as "not authorized".
+
+    So does reading a column in `closed`, pairs of table and column in lower
+    case, "*" for all of the table's: directly, in a view, or by any trick.
+    """
     with _opened(path, seconds) as db:
         _connect_virtual_tables(db)
-        db.set_authorizer(_authorize)
+        db.set_authorizer(partial(_authorize_but, closed) if closed else _authorize)
         yield db
 
 
@@ -94,16 +102,31 @@ def _connect_virtual_tables(db: sqlite3.Connection) -> None:
     listed = db.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'create virtual%' LIMIT ?", (_MAX_VIRTUAL,)
     )
-    for (name,) in listed.fetchall():
-        quoted = name.replace('"', '""')
+    quoted = [name.replace('"', '""') for (name,) in listed.fetchall()]
+    for source in (*(f'"{name}"' for name in quoted), *_TABLE_FUNCTIONS):
         try:
-            db.execute(f'SELECT 1 FROM "{quoted}" LIMIT 0')
+            db.execute(f"SELECT 1 FROM {source} LIMIT 0")
         except sqlite3.Error:
             continue  # of a module that is not here, or damaged: whoever asks for it is told
 
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
+
+
+def _authorize_but(
+    closed: frozenset[tuple[str, str]],
+    action: int,
+    first: str | None,
+    second: str | None,
+    database: str | None,
+    trigger: str | None,
+) -> int:
+    if action == sqlite3.SQLITE_READ:
+        table = (first or "").lower()
+        if table in _TELLTALES or not closed.isdisjoint({(table, (second or "").lower()), (table, "*")}):
+            return sqlite3.SQLITE_DENY
+    return _authorize(action, first, second, database, trigger)
 
 
 def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None) -> int:

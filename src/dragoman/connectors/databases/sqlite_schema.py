@@ -5,72 +5,43 @@ Counts are exact where counting is quick and estimates, marked as such, where it
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
 import msgspec
 
-from dragoman.connectors.databases.guarded import OutOfTime, trusted
+from dragoman.connectors.databases.engine import MAX_TABLES, Column, Link, OutOfTime, Table
+from dragoman.connectors.databases.guarded import trusted
 
-MAX_TABLES = 5_000
 _SECONDS = 5.0
+# SQLite keeps the text that made a view. A list of column names before AS gives no match, and then no definition.
+_VIEW = re.compile(
+    r"""\s*CREATE\s+(?:TEMP(?:ORARY)?\s+)?VIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?"""
+    r"""(?:"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|'[^']*'|\w+)(?:\.\w+)?\s+AS\s+""",
+    re.IGNORECASE,
+)
 COUNTED = 64 * 1024 * 1024  # bytes of file up to which rows are counted: SQLite cannot be stopped while it counts
-
-
-class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """One column; `key` is its place in the primary key, 0 when it is not in it."""
-
-    name: str
-    type: str
-    required: bool
-    key: int
-    default: str = ""
-
-
-class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A foreign key: these columns here name those columns there."""
-
-    columns: list[str]
-    table: str
-    targets: list[str]
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """One table or view.  `rows` is -1 when nothing is known; `exact` tells counted from estimated."""
-
-    name: str
-    kind: str
-    columns: list[Column]
-    links: list[Link] = []
-    indexes: list[str] = []
-    rows: int = -1
-    exact: bool = False
-
-    def rows_in_words(self) -> str:
-        """Return "1,204 rows", "about 100,000 rows", or nothing when it is not known."""
-        if self.rows < 0:
-            return ""
-        return f"{'' if self.exact else 'about '}{self.rows:,} row{'s' if self.rows != 1 else ''}"
 
 
 def read_schema(path: Path) -> dict[str, Table]:
     """Return the tables and views by name, sorted.  Raises sqlite3.Error and OutOfTime."""
     with trusted(path, _SECONDS) as db:
         listed = db.execute(
-            "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') "
+            "SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view') "
             "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name LIMIT ?",
             (MAX_TABLES,),
         ).fetchall()
         shadows = _shadows(db)
         estimates = _estimates(db)
         tables: dict[str, Table] = {}
-        for name, kind in listed:
+        for name, kind, sql in listed:
             if name not in shadows:
-                tables[name] = _table(db, name, kind)
+                tables[name] = _table(db, name, kind, sql or "")
     return {name: _counted(path, table, estimates.get(name)) for name, table in tables.items()}
 
 
-def _table(db: sqlite3.Connection, name: str, kind: str) -> Table:
+def _table(db: sqlite3.Connection, name: str, kind: str, sql: str) -> Table:
     try:
         columns = [
             Column(name=row[1], type=row[2] or "", required=bool(row[3]), key=row[5], default=str(row[4] or ""))
@@ -88,7 +59,17 @@ def _table(db: sqlite3.Connection, name: str, kind: str) -> Table:
     for row in db.execute(f"PRAGMA index_list({_quoted(name)})").fetchall():
         over = ", ".join(str(part[2]) for part in db.execute(f"PRAGMA index_info({_quoted(row[1])})"))
         indexes.append(f"{'unique ' if row[2] else ''}({over})")
-    return Table(name=name, kind=kind, columns=columns, links=list(links.values()), indexes=indexes)
+    made = _VIEW.match(sql) if kind == "view" else None
+    definition = sql[made.end() :] if made else ""
+    return Table(
+        name=name,
+        kind=kind,
+        schema="main",
+        columns=columns,
+        links=list(links.values()),
+        indexes=indexes,
+        definition=definition,
+    )
 
 
 def _counted(path: Path, table: Table, estimate: int | None) -> Table:

@@ -1,0 +1,64 @@
+"""Values of a database as an answer can hold them: no bytes, no infinite number, no text without end."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dragoman.connectors.databases.engine import Column
+
+MAX_CELL = 2_000  # characters of one value
+_MAX_ITEMS = 200
+_MAX_DEPTH = 8
+_LARGE = 2**53  # beyond it, programs that read JSON as floating point lose digits
+
+
+def shown(value: Any, depth: int = 0) -> Any:
+    """Return what JSON can hold; what is cut or cannot be held is said in words."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if -_LARGE <= value <= _LARGE else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        return value if len(value) <= MAX_CELL else f"{value[:MAX_CELL]}… ({len(value):,} characters)"
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(value):,} bytes>"
+    if isinstance(value, decimal.Decimal):
+        return str(value)
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta | uuid.UUID):
+        return str(value)
+    if depth < _MAX_DEPTH and isinstance(value, Mapping):
+        return {str(key)[:MAX_CELL]: shown(inner, depth + 1) for key, inner in list(value.items())[:_MAX_ITEMS]}
+    if depth < _MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
+        return [shown(inner, depth + 1) for inner in list(value)[:_MAX_ITEMS]]
+    return str(value)[:MAX_CELL]
+
+
+def rows_that_fit(columns: Sequence[str], rows: Sequence[list[Any]], room: int) -> list[list[Any]]:
+    """Return the first rows that a Markdown table of `room` characters holds; at least one, if there is one."""
+    used = sum(len(name) + 10 for name in columns)
+    kept: list[list[Any]] = []
+    for row in rows:
+        used += sum(len(str(value)) + 3 for value in row) + 2
+        if used > room and kept:
+            break
+        kept.append(row)
+    return kept
+
+
+def column_in_words(column: Column) -> str:
+    """Return "id INTEGER, primary key"."""
+    words = [f"{column.name} {column.type}".strip()]
+    words += ["primary key"] if column.key else []
+    words += ["not null"] if column.required and not column.key else []
+    words += [f"default {column.default[:60]}"] if column.default else []
+    words += [column.about[:200]] if column.about else []
+    return ", ".join(words)

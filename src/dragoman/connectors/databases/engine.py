@@ -1,0 +1,189 @@
+"""The port between a database as a source and the engine that holds it: what each engine must answer.
+
+An engine reads and cannot write, whatever text reaches it: that is each engine's own promise, and it is tested without
+the parser before it.  What a statement may name is judged above, in `judge`, for all engines alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+MAX_TABLES = 5_000
+MAX_BYTES = 8_000_000  # of the cells of one page, about, before rows are left to the next
+CHUNK = 100  # rows taken from a driver at a time
+NOT_SAID = "?"  # the stamp of an engine that cannot tell whether its data have changed
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """One column; `key` is its place in the primary key, 0 when it is not in it."""
+
+    name: str
+    type: str
+    required: bool
+    key: int
+    default: str = ""
+    about: str = ""
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A foreign key: these columns here name those columns there."""
+
+    columns: list[str]
+    table: str
+    targets: list[str]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """One table or view.  `rows` is -1 when nothing is known; `exact` tells counted from estimated.
+
+    `name` is what statements and addresses say: bare in the schema where the
+    engine looks first, with its schema before it in any other. `definition` is a
+    view's SELECT. `kin` are the tables whose rows are read through this one or
+    the other way round: partitions and their parents.
+    """
+
+    name: str
+    kind: str
+    columns: list[Column]
+    schema: str = ""
+    links: list[Link] = []
+    indexes: list[str] = []
+    rows: int = -1
+    exact: bool = False
+    definition: str = ""
+    kin: list[str] = []
+    about: str = ""
+
+    @property
+    def bare(self) -> str:
+        """Return the name without its schema."""
+        return self.name.removeprefix(f"{self.schema}.")
+
+    def rows_in_words(self) -> str:
+        """Return "1,204 rows", "about 100,000 rows", or nothing when it is not known."""
+        if self.rows < 0:
+            return ""
+        return f"{'' if self.exact else 'about '}{self.rows:,} row{'s' if self.rows != 1 else ''}"
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """One statement for an engine: its text, values for its named parameters, and which rows of the result.
+
+    `closed` are the columns, as (table, column) in lower case, that it must not
+    read: for engines that can watch that by themselves.
+    """
+
+    sql: str
+    parameters: Mapping[str, Any] = {}
+    start: int = 0
+    limit: int = 1_000
+    seconds: float = 5.0
+    closed: frozenset[tuple[str, str]] = frozenset()
+
+
+class Page(NamedTuple):
+    """Rows as the driver gives them, and whether there are more behind them."""
+
+    columns: list[str]
+    rows: list[Sequence[Any]]
+    more: bool
+
+
+class Estimate(NamedTuple):
+    """What the engine expects of a statement: rows it would read, and its dearest step, in words."""
+
+    rows: float
+    step: str = ""
+    table: str = ""
+
+
+class OutOfTime(Exception):
+    """The statement ran longer than it may, and was stopped at the engine."""
+
+
+class EngineFault(Exception):
+    """The engine refused a statement or cannot be reached; `text` holds no secret.
+
+    `missing` is "table", "column", "function" or "", and `name` what is.
+    """
+
+    def __init__(self, text: str, *, missing: str = "", name: str = "") -> None:
+        super().__init__(text)
+        self.text = text
+        self.missing = missing
+        self.name = name
+
+
+class Engine(Protocol):
+    """One database behind its driver.  Called from any thread; methods may block, and raise EngineFault, OutOfTime."""
+
+    @property
+    def about(self) -> str:
+        """Return what it is, in two words: "PostgreSQL database"."""
+        ...
+
+    @property
+    def dialect(self) -> str:
+        """Return the name of its SQL as sqlglot spells it."""
+        ...
+
+    @property
+    def much(self) -> float:
+        """Return how many rows a statement may be expected to read where the owner sets no other bound."""
+        ...
+
+    def tables(self) -> dict[str, Table]:
+        """Return tables and views by name, sorted, read anew."""
+        ...
+
+    def functions(self) -> frozenset[str] | None:
+        """Return the functions that statements may call, in lower case; None where the engine guards them itself."""
+        ...
+
+    def schema_stamp(self) -> str:
+        """Return a short text that changes when tables, views or columns do; may change more often than that."""
+        ...
+
+    def stamp(self) -> str:
+        """Return a short text that changes when the data do, soon if not at once; NOT_SAID if that cannot be told."""
+        ...
+
+    def read(self, ask: Ask) -> Page:
+        """Run one statement that reads and return a page of its rows."""
+        ...
+
+    def explain(self, sql: str, seconds: float) -> Page:
+        """Return the plan as the engine tells it, without running the statement."""
+        ...
+
+    def estimate(self, ask: Ask) -> Estimate | None:
+        """Return what the engine expects the page to cost, None if it cannot tell."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open.  What is asked afterwards opens it again."""
+        ...
+
+
+def taken(cursor: Any, start: int, limit: int) -> tuple[list[Sequence[Any]], bool]:
+    """Return rows from `start` on, at most `limit` and about MAX_BYTES of them, and whether there are more.
+
+    `cursor` needs nothing but fetchmany; what is skipped and what is cut off never stands in memory at once.
+    """
+    left = start
+    while left and (skipped := cursor.fetchmany(min(left, 10_000))):
+        left -= len(skipped)
+    rows: list[Sequence[Any]] = []
+    size = 0
+    while not left and (found := cursor.fetchmany(min(CHUNK, limit + 1 - len(rows)))):
+        for row in found:
+            size += sum(len(value) if isinstance(value, str | bytes) else 16 for value in row)
+            if rows and size > MAX_BYTES:
+                return rows, True
+            rows.append(row)
+        if len(rows) > limit:
+            return rows[:limit], True
+    return rows, False

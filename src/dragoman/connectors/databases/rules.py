@@ -1,0 +1,78 @@
+"""The owner's rules for one database: what may be seen, how long and how much a statement may take."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+
+from dragoman.connectors.view import View, complaint_about
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=600)]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One parameter of a query of the owner's: written `:name` in its SQL, bound by the driver."""
+
+    type: Annotated[str, msgspec.Meta(pattern=r"^(string|integer|number|boolean|date)$")] = "string"
+    about: str = ""
+    required: bool = True
+    default: Any = None
+    choices: list[Any] = []
+    minimum: float | None = None
+    maximum: float | None = None
+    max_length: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One query of the owner's: a statement that reads, with parameters, run by its name."""
+
+    sql: str
+    about: str = ""
+    parameters: dict[Name, Parameter] = {}
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the owner says about one database.
+
+    `allow`, `deny` and `mask` are patterns of "table" and "table.column", with
+    the schema before it where that is not the first one. `max_read` bounds the
+    rows that the engine expects to read, 0 for the engine's usual bound.
+    `functions` may be called though they are not known to be harmless. `samples`
+    lets `describe` show a few rows. `read_only_role` says that the account may
+    only read, where the engine offers no guard of its own; `superuser` that it
+    is one, and shall be used all the same.
+    """
+
+    allow: list[str] = []
+    deny: list[str] = []
+    mask: list[str] = []
+    samples: bool = False
+    timeout: Seconds = 5.0
+    max_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1_000
+    max_read: Annotated[float, msgspec.Meta(ge=0)] = 0
+    functions: list[str] = []
+    queries: dict[Name, Query] = {}
+    read_only_role: bool = False
+    superuser: bool = False
+
+    def __post_init__(self) -> None:
+        for pattern in (*self.allow, *self.deny, *self.mask):
+            if complaint := complaint_about(pattern):
+                raise ValueError(f"{pattern!r}: {complaint}")
+        for pattern in self.mask:
+            if "." not in pattern:
+                raise ValueError(f"mask {pattern!r}: a masked column is written table.column")
+        for name in self.functions:
+            if not re.fullmatch(r"[A-Za-z_]\w*", name):
+                raise ValueError(f"functions: {name!r} is no function's name")
+
+    @property
+    def view(self) -> View:
+        return View(tuple(self.allow), tuple(self.deny))
+
+    @property
+    def function_names(self) -> frozenset[str]:
+        return frozenset(name.lower() for name in self.functions)
