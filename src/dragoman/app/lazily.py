@@ -103,7 +103,9 @@ def _telemetry(wanted: bool | Telemetry) -> Telemetry:
 def mount(server: Server, other: Server, prefix: str, *changes: Changes) -> None:
     """Mount `other` in `server` (see `app.mounting`); `changes` are those of tools, prompts and resources."""
     module = import_module("dragoman.app.mounting")
-    module.mount(server.surface, server, other, prefix, module.Kinds(*changes))
+    # What is described and not made yet, such as a connector, makes its server now.
+    made = other.as_server() if hasattr(other, "as_server") else other
+    module.mount(server.surface, server, made, prefix, module.Kinds(*changes))
 
 
 def alter(surface: Surface, *changes: Changes) -> None:

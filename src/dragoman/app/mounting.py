@@ -32,12 +32,12 @@ from dragoman.wire.jsonrpc import INVALID_PARAMS
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
 from dragoman.wire.prompts import PromptReference
 from dragoman.wire.resources import ResourceTemplate
+from dragoman.wire.tasks import EXTENSION
 
 if TYPE_CHECKING:
     from dragoman.app.server import Server
 
 log = logging.getLogger("dragoman")
-TASKS = ("tasks/get", "tasks/update", "tasks/cancel", "tasks/result", "tasks/list")
 
 
 class Kinds(NamedTuple):
@@ -70,6 +70,18 @@ class Mount:
             yield
         finally:
             await self._kernel.leave()
+
+    @property
+    def tasked(self) -> bool:
+        """Whether calls of it can be tasks."""
+        has = self.other.surface.capabilities()
+        return has.tasks is not UNSET or (has.extensions is not UNSET and EXTENSION in has.extensions)
+
+    @property
+    def tasks(self) -> Any:
+        """Its tasks, None if it has none, or they are those of a server behind it."""
+        surface = self.other.surface
+        return None if surface.forwards else surface.tasks
 
     async def start(self) -> None:
         """Start the mounted server. Raises what its own start raises."""
@@ -193,9 +205,9 @@ class Mount:
             if name in ours.methods:
                 continue
             if method.custom:
-                ours.handle(name, self._passing, method)
-            elif name in TASKS:
-                ours.handle(name, self._passing)
+                ours.handle(name, self.passing, method)
+        if "tasks/get" in self._kernel.methods:
+            self._into.gather_tasks()
 
     # --- calls ------------------------------------------------------------------------------------------------
 
@@ -210,7 +222,10 @@ class Mount:
                 # The headers repeat what the client sent; what was put in is not in them.
                 inner.headers = {name: value for name, value in call.headers.items() if name != METHOD_HEADER}
             inner.params = structs.replace(params, name=key)
-            return await self._answer(inner)
+            reply = await self._answer(inner)
+            if self._into.places is not None:
+                await self._into.places.noted(self, reply)
+            return reply
 
         return answer
 
@@ -230,7 +245,8 @@ class Mount:
 
         return complete
 
-    async def _passing(self, call: Call) -> Reply:
+    async def passing(self, call: Call) -> Reply:
+        """Return what the mounted server answers to a request that names nothing, or only a URI."""
         inner = copy.copy(call)
         uri = getattr(call.params, "uri", None)
         if isinstance(uri, str):

@@ -19,6 +19,7 @@ from dragoman.wire.content import EmbeddedResource, ResourceLink
 from dragoman.wire.prompts import GetPromptResult
 from dragoman.wire.resources import ReadResourceResult
 from dragoman.wire.skills import GetSkillResult, ListSkillsResult, ReadDirectoryResult, Skill
+from dragoman.wire.tasks import DetailedTask
 from dragoman.wire.tools import CallToolResult, Tool
 
 PREFIX = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
@@ -59,6 +60,8 @@ class Naming(NamedTuple):
             return self._told_raw(reply)
         if isinstance(reply, CallToolResult):
             return _called(reply, self.placed)
+        if isinstance(reply, DetailedTask):
+            return reply if reply.result is UNSET else structs.replace(reply, result=self._told_raw(reply.result))
         if isinstance(reply, GetPromptResult):
             return _got(reply, self.placed)
         if isinstance(reply, Prepared):
@@ -81,6 +84,8 @@ class Naming(NamedTuple):
             members["contents"] = _all(members["contents"], lambda block: _put(block, self.placed))
         elif _MARK not in memoryview(raw).tobytes():
             return raw
+        elif "taskId" in members and "result" in members:
+            members["result"] = self._told_raw(members["result"])
         elif "content" in members:
             members["content"] = _all(members["content"], lambda block: _linked(block, self.placed))
         elif "messages" in members:
