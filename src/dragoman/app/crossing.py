@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET
 
+from dragoman.app.carrying import Carrying, supporting
+from dragoman.app.following import Sent as Asked
+from dragoman.app.following import needs_task
 from dragoman.app.parking import Parking
 from dragoman.app.passing import Passing
 from dragoman.app.upstream import Way, Ways
@@ -33,6 +36,7 @@ from dragoman.wire.lifecycle import SUBSCRIPTION_ID, Result
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
 from dragoman.wire.resources import Subscribe
 from dragoman.wire.subscriptions import ACKNOWLEDGED, Acknowledged, Filter, Listen
+from dragoman.wire.tools import ListToolsResult
 
 if TYPE_CHECKING:
     from dragoman.app.server import Server
@@ -52,15 +56,20 @@ _NOTICES = {
 class Crossing:
     """What of a proxy is needed only where its two sides speak different revisions."""
 
-    def __init__(self, server: Server, ways: Ways, changed: Callable[[Change], None]) -> None:
+    def __init__(self, server: Server, ways: Ways, changed: Callable[[Change], None], asked: Asked) -> None:
         self._ways = ways
         self._changed = changed
         self._parking = Parking(server)
+        self.carrying = Carrying(server, asked)
         self._tasks: dict[asyncio.Task[None], tuple[Connection, str]] = {}
 
     async def forward(self, call: Call, way: Way, sent: Sent) -> Reply:
         """Return the answer to a call, translated."""
         era = way.connection.greeting.dress.era
+        if self.carrying.takes(call, way):
+            return await self.carrying.answer(call, way)
+        if call.method == "tools/call" and (begun := await self.carrying.begin(call, way)) is not None:
+            return begun
         try:
             if era.replays and not call.era.replays:
                 return await self._asking(call, way, sent)
@@ -77,17 +86,27 @@ class Crossing:
         members = members_of(call.params)
         for name in ("inputResponses", "requestState"):
             members.pop(name, None)
-        return _read(call.method, await sent(call, way, passing, members))
+        found = _read(call.method, await sent(call, way, passing, members))
+        if isinstance(found, ListToolsResult):
+            tools = [supporting(tool, way.connection.greeting) for tool in found.tools]
+            found = msgspec.structs.replace(found, tools=tools)
+        return found
 
     async def _asking(self, call: Call, way: Way, sent: Sent) -> Reply:
         """Answer a call whose client waits while it is asked what the server behind wants to know first."""
         passing = Passing(call, way.connection.greeting.dress.era)
-        members = members_of(call.params)
+        members, tasked = members_of(call.params), False
         for _ in range(ROUNDS):
             try:
+                if tasked:
+                    return await self.carrying.within(call, way, passing, members)
                 return _read(call.method, await sent(call, way, passing, members))
             except InputWantedError as wanted:
                 members = await answered(passing, members, wanted.asked)
+            except PeerError as error:
+                if tasked or not needs_task(error):
+                    raise
+                tasked = True  # who waits needs no task, so it is waited for here
         raise MalformedError(f"the server behind asked more than {ROUNDS} times in one call")
 
     # --- changes ----------------------------------------------------------------------------------------------
@@ -163,6 +182,7 @@ class Crossing:
     async def stop(self) -> None:
         """End what is parked and what is listened to."""
         await self._parking.stop()
+        await self.carrying.stop()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from dragoman.app.carrying import supporting
 from dragoman.app.surface import Surface
 from dragoman.app.upstream import Ways
 from dragoman.calling.connection import Connection
@@ -101,7 +102,7 @@ class Mirror:
         surface = self._surface
         if "tools" in kinds and has.tools is not UNSET:
             tools = await self._listed(connection, "tools/list", "tools")
-            self._put(surface.tools.listing, {one.name: one for one in tools})
+            self._put(surface.tools.listing, {one.name: supporting(one, connection.greeting) for one in tools})
             surface.changed(TOOLS_CHANGED)
         if "prompts" in kinds and has.prompts is not UNSET:
             prompts = await self._listed(connection, "prompts/list", "prompts")

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, structs
 
+from dragoman.app.carrying import METHODS_OF_TASKS, capabilities
 from dragoman.app.crossing import Crossing
 from dragoman.app.mirror import Mirror
+from dragoman.app.owners import Owners
 from dragoman.app.parking import binding
 from dragoman.app.passing import Passing
 from dragoman.app.upstream import Behind, Way, Ways
@@ -29,15 +31,25 @@ from dragoman.errors import AuthorizationError, LocalError, McpError, PeerError,
 from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.protocol.eras import STATELESS
 from dragoman.protocol.exchange import Call, Reply
-from dragoman.protocol.forwarding import forwarded_method, members_of, renumbered, state_in, undressed_meta, with_state
+from dragoman.protocol.forwarding import (
+    Members,
+    forwarded_method,
+    members_of,
+    renumbered,
+    state_in,
+    undressed_meta,
+    with_state,
+)
 from dragoman.protocol.headers import METHOD_HEADER, PARAM_PREFIX
 from dragoman.protocol.sealed import not_ours
 from dragoman.serving.lifecycle import ping
-from dragoman.wire.jsonrpc import HEADER_MISMATCH, INTERNAL_ERROR
+from dragoman.wire.jsonrpc import HEADER_MISMATCH, INTERNAL_ERROR, METHOD_NOT_FOUND
 from dragoman.wire.lifecycle import SUBSCRIPTION_ID, DiscoverResult, InitializeResult, Result
 from dragoman.wire.methods import METHODS
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
 from dragoman.wire.subscriptions import LISTEN
+from dragoman.wire.tasks import TASK
+from dragoman.wire.tools import CallTool
 
 if TYPE_CHECKING:
     from dragoman.app.server import Server
@@ -61,7 +73,8 @@ class Proxy:
         self._surface = server.surface
         self._ways = Ways(behind, server.name, self._changed)
         self._fields = ToolFields()
-        self._crossing = Crossing(server, self._ways, self._changed)
+        self._crossing = Crossing(server, self._ways, self._changed, self._asked)
+        self._owners = Owners(server.name, server.storage)
         self._mirror = Mirror(server.surface, self._ways, self.forward, server.name)
 
     def install(self) -> None:
@@ -108,7 +121,7 @@ class Proxy:
             self._ways.give(way)
         found = DiscoverResult(
             supported_versions=list(STATELESS),
-            capabilities=greeting.capabilities,
+            capabilities=capabilities(greeting, call),
             instructions=UNSET if greeting.instructions is None else greeting.instructions,
         )
         if greeting.server is None:
@@ -127,7 +140,7 @@ class Proxy:
             self._ways.give(way)
         return InitializeResult(
             protocol_version=call.era.version,
-            capabilities=greeting.capabilities,
+            capabilities=capabilities(greeting, call),
             server_info=greeting.server or self._server.info,
             instructions=UNSET if greeting.instructions is None else greeting.instructions,
         )
@@ -139,17 +152,34 @@ class Proxy:
         way = await self._taken(call)
         try:
             era = way.connection.greeting.dress.era
+            if call.task is not None:
+                return await self._crossing.carrying.run(call, way)
             if era is not call.era:
                 return await self._crossing.forward(call, way, self.sent)
-            if call.caller.principal and call.method in ASKING:
-                return await self._own(call, way)
-            return await self.sent(call, way, Passing(call, era), members_of(call.params))
+            return await self._same(call, way)
         except PeerError:
             raise
         except McpError as error:
             raise self._told(error) from None
         finally:
             self._ways.give(way)
+
+    async def _same(self, call: Call, way: Way) -> Reply:
+        if call.caller.principal and call.method in ASKING:
+            return await self._own(call, way)
+        if call.caller.principal and call.method in METHODS_OF_TASKS:
+            return await self._owners.answer(call, lambda: self._sent(call, way, members_of(call.params)))
+        return await self._sent(call, way, members_of(call.params))
+
+    async def _sent(self, call: Call, way: Way, members: Members) -> Reply:
+        passing = Passing(call, call.era)
+        try:
+            return await self.sent(call, way, passing, members)
+        except PeerError as error:
+            # A mirrored list does not say which tools run only as tasks: who did not ask for one waits.
+            if error.code != METHOD_NOT_FOUND or not isinstance(call.params, CallTool) or TASK in members:
+                raise
+            return await self._crossing.carrying.within(call, way, passing, members)
 
     async def _own(self, call: Call, way: Way) -> Reply:
         """Forward a call of somebody known, its state sealed for them: behind, all are this proxy (MRTR-07)."""
@@ -160,7 +190,10 @@ class Proxy:
             if not isinstance(state, str):
                 raise not_ours()
             members["requestState"] = (await states.load(state, bound)).decode()
-        raw = await self.sent(call, way, Passing(call, call.era), members)
+        raw = await self._sent(call, way, members)
+        if not isinstance(raw, msgspec.Raw):
+            return raw
+        await self._owners.note(call, raw)
         inner = state_in(raw)
         return raw if inner is None else with_state(raw, await states.save(inner.encode(), bound))
 
@@ -183,6 +216,10 @@ class Proxy:
         except BaseException:
             passing.stop()
             raise
+
+    async def _asked(self, call: Call, way: Way, params: Mapping[str, Any], wish: Wish) -> msgspec.Raw:
+        """Return the undecoded answer to a call of a tool that is asked for in `wish`."""
+        return await self._once(call, way, dict(params), structs.replace(wish, fields=self._routed(call, way, params)))
 
     async def _once(self, call: Call, way: Way, params: dict[str, Any], wish: Wish) -> msgspec.Raw:
         connection = way.connection
@@ -232,7 +269,7 @@ class Proxy:
         try:
             if way.connection.greeting.dress.era is not call.era:
                 return await self._crossing.listen(call, way)
-            members = members_of(call.params)
+            members = await self._owners.watched(call, members_of(call.params))
             meta = undressed_meta(members, same=True)
             wish = Wish(aside=passing, dressed=passing.dressed)
             connection = way.connection

@@ -79,18 +79,8 @@ def _one(kind: type[Server], target: Target, wanted: Wanted, given: ServerOption
     )
     proxy = Proxy(server, behind)
     proxy.install()
-    service = server.service
-    start, stop = service.on_start, service.on_stop
-
-    async def begin() -> None:
-        if start is not None:
-            await start()
-        await proxy.start()
-
-    async def end() -> None:
-        await proxy.stop()
-        if stop is not None:
-            await stop()
-
-    service.on_start, service.on_stop = begin, end
+    if server.sharing is not None:
+        # There may be tasks of a process that is gone: they are taken up as soon as this is served.
+        server.surface.own_tasks()
+    server.surface.companions.append(proxy)
     return server

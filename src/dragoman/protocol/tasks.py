@@ -210,7 +210,7 @@ LEGACY_TASKS = TaskForm(
     notice=lambda state: Notification(method=LEGACY_TASK_CHANGED, params=legacy_task(state)),
     later=False,
     final=True,
-    asked=lambda params: {**params, TASK: {}},
+    asked=lambda params: {TASK: {}, **params},
     waits=True,
     offered=lambda has: has.tasks is not UNSET,
 )

@@ -88,6 +88,19 @@ class Tasks:
             return None
         return await self._create(call, wish, Past(self._states().fresh()), safe=use.safe)
 
+    async def adopt(self, call: Call, wish: Wish) -> Result:
+        """Return the task that a call becomes whose work is somewhere else, so that a run which was cut off is safe."""
+        return await self._create(call, wish, Past(self._states().fresh()), safe=True)
+
+    async def past(self, call: Call) -> Past:
+        """Return what the runs of a task left that have ended. Raises RequestError if it is not the caller's."""
+        return (await self._mine(call)).past
+
+    async def cancelled(self, task_id: str) -> bool:
+        """Say whether a task was cancelled."""
+        record = await self._records.load(task_id)
+        return record is not None and record.status == "cancelled"
+
     async def detach(self, call: Call) -> None:
         """Let a call that runs become a task from here on, where it can; return where it cannot, or is one."""
         form = call.era.tasks
