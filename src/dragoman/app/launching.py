@@ -12,7 +12,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import msgspec
 
 from dragoman.app.launch_risks import loaders, risks
 from dragoman.app.target import Defined, defined
+from dragoman.auth.private_files import replace
 from dragoman.auth.wallet_disk import config_home
 from dragoman.errors import LocalError
 from dragoman.transport.process import Command
@@ -163,11 +163,7 @@ class Approvals:
             raise LocalError(f"{str(self._path)!r} would be larger than {MOST} bytes; remove what is not needed")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # mkstemp makes files of mode 0600; whoever reads sees the old file or the new one.
-            descriptor, name = tempfile.mkstemp(dir=self._path.parent)
-            with os.fdopen(descriptor, "wb") as opened:
-                opened.write(data)
-            os.replace(name, self._path)
+            replace(self._path, data)
         except OSError as error:
             raise LocalError(f"cannot write {str(self._path)!r}: {error.strerror or error}") from None
 

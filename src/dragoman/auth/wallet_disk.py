@@ -11,17 +11,16 @@ import asyncio
 import hashlib
 import os
 import secrets
-import stat
 import sys
-import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from dragoman.auth import private_files
 from dragoman.auth.wallet_lock import locked
 from dragoman.errors import LocalError
 from dragoman.ports.wallet import Wallet
@@ -105,13 +104,13 @@ class FileWallet:
 
     def alone(self, key: str) -> AbstractAsyncContextManager[None]:
         """Hold a lock file."""
-        _private_folder(self._home)
+        private_files.folder(self._home)
         return locked(self._home / f"{_name(key)}.lock")
 
     def _read(self, key: str) -> bytes | None:
         path = self._home / _name(key)
         try:
-            data = _read_private(path)
+            data = private_files.read(path, MAX_FILE)
         except FileNotFoundError:
             return None
         try:
@@ -122,9 +121,9 @@ class FileWallet:
         return value
 
     def _write(self, key: str, value: bytes) -> None:
-        _private_folder(self._home)
+        private_files.folder(self._home)
         nonce = secrets.token_bytes(NONCE)
-        _write_private(self._home / _name(key), nonce + self._cipher().encrypt(nonce, value, key.encode()))
+        private_files.write(self._home / _name(key), nonce + self._cipher().encrypt(nonce, value, key.encode()))
 
     def _cipher(self) -> Any:
         if self._given:
@@ -134,11 +133,11 @@ class FileWallet:
                 self._derived = hashlib.scrypt(words, salt=b"dragoman wallet", n=2**14, r=8, p=1, dklen=32)
             return self._aead(self._derived)
         try:
-            secret = _read_private(self._key_file)
+            secret = private_files.read(self._key_file, MAX_FILE)
         except FileNotFoundError:
-            _private_folder(self._key_file.parent)
-            _write_private(self._key_file, secrets.token_bytes(32), only_new=True)
-            secret = _read_private(self._key_file)
+            private_files.folder(self._key_file.parent)
+            private_files.write(self._key_file, secrets.token_bytes(32), only_new=True)
+            secret = private_files.read(self._key_file, MAX_FILE)
         if len(secret) != 32:
             raise LocalError(f"{self._key_file} is not a wallet key; remove it and log in again")
         return self._aead(secret)
@@ -161,7 +160,7 @@ class KeyringWallet:
 
     async def write(self, key: str, value: bytes) -> None:
         """Set the value."""
-        _private_folder(self._home)
+        private_files.folder(self._home)
         await self._do("set_password", SERVICE, key, b64encode(value).decode())
 
     async def remove(self, key: str) -> bool:
@@ -173,7 +172,7 @@ class KeyringWallet:
 
     def alone(self, key: str) -> AbstractAsyncContextManager[None]:
         """Hold a lock file."""
-        _private_folder(self._home)
+        private_files.folder(self._home)
         return locked(self._home / f"{_name(key)}.lock")
 
     async def _do(self, name: str, *words: str) -> Any:
@@ -192,42 +191,3 @@ def _keyring() -> Any:
     ring = import_module("keyring").get_keyring()
     # The library's own stand-ins for "no keyring" have a priority of 0 or less.
     return ring if getattr(ring, "priority", 0) > 0 else None
-
-
-# --- private files ------------------------------------------------------------------------------------------
-
-
-def _private_folder(path: Path) -> None:
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _read_private(path: Path) -> bytes:
-    """Return what a file holds. Raises LocalError for one that others may read, FileNotFoundError if there is none."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-    with os.fdopen(handle, "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if sys.platform != "win32" and (mode & 0o077 or not stat.S_ISREG(mode)):
-            raise LocalError(
-                f"{path} is open to others: chmod 600 it if nobody read it, else remove it and log in again"
-            )
-        return file.read(MAX_FILE)
-
-
-def _write_private(path: Path, data: bytes, *, only_new: bool = False) -> None:
-    """Write a file that only its owner can read; whatever the umask, and never half."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if only_new:
-            with suppress(FileExistsError):  # another process was first; its key counts
-                os.link(name, path)
-            os.unlink(name)
-        else:
-            os.replace(name, path)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(name)
-        raise LocalError(f"{path} cannot be written: {error.strerror or error}") from None

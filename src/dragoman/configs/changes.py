@@ -10,13 +10,12 @@ import difflib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dragoman.auth import private_files
 from dragoman.auth.wallet_lock import locked_here
 from dragoman.configs import documents
 from dragoman.configs.documents import ABSENT
@@ -122,25 +121,20 @@ def _digest(value: Any) -> str:
 
 def replace(path: Path, data: bytes, expected: bytes | None) -> None:
     """Put `data` in the place of a file that holds `expected`. Raises StaleError if it holds anything else."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".dragoman-")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if expected is not None:
-            os.chmod(name, path.stat().st_mode & 0o777)
+
+    def unchanged() -> None:
         # The client itself takes no lock of ours: the last look is as late as can be.
         if current(path) != expected:
             raise StaleError(f"{path} was changed by somebody else just now; look again")
-        os.replace(name, path)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(name)
-        if isinstance(error, OSError):
-            raise UnreadableError(f"{path} cannot be written: {error.strerror or error}") from None
-        raise
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = 0o600 if expected is None else path.stat().st_mode & 0o777
+        private_files.replace(path, data, mode=mode, look=unchanged)
+    except FileNotFoundError:
+        raise StaleError(f"{path} was removed by somebody else just now; look again") from None
+    except OSError as error:
+        raise UnreadableError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 # --- the journal ----------------------------------------------------------------------------------------------
