@@ -32,6 +32,7 @@ class Runs:
     def __init__(self, records: Records, handler: Callable[[], Handler], states: Callable[[], States], limits: Limits):
         self.records = records
         self.most = limits.tasks
+        self.ran = 0  # how many have ended here
         self.ended: Callable[[], None] = _nobody
         self._handler = handler
         self._states = states
@@ -120,6 +121,7 @@ class Runs:
 
     def _left(self, task_id: str, done: asyncio.Task[None]) -> None:
         self._runs.pop(task_id, None)
+        self.ran += 1
         self.ended()
         if not done.cancelled() and (error := done.exception()) is not None:
             log.error("the task %s could not be run", task_id[:8], exc_info=error)
