@@ -108,8 +108,8 @@ async def test_text_goes_to_the_model_as_it_is_below_one_line_of_json(client: Cl
     head, _, text = result.text.partition("\n\n")
     assert json.loads(head)["truncated"] is True
     assert list(json.loads(head))[:2] == ["truncated", "next_cursor"]
-    assert text == result.structured["text"]
-    assert text.startswith("line 1 is here\nline 2 is here\n")
+    assert text == f"```data from docs://papers/long.txt\n{result.structured['text']}```"
+    assert result.structured["text"].startswith("line 1 is here\nline 2 is here\n")
 
 
 async def test_every_item_is_a_listed_resource_that_can_be_read(client: Client) -> None:
@@ -120,7 +120,7 @@ async def test_every_item_is_a_listed_resource_that_can_be_read(client: Client) 
         assert uri in uris
         assert (await client.read(uri)).contents[0].text
     templates = {template.uri_template for template in await client.list_resource_templates()}
-    assert templates == {"docs://{source}/{+path}{#part}", "db://{source}/{table}"}
+    assert templates == {"docs://{source}/{+path}{#part}", "db://{source}/{+path}{#part}"}
 
 
 @pytest.mark.parametrize(
@@ -135,13 +135,13 @@ async def test_resources_that_are_not_served_are_not_found(client: Client, uri: 
 
 async def test_completions_know_sources_paths_and_tables(client: Client) -> None:
     documents = ResourceReference(uri="docs://{source}/{+path}{#part}")
-    tables = ResourceReference(uri="db://{source}/{table}")
+    tables = ResourceReference(uri="db://{source}/{+path}{#part}")
     assert (await client.complete(documents, "source", "pa")).values == ["papers"]
     assert (await client.complete(documents, "path", "notes/0", {"source": "papers"})).values[:2] == [
         "notes/00.md",
         "notes/01.md",
     ]
-    assert (await client.complete(tables, "table", "or", {"source": "shop"})).values == ["orders"]
+    assert (await client.complete(tables, "path", "or", {"source": "shop"})).values == ["orders"]
 
 
 async def test_the_model_is_told_what_is_served_and_not_to_trust_it(client: Client) -> None:
@@ -190,7 +190,7 @@ def test_wrong_sources_are_refused_before_anything_starts(place: Path) -> None:
         build([])
     with pytest.raises(SourceError, match="there is nothing at"):
         build([str(place / "papers"), str(place / "nowhere")], cache_dir=place / "cache")
-    with pytest.raises(SourceError, match="nothing can be written to yet"):
+    with pytest.raises(SourceError, match="documents cannot be written to: leave papers out of --allow-write"):
         build([str(place / "papers")], cache_dir=place / "cache", allow_write=["papers"])
     with pytest.raises(SourceError, match="at most 64"):
         build([str(place / "papers")] * 65, cache_dir=place / "cache")

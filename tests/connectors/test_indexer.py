@@ -11,6 +11,7 @@ from dragoman.connectors.crawl import Folder
 from dragoman.connectors.extract.process import Converter
 from dragoman.connectors.index import Index
 from dragoman.connectors.indexer import Indexer
+from dragoman.connectors.source import ALL, Question
 
 
 def unreadable(source) -> dict[str, str]:
@@ -56,8 +57,8 @@ def test_the_second_start_reads_nothing_that_has_not_changed(tmp_path: Path, mon
     with documents(folder) as source:
         assert read == ["b.md"]
         assert source.progress().indexed == 2
-        assert source.search("taps", 5).hits
-        assert not source.search("valves", 5).hits
+        assert source.search(ALL, Question(text="taps"), 5).hits
+        assert not source.search(ALL, Question(text="valves"), 5).hits
         assert not source._index.file("c.md")
 
 
@@ -69,7 +70,7 @@ def test_changes_are_seen_while_it_runs(tmp_path: Path, monkeypatch: pytest.Monk
         source.indexer._next_walk = 0.0
         source.indexer.look_again()
         assert source.indexer.wait_idle(30)
-        assert [hit().title for hit in source.search("sluices", 5).hits] == ["sluices"]
+        assert [hit().title for hit in source.search(ALL, Question(text="sluices"), 5).hits] == ["sluices"]
 
 
 def test_closing_in_the_middle_is_prompt_and_the_next_start_goes_on(tmp_path: Path) -> None:
@@ -118,4 +119,4 @@ def test_a_disk_that_is_not_there_for_a_while_loses_nothing(tmp_path: Path) -> N
         assert source.indexer.wait_idle(30)
         assert source.progress().indexed == 1
         (tmp_path / "away").rename(folder)
-        assert source.search("pumps", 5).hits
+        assert source.search(ALL, Question(text="pumps"), 5).hits

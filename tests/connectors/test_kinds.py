@@ -5,9 +5,10 @@ import pytest
 from tests.connectors import fixtures
 from tests.connectors.desk import written
 
-from dragoman.connectors import kinds
+from dragoman.connectors import documents_kind
+from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_source
-from dragoman.connectors.source import SourceError
+from dragoman.connectors.source import ALL, SourceError
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def opened(text: str, place: Path, *taken: str):
-    source = open_source(text, taken, place / "cache")
+    source = open_source(text, taken, Opening(cache_dir=place / "cache"))
     source.close()
     return source
 
@@ -68,20 +69,18 @@ def test_what_cannot_be_served_is_refused_at_the_start(name: str, text: str, pla
         opened(str(place / name), place)
 
 
-@pytest.mark.parametrize(
-    "text", ["s3://bucket/reports", "postgresql://host/db", "https://example.com/api.json", "git://x/y"]
-)
+@pytest.mark.parametrize("text", ["gopher://bucket/reports", "https://example.com/api.json", "git://x/y"])
 def test_kinds_that_are_not_there_yet_are_named(text: str, place: Path) -> None:
     with pytest.raises(SourceError, match="no kind of source that can be served yet; a source is a folder"):
         opened(text, place)
 
 
 def test_a_missing_extra_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kinds, "available", lambda: False)
+    monkeypatch.setattr("dragoman.connectors.databases.opening.available", lambda: False)
     with pytest.raises(SourceError, match=r'needs sqlglot: pip install "dragoman\[sql\]"'):
         opened(str(place / "shop.db"), place)
     monkeypatch.setattr("dragoman.connectors.extract.registry.missing_package", lambda known: "pypdfium2")
-    monkeypatch.setattr(kinds, "missing_package", lambda known: "pypdfium2")
+    monkeypatch.setattr(documents_kind, "missing_package", lambda known: "pypdfium2")
     fixtures.good_pdf(place / "empty")
     with pytest.raises(SourceError, match=r'needs pypdfium2: pip install "dragoman\[docs\]"'):
         opened(str(place / "empty"), place)
@@ -93,10 +92,10 @@ def test_a_folder_where_one_format_lacks_its_package_is_served_without_it(place:
     monkeypatch.setitem(registry.FORMATS, ".pdf", registry.FORMATS[".pdf"]._replace(package="not_installed_here"))
     folder = place / "Manuals 2026"
     fixtures.good_pdf(folder)
-    source = open_source(str(folder), (), place / "cache")
+    source = open_source(str(folder), (), Opening(cache_dir=place / "cache"))
     source.start()
     assert source.indexer.wait_idle(30)
-    entries = {entry.key: entry.problem for entry in source.items("", "", 10).entries}
+    entries = {entry.key: entry.problem for entry in source.items(ALL, "", "", 10).entries}
     assert entries["a.md"] == ""
     assert 'pip install "dragoman[docs]"' in entries["good.pdf"]
     source.close()
@@ -104,14 +103,14 @@ def test_a_folder_where_one_format_lacks_its_package_is_served_without_it(place:
 
 def test_the_index_may_not_lie_in_what_it_is_made_from(place: Path) -> None:
     with pytest.raises(SourceError, match="must not lie inside the folder"):
-        open_source(str(place / "Manuals 2026"), (), place / "Manuals 2026" / "cache")
+        open_source(str(place / "Manuals 2026"), (), Opening(cache_dir=place / "Manuals 2026" / "cache"))
     assert opened(str(place / "Manuals 2026"), place)
 
 
 def test_the_default_index_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert kinds.default_cache() == tmp_path / "dragoman"
+    assert documents_kind.default_cache() == tmp_path / "dragoman"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert kinds.default_cache() == tmp_path / ".cache" / "dragoman"
+    assert documents_kind.default_cache() == tmp_path / ".cache" / "dragoman"

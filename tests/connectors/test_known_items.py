@@ -5,6 +5,8 @@ import random
 import pytest
 from tests.connectors.desk import documents
 
+from dragoman.connectors.source import ALL, Question
+
 NOUNS = [
     "pump", "valve", "gauge", "sensor", "controller", "tank", "filter", "motor", "pipe", "seal", "rotor",
     "bearing", "panel", "cable", "relay",
@@ -40,7 +42,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory):
 
 
 def first(source, query: str) -> str:
-    return source.search(query, 10).hits[0]().uri.partition("#")[0].rpartition("/")[2]
+    return source.search(ALL, Question(text=query), 10).hits[0]().uri.partition("#")[0].rpartition("/")[2]
 
 
 def test_a_part_number_is_enough(corpus) -> None:
@@ -61,11 +63,11 @@ def test_the_title_leads_to_documents_of_that_title(corpus) -> None:
     source, items = corpus
     titles = {(task, noun) for _, noun, task, *_ in items}
     for task, noun in titles:
-        hit = source.search(f"{task} {noun}", 10).hits[0]()
+        hit = source.search(ALL, Question(text=f"{task} {noun}"), 10).hits[0]()
         assert hit.title == f"How to {task} the {noun}"
 
 
 def test_the_excerpt_shows_what_was_asked_for(corpus) -> None:
     source, items = corpus
     for _, _, _, _, code, _ in items[:20]:
-        assert code in source.search(code, 1).hits[0]().text
+        assert code in source.search(ALL, Question(text=code), 1).hits[0]().text

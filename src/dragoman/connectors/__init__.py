@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dragoman.connectors.assembly import build
+    from dragoman.connectors.assembly import build, database, documents
     from dragoman.connectors.source import SourceError
 
-_HOMES = {"build": "assembly", "SourceError": "source"}
+_HOMES = {"build": "assembly", "documents": "assembly", "database": "assembly", "SourceError": "source"}
 
-__all__ = ["SourceError", "build"]
+__all__ = ["SourceError", "build", "database", "documents"]
 
 
 def __getattr__(name: str) -> Any:

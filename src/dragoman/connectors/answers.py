@@ -1,11 +1,14 @@
-"""What the five tools do, without a server around them: arguments in, envelope out.
+"""What the tools that find and read do, without a server around them: arguments in, envelope out.
 
-Every fault that the model can act on is a ToolError whose text says what to do next.
+Every fault that the model can act on is a ToolError whose text says what to do next.  All texts go out as data (see
+`untrusted`).  Limit: one caller's; `Catalogue.seen_by` gives each its own.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import datetime
+import re
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,54 +26,70 @@ from dragoman.connectors.envelope import (
     shortened,
     wrap,
 )
-from dragoman.connectors.source import Listing, Passage, Position, Source
+from dragoman.connectors.source import MAX_BLOB, Blob, Listing, Passage, Position, Question, Source
+from dragoman.connectors.untrusted import cleaned, plain
+from dragoman.connectors.view import View, complaint_about
 from dragoman.errors import ToolError
 
 MAX_PAGE = 100
 DEFAULT_HITS = 10
 _LIST_PAGE = 50
-_QUERY_PAGE = 1_000
 _MAX_QUERY = 2_000  # characters
 _LEAST = 1_000  # characters of text, below which an answer is not cut any more
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class Filters(NamedTuple):
+    """What narrows a search down, as the model gave it."""
+
+    source: str = ""
+    kind: str = ""
+    path: str = ""
+    since: str = ""
+    until: str = ""
+    exact: bool = False
 
 
 class Answers:
-    """The five tools over one catalogue."""
+    """Search, fetch, list and describe over one catalogue."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+        self.catalogue = catalogue
 
-    def search(self, query: str, source: str, limit: int, cursor: str) -> Plain:
+    def search(self, query: str, source: str, limit: int, cursor: str, filters: Filters | None = None) -> Plain:
         """Return a page of hits, and what was searched."""
         if not query.strip():
             raise ToolError("query is empty: give the words to look for, or call list to see what there is")
         if len(query) > _MAX_QUERY:
             raise ToolError(f"query has {len(query):,} characters; at most {_MAX_QUERY:,}: give the words that matter")
-        only = self._catalogue.find(source)[0].name if source else ""
-        call = f"search\n{query}\n{only}"
+        only, question = self._question(query, (filters or Filters())._replace(source=source))
+        call = self.call("search", query, only, *map(str, msgspec.structs.astuple(question)[1:]))
         start = read_cursor(call, cursor, tuple[Count])[0] if cursor else 0
         limit = max(1, min(limit, MAX_PAGE))
-        found = self._catalogue.search(query, MAX_HITS, only)
+        found = self.catalogue.search(question, MAX_HITS, only)
         total = len(found.hits)
         page: list[Plain] = [msgspec.to_builtins(show()) for show in found.hits[start : start + limit]]
+        page = data(page)
         page = page[: fitting(page)]
         end = start + len(page)
         hint = found.hint
         if not total:
-            hint = f"{hint}; try fewer or other words, or call list".lstrip("; ")
+            more = " or drop a filter" if filters and any(filters[1:]) else ""
+            hint = f"{hint}; try fewer or other words{more}, or call list".lstrip("; ")
         elif total >= MAX_HITS:
             hint = f"{hint}; more than {total} results: add words to narrow it down".lstrip("; ")
         body = {"items": page, "total": total, "searched": found.searched}
-        return wrap(make_cursor(call, [end]) if page and end < total else None, body, hint=hint)
+        return wrap(make_cursor(call, [end]) if page and end < total else None, body, hint=plain(hint))
 
-    def fetch(self, uri: str, pages: str, lines: str, cursor: str) -> Plain:
-        """Return text of one item: what was asked for, as much as fits."""
-        source, address = self._catalogue.find(uri)
-        if not address.path:
+    def fetch(self, uri: str, pages: str, lines: str, cursor: str) -> Plain | Blob:
+        """Return text of one item, what was asked for, as much as fits; or its picture."""
+        source, address = self.catalogue.find(uri)
+        view = self.catalogue.view(source)
+        if not address.path and not address.revision:
             raise ToolError(
                 f"{address.text()} is a whole source: call list or search for what is in it, then fetch that"
             )
-        call = f"fetch\n{address.text()}"
+        call = self.call("fetch", address.text())
         position: Position | None = None
         if cursor:
             part, at, asked_pages, asked_lines = read_cursor(
@@ -85,7 +104,10 @@ class Answers:
                 address = msgspec.structs.replace(address, sheet="")
         room = PAYLOAD
         while True:
-            answer = _passage(source.fetch(address, position, room), call, address)
+            found = source.fetch(view, address, position, room)
+            if isinstance(found, Blob):
+                return _checked(found)
+            answer = passage(found, call, address)
             size = len(encoded(answer))
             if size <= ROOM or room < _LEAST:
                 return answer
@@ -93,49 +115,83 @@ class Answers:
                 int(room * ROOM / size), room - _LEAST // 2
             )  # much of it was quotes and line ends, which cost two
 
-    def list(self, uri: str, cursor: str) -> Plain:
+    def list(self, uri: str, cursor: str, pattern: str = "") -> Plain:
         """Return a page of the items below an address; the sources when there is none."""
-        if not uri.strip():
-            entries = self._catalogue.overview()
+        pattern = pattern.strip()
+        if pattern and (complaint := complaint_about(pattern)):
+            raise ToolError(f"pattern: {complaint}; examples: *.pdf, reports/**, **/*2024*")
+        if not uri.strip() and not (pattern and len(self.catalogue.sources) == 1):
+            if pattern:
+                raise ToolError("pattern needs uri: say in which source to look, as in list(uri) without it shows")
+            entries = data(self.catalogue.overview())
             return wrap(None, {"items": entries, "total": len(entries)}, hint="list one of these for what is in it")
-        source, address = self._catalogue.find(uri)
-        call = f"list\n{address.text()}"
+        source, address = self.catalogue.find(uri.strip() or next(iter(self.catalogue.sources)))
+        call = self.call("list", address.text(), pattern)
         after = read_cursor(call, cursor, tuple[str])[0] if cursor else ""
-        listing = _below(source, address.path, after)
-        items: list[Plain] = [msgspec.to_builtins(entry) for entry in listing.entries]
-        keys = [item.pop("key") for item in items]
+        listing = _below(source, self.catalogue.view(source), address, after, pattern)
+        keys = [entry.key for entry in listing.entries]
+        items: list[Plain] = data([msgspec.to_builtins(entry) for entry in listing.entries])
+        for item in items:
+            del item["key"]
         kept = fitting(items)
         more = listing.more or kept < len(items)
         mark = make_cursor(call, [keys[kept - 1]]) if more and kept else None
         progress = source.progress()
         hint = listing.hint or ("" if progress.complete else progress.text())
-        return wrap(mark, {"items": items[:kept], "total": listing.total}, hint=hint)
+        return wrap(mark, {"items": items[:kept], "total": listing.total}, hint=plain(hint))
 
     def describe(self, uri: str) -> Plain:
         """Return what an item or a source is."""
-        source, address = self._catalogue.find(uri)
-        answer, cut = shortened(source.describe(address))
+        source, address = self.catalogue.find(uri)
+        answer, cut = shortened(data(source.describe(self.catalogue.view(source), address)))
         return wrap(
             None, answer, truncated=cut, hint=f"cut to fit; list {address.text()} pages through all" if cut else ""
         )
 
-    def query(self, sql: str, source: str, cursor: str) -> Plain:
-        """Return a page of the rows that a statement gives."""
-        database = self._catalogue.queryable(source)
-        call = f"query\n{database.name}\n{sql.strip()}"
-        start, stamp = read_cursor(call, cursor, tuple[Count, str]) if cursor else (0, "")
-        rows = database.query(sql, start, _QUERY_PAGE, stamp)
-        head = len(encoded(rows.columns))
-        kept = fitting(rows.rows, PAYLOAD - head)
-        page = rows.rows[:kept]
-        if kept == 1 and len(encoded(page[0])) > PAYLOAD - head:
-            page = [_narrowed(page[0], PAYLOAD - head)]
-        more = rows.more or kept < len(rows.rows)
-        hint = "the database has changed since the first page: rows may repeat or be missing" if rows.changed else ""
-        if not rows.rows and not start:
-            hint = "no row matches"
-        mark = make_cursor(call, [start + kept, stamp or database.stamp()]) if more else None
-        return wrap(mark, {"columns": rows.columns, "rows": page}, hint=hint)
+    def call(self, *said: str) -> str:
+        """Return what a cursor is good for: this call of this caller."""
+        return "\n".join((self.catalogue.who, *said) if self.catalogue.who else said)
+
+    def _question(self, query: str, filters: Filters) -> tuple[str, Question]:
+        """Return the only source to search, if one was named, and what is asked of it."""
+        only, path = "", filters.path.strip().strip("/")
+        if "://" in filters.path:
+            found, address = self.catalogue.find(filters.path)
+            only, path = found.name, address.path.strip("/")
+        if filters.source.strip():
+            named = self.catalogue.find(filters.source)[0].name
+            if only and named != only:
+                raise ToolError(f"path lies in {only}, and source says {named}: leave one of them out")
+            only = named
+        if path and (complaint := complaint_about(path)):
+            raise ToolError(f"path: {complaint}")
+        since, until = _day("since", filters.since), _day("until", filters.until)
+        if since and until and since > until:
+            raise ToolError(f"since ({since}) comes after until ({until})")
+        kind = filters.kind.strip().lower().lstrip(".")
+        return only, Question(text=query, kind=kind, path=path, since=since, until=until, exact=filters.exact)
+
+
+def data(value: Any) -> Any:
+    """Return what a source said as data: nothing hidden or active in it."""
+    return cleaned(value, encoded(value))
+
+
+def passage(found: Passage, call: str, address: Address) -> Plain:
+    """Return the envelope of a stretch of text."""
+    mark = None
+    if (following := found.following) is not None:
+        # A sheet's name goes as its number, as the source understood it.
+        pages = (following.part, following.part) if address.sheet else address.pages
+        mark = make_cursor(call, [following.part, following.at, pages, address.lines])
+    body = {
+        "uri": found.uri,
+        "title": plain(found.title),
+        "range": found.range,
+        "of": found.total,
+        "text": plain(found.text),
+    }
+    return wrap(mark, {key: value for key, value in body.items() if value or key == "text"})
 
 
 def _span(name: str, text: str) -> Span:
@@ -145,32 +201,37 @@ def _span(name: str, text: str) -> Span:
         raise ToolError(f"{name}: {fault}") from fault
 
 
-def _passage(passage: Passage, call: str, address: Address) -> Plain:
-    mark = None
-    if (following := passage.following) is not None:
-        # A sheet's name goes as its number, as the source understood it.
-        pages = (following.part, following.part) if address.sheet else address.pages
-        mark = make_cursor(call, [following.part, following.at, pages, address.lines])
-    body = {
-        "uri": passage.uri,
-        "title": passage.title,
-        "range": passage.range,
-        "of": passage.total,
-        "text": passage.text,
-    }
-    return wrap(mark, {key: value for key, value in body.items() if value or key == "text"})
+def _day(name: str, text: str) -> str:
+    """Return a day as it is, a year or month as its first or last day.  Raises ToolError."""
+    text = text.strip()
+    if not text:
+        return ""
+    full = text + {4: "-01-01", 7: "-01"}.get(len(text), "")
+    try:
+        found = datetime.date.fromisoformat(full) if _DAY.fullmatch(full) else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise ToolError(f"{name} is a day such as 2026-03-31, or a year or month, not {text[:40]!r}")
+    if name == "until" and len(text) < len(full):
+        following = found.replace(year=found.year + 1) if len(text) == 4 else found + datetime.timedelta(days=31)
+        found = following.replace(day=1) - datetime.timedelta(days=1)
+    return found.isoformat()
 
 
-def _below(source: Source, path: str, after: str) -> Listing:
+def _checked(blob: Blob) -> Blob:
+    if len(blob.data) > MAX_BLOB:
+        raise ToolError(
+            f"{blob.uri} has {len(blob.data):,} bytes, and an answer holds at most {MAX_BLOB:,}; describe it instead"
+        )
+    return blob
+
+
+def _below(source: Source, view: View, address: Address, after: str, pattern: str) -> Listing:
     """Return the items in a folder; those whose names start so, when there is no such folder."""
-    if path and not path.endswith("/"):
-        inside = source.items(f"{path}/", after, _LIST_PAGE)
+    path = f"@{address.revision}:{address.path}" if address.revision else address.path
+    if address.path and not path.endswith("/"):
+        inside = source.items(view, f"{path}/", after, _LIST_PAGE, pattern)
         if inside.total:
             return inside
-    return source.items(path, after, _LIST_PAGE)
-
-
-def _narrowed(row: list[Any], room: int) -> list[Any]:
-    """Cut the values of a row that alone is too large."""
-    each = max(room // max(len(row), 1) - 20, 1)
-    return [value if len(str(value)) <= each else str(value)[:each] + "…" for value in row]
+    return source.items(view, path, after, _LIST_PAGE, pattern)

@@ -1,28 +1,59 @@
-"""All sources of one server, found by their names, and searched together.
+"""All sources of one server, found by their names, and searched together; and what of them one caller sees.
 
 Results of several sources are merged by their places, not by their scores: scores of different sources mean nothing to
-each other.
+each other.  A source that a caller may not see is not there for it, in no list and in no error's text.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from dragoman.connectors.address import Address, BadAddress, parse
-from dragoman.connectors.source import Hits, Queryable, Source
+from dragoman.connectors.source import ALL, Historical, Hits, Queryable, Question, Runnable, Source, View
 from dragoman.errors import ToolError
+from dragoman.protocol.exchange import Caller
 
 MAX_HITS = 200
 _EVEN = 10  # added to each place: with less, the first places would count for everything
 
 
-class Catalogue:
-    """The sources by name, in the order in which they were given."""
+# Says what a caller may see of the source with this name, None if it is not there for it.
+Judge: TypeAlias = Callable[[Caller, str], View | None]
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+
+class Catalogue:
+    """The sources by name, in the order in which they were given.
+
+    `seen_by` gives what one caller has of them; `views` and `who` are that
+    caller's, and empty where everybody sees everything.
+    """
+
+    def __init__(self, sources: Sequence[Source], judge: Judge | None = None) -> None:
         self.sources = {source.name: source for source in sources}
+        self.views: Mapping[str, View] = {}
+        self.who = ""
+        self.judge = judge
+
+    def seen_by(self, caller: Caller, http: bool) -> Catalogue:
+        """Return the catalogue as this caller has it.
+
+        Those who do not come over HTTP, on stdio and in memory, are not asked
+        who they are: whoever is there started this, and sees everything.
+        """
+        if self.judge is None or (caller.identity is None and not http):
+            return self
+        views = {name: view for name in self.sources if (view := self.judge(caller, name)) is not None}
+        seen = Catalogue([self.sources[name] for name in views])
+        seen.views = views
+        # Whom and what cursors are good for: another caller's, or one from before the rules changed, is none.
+        seen.who = f"{caller.principal}\n{sorted(views.items())}"
+        return seen
+
+    def view(self, source: Source) -> View:
+        """Return what may be seen of the source."""
+        return self.views.get(source.name, ALL)
 
     def start(self) -> None:
         """Start every source.  Returns at once."""
@@ -60,24 +91,48 @@ class Catalogue:
             raise ToolError(
                 f"no source at {address.scheme}://{address.source}; {advice}sources here: {self._addresses()}"
             )
+        if address.revision and not hasattr(source, "history"):
+            raise ToolError(f"{self._address(source.name)} has no revisions: leave out @{address.revision[:40]}")
         return source, address
 
     def queryable(self, name: str) -> Queryable:
         """Return the database of that name; the only one where no name is given.  Raises ToolError."""
-        databases = {source.name: source for source in self.sources.values() if hasattr(source, "query")}
-        bare = name.strip().removeprefix("db://").strip("/")
-        if bare in databases:
-            return databases[bare]  # type: ignore[return-value]
-        names = ", ".join(databases)
-        if bare:
-            raise ToolError(f"no database {bare!r} here; source is one of: {names}")
-        if len(databases) != 1:
-            raise ToolError(f"there are several databases: say which in source, one of: {names}")
-        return next(iter(databases.values()))  # type: ignore[return-value]
+        found: Queryable = self._only(name, "query", "database", "databases")
+        return found
 
-    def search(self, query: str, limit: int, only: str = "") -> Hits:
+    def historical(self, uri: str) -> tuple[Historical, Address]:
+        """Return the source of an address with a history; the only one where none is given.  Raises ToolError."""
+        if not uri.strip():
+            source: Historical = self._only("", "history", "source with a history", "sources with a history")
+            return source, Address(scheme=source.scheme, source=source.name)
+        found, address = self.find(uri)
+        if not hasattr(found, "history"):
+            self._only(found.name, "history", "source with a history", "sources with a history")
+        return found, address  # type: ignore[return-value]
+
+    def runnables(self) -> list[Runnable]:
+        """Return the sources that have something to run."""
+        return [source for source in self.sources.values() if hasattr(source, "run")]  # type: ignore[misc]
+
+    def _only(self, name: str, ability: str, what: str, several: str) -> Any:
+        able = {source.name: source for source in self.sources.values() if hasattr(source, ability)}
+        bare = name.strip().partition("://")[2] or name.strip()
+        bare = bare.partition("@")[0].strip("/")
+        if bare in able:
+            return able[bare]
+        names = ", ".join(able)
+        if not able:
+            raise ToolError(f"there is no {what} here; sources here: {self._addresses()}")
+        if bare:
+            raise ToolError(f"no {what} {bare!r} here; source is one of: {names}")
+        if len(able) != 1:
+            raise ToolError(f"there are several {several}: say which in source, one of: {names}")
+        return next(iter(able.values()))
+
+    def search(self, question: Question, limit: int, only: str = "") -> Hits:
         """Return the merged hits, best first, with the joined words on what was searched and what to try."""
-        found = [source.search(query, limit) for source in self.sources.values() if not only or source.name == only]
+        asked = [source for source in self.sources.values() if not only or source.name == only]
+        found = [source.search(self.view(source), question, limit) for source in asked]
         placed = [
             (-hits.weight / (place + _EVEN), at, hit)
             for at, hits in enumerate(found)
@@ -94,9 +149,11 @@ class Catalogue:
         """Return one entry for each source."""
         entries: list[dict[str, Any]] = []
         for source in self.sources.values():
-            progress = source.progress()
             entry = {"uri": self._address(source.name), "kind": source.about}
-            entries.append(entry | ({"progress": progress.text()} if progress.total or not progress.complete else {}))
+            # How many files there are is nothing that is told to those who see a part of them.
+            progress = source.progress()
+            told = self.view(source).everything and (progress.total or not progress.complete)
+            entries.append(entry | ({"progress": progress.text()} if told else {}))
         return entries
 
     def _completed(self, text: str) -> str:
@@ -111,4 +168,4 @@ class Catalogue:
         return f"{self.sources[name].scheme}://{name}/"
 
     def _addresses(self) -> str:
-        return ", ".join(map(self._address, self.sources))
+        return ", ".join(map(self._address, self.sources)) or "none that you may see"

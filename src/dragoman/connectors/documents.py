@@ -24,7 +24,7 @@ from dragoman.connectors.indexer import Indexer
 from dragoman.connectors.query import Query, excerpt, understand
 from dragoman.connectors.ranking import Ranked, rank
 from dragoman.connectors.reading import Wanted, cut
-from dragoman.connectors.source import Entry, Hit, Hits, Listing, Passage, Position, Progress
+from dragoman.connectors.source import Entry, Hit, Hits, Listing, Passage, Position, Progress, Question, View
 from dragoman.errors import ToolError
 
 _PATIENCE = 1.0  # seconds that the very first requests wait for a small folder to be indexed
@@ -62,14 +62,16 @@ class Documents:
     def progress(self) -> Progress:
         return self.indexer.progress()
 
-    def search(self, query: str, limit: int) -> Hits:
+    def search(self, view: View, question: Question, limit: int) -> Hits:
         self._settle()
-        asked = understand(query)
+        asked = understand(question.text)
         ranked = rank(self._index, asked, limit)
         progress = self.progress()
         hits: dict[tuple[int, int, int], Callable[[], Hit]] = {}  # several pieces of one page are one result
         for match in ranked.matches:
             file = ranked.files[match.file]
+            if not view.sees(file.path):
+                continue
             place = (match.file, match.part, 0 if file.unit in ("page", "slide") else match.line)
             hits.setdefault(place, partial(self._hit, match, file, ranked.query))
         return Hits(
@@ -78,7 +80,7 @@ class Documents:
             hint=_hint(ranked, asked, progress, self.name),
         )
 
-    def items(self, prefix: str, after: str, limit: int) -> Listing:
+    def items(self, view: View, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
         self._settle()
         files = self._index.files(prefix, after, limit + 1)
         total = self._index.count(prefix)
@@ -89,7 +91,7 @@ class Documents:
             entries=[self._entry(file) for file in files[:limit]], total=total, more=len(files) > limit, hint=hint
         )
 
-    def describe(self, address: Address) -> dict[str, Any]:
+    def describe(self, view: View, address: Address) -> dict[str, Any]:
         if not address.path:
             return self._overview()
         file = self._file(address.path)
@@ -106,7 +108,7 @@ class Documents:
         }  # fmt: skip
         return {key: value for key, value in found.items() if value not in ("", [], {}, 0)}
 
-    def fetch(self, address: Address, position: Position | None, room: int) -> Passage:
+    def fetch(self, view: View, address: Address, position: Position | None, room: int) -> Passage:
         file = self._file(address.path)
         wanted = self._wanted(file, address)
         taken = cut(self._index, file, wanted, position, room)

@@ -1,4 +1,4 @@
-"""From what stands on the command line to a source: a folder, a file, or an address of a database.
+"""All kinds of data, and the way from what stands on the command line or in dragoman.yaml to a source.
 
 Everything that can be wrong with it is said at the start, in one sentence, not when the first question comes.
 """
@@ -6,86 +6,112 @@ Everything that can be wrong with it is said at the start, in one sentence, not 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import itertools
 import os
 import re
-import sqlite3
-import sys
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from pathlib import Path
+from typing import Any
 
-from dragoman.connectors.crawl import Folder, visible
-from dragoman.connectors.databases.database import Database
-from dragoman.connectors.databases.guarded import OutOfTime, trusted
-from dragoman.connectors.databases.statement import EXTRA as SQL_EXTRA
-from dragoman.connectors.databases.statement import available
-from dragoman.connectors.documents import Documents
-from dragoman.connectors.extract.registry import EXTRA, FORMATS, format_of, missing_package, why_not
-from dragoman.connectors.index import Index
+import msgspec
+
+from dragoman.connectors.crawl import visible
+from dragoman.connectors.databases.kind import KIND as DATABASE
+from dragoman.connectors.documents_kind import KIND as DOCUMENTS
+from dragoman.connectors.kind import Kind, Opening, scheme_of, slug
 from dragoman.connectors.source import Source, SourceError
+from dragoman.serving.nearest import nearest
 
-_SQLITE = b"SQLite format 3\x00"
-_DATABASE_ENDINGS = (".db", ".sqlite", ".sqlite3", ".db3")
+# Asked in this order whether a text is theirs; a folder that nobody else claims holds documents.
+KINDS: tuple[Kind, ...] = (DATABASE, DOCUMENTS)
+NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _NAMED = re.compile(r"([a-z][a-z0-9-]{0,31})=(.+)", re.DOTALL)
-_URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://(.*)", re.DOTALL)
-_LOOK_AT = 10_000  # files, at most, to find one that can be read
-_KINDS = "a folder of documents, a document, an SQLite file, or sqlite:///PATH"
 
 
-def open_source(text: str, taken: Container[str], cache_dir: Path | None) -> Source:
-    """Return the source that `text` names: PATH, sqlite:///PATH or NAME=PATH.
+def forms() -> str:
+    """Return, in words, what a source can be."""
+    return ", ".join(form for kind in reversed(KINDS) for form in kind.forms)
+
+
+def open_source(text: str, taken: Container[str], opening: Opening) -> Source:
+    """Return the source that `text` names: PATH, an address such as sqlite:///PATH, or NAME=PATH.
 
     Its name is the given one or comes from the path; a number sets it apart
     from those in `taken`.  Raises SourceError, with what to do, when there is
     nothing to serve.
     """
-    name, place = "", text
-    if not os.path.exists(text) and (named := _NAMED.fullmatch(text)):
-        name, place = named.groups()
-    path = _path(place)
-    name = _free(name or _slug(path), taken)
-    if path.is_dir():
-        return _folder(name, path, cache_dir)
-    if not path.is_file():
-        raise SourceError(f"{place} is neither a file nor a folder; a source is {_KINDS}")
-    with _readable(path).open("rb") as stream:
-        head = stream.read(16)
-    if head == _SQLITE or (path.suffix.lower() in _DATABASE_ENDINGS and place.startswith("sqlite:")):
-        return _database(name, path)
-    if path.suffix.lower() in _DATABASE_ENDINGS:
-        raise SourceError(f"{path} is {'empty' if not head else 'no SQLite file'}: there is no database in it")
-    return _document(name, path, cache_dir)
+    name, place = split(text, opening)
+    path = existing(place, opening)
+    for kind in KINDS:
+        options = kind.claims(str(path) if path and not scheme_of(place)[0] else place, path)
+        if options is not None:
+            return _opened(kind, free(name or named(place, path), taken), options, opening)
+    raise SourceError(_refusal(place, opening))
 
 
-def default_cache() -> Path:
-    """Return the folder for indexes in the user's cache directory, as each system has it."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
-    elif sys.platform == "darwin":
-        base = os.path.expanduser("~/Library/Caches")
-    else:
-        given = os.environ.get("XDG_CACHE_HOME", "")
-        base = given if os.path.isabs(given) else os.path.expanduser("~/.cache")
-    return Path(base) / "dragoman"
+def open_options(kind: str, name: str, given: Mapping[str, Any], opening: Opening) -> Source:
+    """Return the source that a mapping describes.  Raises SourceError for unknown kinds and keys, and wrong values."""
+    known = next((one for one in KINDS if one.name == kind), None)
+    if known is None:
+        names = [one.name for one in KINDS]
+        raise SourceError(f"there is no kind {kind!r}{nearest(kind, names)}; kinds are {', '.join(names)}")
+    unknown = [key for key in given if key not in known.options.__struct_encode_fields__]
+    if unknown:
+        raise SourceError(
+            f"{kind} takes no {unknown[0]!r}{nearest(unknown[0], known.options.__struct_encode_fields__)}"
+        )
+    try:
+        options = msgspec.convert(given, known.options)
+    except msgspec.ValidationError as fault:
+        raise SourceError(f"{name}: {fault}") from fault
+    return _opened(known, name, options, opening)
 
 
-def _path(place: str) -> Path:
-    url = _URL.fullmatch(place)
-    if url and url[1].lower() == "sqlite":
-        rest = url[2]
-        # Three slashes and a relative path, four and an absolute one, as SQLAlchemy writes them.
-        place = rest[1:] if rest.startswith("/") else rest
-    elif url and url[1].lower() == "file":
-        place = url[2]
-    elif url:
-        raise SourceError(f"{url[1]}:// is no kind of source that can be served yet; a source is {_KINDS}")
-    if "\x00" in place or not place:
-        raise SourceError(f"a source is {_KINDS}")
-    path = Path(os.path.realpath(os.path.expanduser(place)))
-    if not path.exists():
-        raise SourceError(f"there is nothing at {place}{_nearest(path)}")
-    return path
+def _opened(kind: Kind, name: str, options: Any, opening: Opening) -> Source:
+    if name in opening.writable and not kind.writes:
+        raise SourceError(f"{kind.name} cannot be written to: leave {name} out of --allow-write")
+    return kind.open(name, options, opening)
+
+
+def split(text: str, opening: Opening) -> tuple[str, str]:
+    """Return the name that stands before a source's place, "" for none, and the place."""
+    if existing(text, opening) is None and (named := _NAMED.fullmatch(text)):
+        return named[1], named[2]
+    return "", text
+
+
+def named(place: str, path: Path | None) -> str:
+    """Return the name of a source without one: of its path, or of the last part of its address."""
+    if path is not None:
+        return slug(path.name if path.is_dir() else path.stem)
+    rest = scheme_of(place)[1] or place.rpartition(":")[2]
+    return slug(os.path.splitext(re.split(r"[?#]", rest)[0].rstrip("/").rpartition("/")[2])[0])
+
+
+def free(name: str, taken: Container[str]) -> str:
+    """Return the name, with a number behind it if it is taken."""
+    return next(one for one in (name, *(f"{name}-{number}" for number in range(2, 10_000))) if one not in taken)
+
+
+def existing(place: str, opening: Opening) -> Path | None:
+    """Return the path that a text names, if there is something."""
+    scheme, rest = scheme_of(place)
+    if scheme not in ("", "file") or not place or "\x00" in place:
+        return None
+    path = opening.path(rest or place)
+    return path if path.exists() else None
+
+
+def _refusal(place: str, opening: Opening) -> str:
+    scheme, rest = scheme_of(place)
+    if scheme not in ("", "file"):
+        return f"{scheme}:// is no kind of source that can be served yet; a source is {forms()}"
+    if not place or "\x00" in place:
+        return f"a source is {forms()}"
+    path = opening.path(rest or place)
+    if path.exists():
+        return f"{place} is neither a file nor a folder; a source is {forms()}"
+    return f"there is nothing at {place}{_nearest(path)}"
 
 
 def _nearest(path: Path) -> str:
@@ -95,89 +121,3 @@ def _nearest(path: Path) -> str:
         return ""
     near = difflib.get_close_matches(path.name, names, 1, 0.6)
     return f"; did you mean {path.parent / near[0]}?" if near else ""
-
-
-def _readable(path: Path) -> Path:
-    if not os.access(path, os.R_OK):
-        raise SourceError(f"{path} may not be read by this user")
-    return path
-
-
-def _slug(path: Path) -> str:
-    name = path.name if path.is_dir() else path.stem
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32].strip("-") or "data"
-
-
-def _free(name: str, taken: Container[str]) -> str:
-    return next(free for free in (name, *(f"{name}-{number}" for number in range(2, 10_000))) if free not in taken)
-
-
-def _folder(name: str, path: Path, cache_dir: Path | None) -> Source:
-    folder = Folder(_readable(path))
-    files = 0
-    missing: set[str] = set()
-    for found in itertools.islice(folder.walk(), _LOOK_AT):
-        files += 1
-        if not why_not(found.path, found.size):
-            return Documents(name, folder, _index(name, folder, cache_dir))
-        known = format_of(found.path)
-        if known is not None and (package := missing_package(known)):
-            missing.add(package)
-    if missing:
-        raise SourceError(f'reading {path} needs {", ".join(sorted(missing))}: pip install "dragoman[{EXTRA}]"')
-    if files:
-        raise SourceError(f"none of the {files:,} files in {path} can be read; documents end in {_endings()}")
-    left = folder.left
-    hidden = f" ({left.hidden:,} hidden or secret files and {left.links:,} links are not served)"
-    raise SourceError(
-        f"{path} holds no file that can be served{hidden if left.hidden or left.links else ': it is empty'}"
-    )
-
-
-def _document(name: str, path: Path, cache_dir: Path | None) -> Source:
-    if not visible(path.name):
-        raise SourceError(f"{path.name} is hidden or a secret by its name, and not served")
-    if format_of(path.name) is None:
-        raise SourceError(f"no reader for {path.name}; a source is {_KINDS}; documents end in {_endings()}")
-    if reason := why_not(path.name, path.stat().st_size):
-        raise SourceError(f"{path} cannot be served: {reason}")
-    folder = Folder(path.parent, only=path.name)
-    return Documents(name, folder, _index(name, folder, cache_dir))
-
-
-def _database(name: str, path: Path) -> Source:
-    if not available():
-        raise SourceError(f'serving the database {path} needs sqlglot: pip install "dragoman[{SQL_EXTRA}]"')
-    try:
-        with trusted(path, 5.0) as db:
-            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except OutOfTime:
-        pass  # large, but readable
-    except sqlite3.Error as fault:
-        # A lock passes; whoever asks while it lasts is told so.
-        if "locked" not in str(fault):
-            raise SourceError(f"{path} is not a database that can be opened: {fault}") from fault
-    return Database(name, path)
-
-
-def _index(name: str, folder: Folder, cache_dir: Path | None) -> Index:
-    place = Path(os.path.realpath(cache_dir or default_cache())) / "index"
-    if (
-        not folder.only
-        and place.is_relative_to(folder.root)
-        and all(map(visible, place.relative_to(folder.root).parts))
-    ):
-        raise SourceError(
-            f"the index must not lie inside the folder it is made from: {place}; give another cache directory"
-        )
-    key = hashlib.sha256(f"{folder.root}\x00{folder.only}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    try:
-        return Index(place / f"{name}-{key}.db")
-    except (OSError, sqlite3.Error) as fault:
-        raise SourceError(
-            f"the index cannot be kept in {place}: {fault}; set XDG_CACHE_HOME to a folder that can be written to"
-        ) from fault
-
-
-def _endings() -> str:
-    return ", ".join(sorted(FORMATS))

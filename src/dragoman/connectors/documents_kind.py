@@ -1,0 +1,122 @@
+"""Documents as a kind of data: folders of them, and single ones."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+import msgspec
+
+from dragoman.connectors.crawl import Folder, visible
+from dragoman.connectors.documents import Documents
+from dragoman.connectors.extract.registry import EXTRA, FORMATS, format_of, missing_package, why_not
+from dragoman.connectors.index import Index
+from dragoman.connectors.kind import Kind, Opening
+from dragoman.connectors.source import Source, SourceError
+
+_LOOK_AT = 10_000  # files, at most, to find one that can be read
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be said of documents."""
+
+    path: str
+
+
+def default_cache() -> Path:
+    """Return the folder for indexes in the user's cache directory, as each system has it."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
+    elif sys.platform == "darwin":
+        base = os.path.expanduser("~/Library/Caches")
+    else:
+        given = os.environ.get("XDG_CACHE_HOME", "")
+        base = given if os.path.isabs(given) else os.path.expanduser("~/.cache")
+    return Path(base) / "dragoman"
+
+
+def _claims(text: str, path: Path | None) -> Options | None:
+    return None if path is None else Options(path=text)
+
+
+def _open(name: str, options: Options, opening: Opening) -> Source:
+    path = opening.path(options.path)
+    if path.is_dir():
+        return _folder(name, path, opening.cache_dir)
+    if not path.is_file():
+        raise SourceError(f"{options.path} is neither a file nor a folder; {_FORMS}")
+    return _document(name, path, opening.cache_dir)
+
+
+def _folder(name: str, path: Path, cache_dir: Path | None) -> Source:
+    folder = Folder(_readable(path))
+    files = 0
+    missing: set[str] = set()
+    for found in itertools.islice(folder.walk(), _LOOK_AT):
+        files += 1
+        if not why_not(found.path, found.size):
+            return Documents(name, folder, _index(name, folder, cache_dir))
+        known = format_of(found.path)
+        if known is not None and (package := missing_package(known)):
+            missing.add(package)
+    if missing:
+        raise SourceError(f'reading {path} needs {", ".join(sorted(missing))}: pip install "dragoman[{EXTRA}]"')
+    if files:
+        raise SourceError(f"none of the {files:,} files in {path} can be read; documents end in {_endings()}")
+    left = folder.left
+    hidden = f" ({left.hidden:,} hidden or secret files and {left.links:,} links are not served)"
+    raise SourceError(
+        f"{path} holds no file that can be served{hidden if left.hidden or left.links else ': it is empty'}"
+    )
+
+
+def _document(name: str, path: Path, cache_dir: Path | None) -> Source:
+    _readable(path)
+    if not visible(path.name):
+        raise SourceError(f"{path.name} is hidden or a secret by its name, and not served")
+    if format_of(path.name) is None:
+        raise SourceError(f"no reader for {path.name}; {_FORMS}; documents end in {_endings()}")
+    if reason := why_not(path.name, path.stat().st_size):
+        raise SourceError(f"{path} cannot be served: {reason}")
+    folder = Folder(path.parent, only=path.name)
+    return Documents(name, folder, _index(name, folder, cache_dir))
+
+
+def _readable(path: Path) -> Path:
+    if not os.access(path, os.R_OK):
+        raise SourceError(f"{path} may not be read by this user")
+    return path
+
+
+def _index(name: str, folder: Folder, cache_dir: Path | None) -> Index:
+    place = Path(os.path.realpath(cache_dir or default_cache())) / "index"
+    if (
+        not folder.only
+        and place.is_relative_to(folder.root)
+        and all(map(visible, place.relative_to(folder.root).parts))
+    ):
+        raise SourceError(
+            f"the index must not lie inside the folder it is made from: {place}; give another cache directory"
+        )
+    key = hashlib.sha256(f"{folder.root}\x00{folder.only}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    try:
+        return Index(place / f"{name}-{key}.db")
+    except (OSError, sqlite3.Error) as fault:
+        raise SourceError(
+            f"the index cannot be kept in {place}: {fault}; set XDG_CACHE_HOME to a folder that can be written to"
+        ) from fault
+
+
+def _endings() -> str:
+    return ", ".join(sorted(FORMATS))
+
+
+_FORMS = "a source of documents is a folder or a file"
+KIND = Kind(
+    name="documents", scheme="docs", options=Options, main="path", claims=_claims, open=_open,
+    forms=("a folder of documents", "a document"),
+)  # fmt: skip

@@ -1,0 +1,202 @@
+"""What is served beside the tools: every item as a resource, templates whose variables complete, and prompts.
+
+All of it is one caller's: what a view does not show is neither listed nor suggested nor read, and no cache shares it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from msgspec import structs
+
+from dragoman.app.server import Server
+from dragoman.connectors.address import make
+from dragoman.connectors.catalogue import Catalogue
+from dragoman.connectors.envelope import Count, make_cursor, read_cursor
+from dragoman.connectors.recording import Recorder
+from dragoman.connectors.source import Blob, Source
+from dragoman.connectors.untrusted import plain
+from dragoman.errors import RequestError, ToolError
+from dragoman.ports.service import Handler
+from dragoman.protocol.exchange import Call, Reply
+from dragoman.protocol.uri import Template
+from dragoman.serving.context import Context
+from dragoman.serving.endpoints import NotServed
+from dragoman.serving.listing import bad_cursor
+from dragoman.serving.resources import not_found
+from dragoman.serving.results import contents_of
+from dragoman.wire.content import AnyContents
+from dragoman.wire.resources import Resource
+
+MAX_READ = 1_000_000  # characters that one resource gives; fetch pages through what is longer
+KEEP_MS = 5_000  # how long what was read may be kept: sources look for changes about as often
+_PAGE = 200  # resources on one page of the list
+_SUGGESTIONS = 100
+_MARKDOWN = "text/markdown"
+
+
+class Family(NamedTuple):
+    """The templates of one scheme: what its items are called, and the template's text."""
+
+    title: str
+    template: str
+    about: str
+
+
+FAMILIES: dict[str, Family] = {
+    "docs": Family("Documents", "docs://{source}/{+path}{#part}", "A document, or a part of it, as Markdown."),
+    "db": Family("Tables", "db://{source}/{+path}{#part}", "The rows of a table, as Markdown."),
+    "file": Family("Files", "file://{source}/{+path}{#part}", "A file, or a part of it."),
+    "git": Family("Code", "git://{source}/{+path}{#part}", "A file as the newest commit has it."),
+    "run": Family("Runs", "run://{source}/{+path}{#part}", "A tool's parameters, or what a past run gave."),
+}
+
+
+class Offering:
+    """Resources and completions over one catalogue."""
+
+    def __init__(self, server: Server, catalogue: Catalogue, recorder: Recorder | None) -> None:
+        self._server = server
+        self._catalogue = catalogue
+        self._recorder = recorder
+        self._offered: set[str] = set()
+
+    def add(self) -> None:
+        """Offer what the catalogue has."""
+        self.extend()
+        self._server.add_resource_lister(self.page)
+        if self._catalogue.judge is not None:
+            self._server.middleware(self.guard)
+
+    def extend(self) -> None:
+        """Offer templates for schemes that are new."""
+        for scheme in {source.scheme: None for source in self._catalogue.sources.values()}:
+            if scheme not in self._offered:
+                self._offered.add(scheme)
+                self._add_family(scheme)
+
+    def _add_family(self, scheme: str) -> None:
+        generic = Family(scheme, f"{scheme}://{{source}}/{{+path}}{{#part}}", "An item, or a part of it.")
+        family = FAMILIES.get(scheme, generic)
+
+        def read(ctx: Context, source: str, path: str, part: str = "") -> AnyContents:
+            name, _, revision = source.partition("@")
+            return self._read(ctx, make(scheme, name, path, part, revision=revision))
+
+        self._server.add_resource(
+            read, family.template, name=family.title.lower(), title=family.title, description=family.about,
+            mime_type=_MARKDOWN, ttl_ms=KEEP_MS, cache_scope="private",
+        )  # fmt: skip
+        self._server.completion(family.template, "source")(self._completing_source(scheme))
+        path = next(name for name in Template.parse(family.template).variables if name not in ("source", "part"))
+        self._server.completion(family.template, path)(self._completing_path(scheme))
+        self._server.completion(family.template, "part")(_complete_part)
+
+    def _read(self, ctx: Context, uri: str) -> AnyContents:
+        catalogue = self._catalogue.seen_by(ctx.caller, bool(ctx.headers))
+        try:
+            source, address = catalogue.find(uri)
+            found = source.fetch(catalogue.view(source), address, None, MAX_READ)
+        except ToolError as fault:
+            raise NotServed(fault.message) from fault
+        if self._recorder is not None:
+            said = {} if isinstance(found, Blob) else {"text": found.text}
+            self._recorder.note(ctx, "resources/read", {"uri": found.uri, **said})
+        if isinstance(found, Blob):
+            return contents_of(found.data, uri, found.mime_type)
+        text = plain(found.text) + ("\n[cut here; fetch reads the rest]\n" if found.following else "")
+        return AnyContents(uri=uri, text=text, mime_type=_MARKDOWN)
+
+    # --- suggestions ------------------------------------------------------------------------------------------
+
+    def _completing_source(self, scheme: str) -> Any:
+        async def complete(value: str, _chosen: Mapping[str, str], call: Call) -> list[str]:
+            seen = self._seen(call)
+            return near(value, [source.name for source in seen.sources.values() if source.scheme == scheme])
+
+        return complete
+
+    def _completing_path(self, scheme: str) -> Any:
+        async def complete(value: str, chosen: Mapping[str, str], call: Call) -> list[str]:
+            seen = self._seen(call)
+            names = [source.name for source in seen.sources.values() if source.scheme == scheme]
+            wanted = chosen.get("source", "").partition("@")[0] or (names[0] if names else "")
+            return await paths(seen, seen.sources[wanted], value) if wanted in names else []
+
+        return complete
+
+    def _seen(self, call: Call) -> Catalogue:
+        return self._catalogue.seen_by(call.caller, bool(call.headers))
+
+    # --- the list ---------------------------------------------------------------------------------------------
+
+    async def page(self, cursor: str | None, call: Call) -> tuple[list[Resource], str | None]:
+        """Return a page of all items of all sources, one source after the other."""
+        return await asyncio.to_thread(self._page, cursor, self._seen(call))
+
+    def _page(self, cursor: str | None, seen: Catalogue) -> tuple[list[Resource], str | None]:
+        sources: Sequence[Source] = list(seen.sources.values())
+        mark = f"{seen.who}\nresources"
+        at, after = 0, ""
+        if cursor is not None:
+            try:
+                at, after = read_cursor(mark, cursor, tuple[Count, str])
+            except ToolError as fault:
+                raise bad_cursor() from fault
+        found: list[Resource] = []
+        while at < len(sources):
+            listing = sources[at].items(seen.view(sources[at]), "", after, _PAGE - len(found))
+            found += [
+                Resource(
+                    uri=entry.uri, name=plain(entry.key), title=plain(entry.title or entry.key), mime_type=_MARKDOWN
+                )
+                for entry in listing.entries
+            ]
+            if listing.more:
+                return found, make_cursor(mark, [at, listing.entries[-1].key])
+            at, after = at + 1, ""
+            if len(found) >= _PAGE and at < len(sources):
+                return found, make_cursor(mark, [at, ""])
+        return found, None
+
+    # --- listening --------------------------------------------------------------------------------------------
+
+    async def guard(self, call: Call, handler: Handler) -> Reply:
+        """Let nobody listen for changes of what is not there for them, whether it exists or not."""
+        if call.method == "resources/subscribe" and not self.shows(call, call.params.uri):
+            raise not_found(call.params.uri)
+        if call.method == "subscriptions/listen":
+            wanted = call.params.notifications
+            if uris := wanted.resource_subscriptions or ():
+                shown = [uri for uri in uris if self.shows(call, uri)]
+                call.params = structs.replace(
+                    call.params, notifications=structs.replace(wanted, resource_subscriptions=shown)
+                )
+        return await handler(call)
+
+    def shows(self, call: Call, uri: str) -> bool:
+        """Tell whether the caller's view covers an address."""
+        seen = self._seen(call)
+        try:
+            source, address = seen.find(uri)
+        except (ToolError, RequestError):
+            return False
+        return seen.view(source).sees(address.path)
+
+
+def near(value: str, names: Sequence[str]) -> list[str]:
+    """Return the names that begin so, or those most like it."""
+    return [name for name in names if name.startswith(value)] or difflib.get_close_matches(value, names)
+
+
+async def paths(seen: Catalogue, source: Source, value: str) -> list[str]:
+    """Return the paths of items of a source that begin so."""
+    listing = await asyncio.to_thread(source.items, seen.view(source), value, "", _SUGGESTIONS)
+    return [entry.key for entry in listing.entries]
+
+
+async def _complete_part(value: str, _chosen: Mapping[str, str]) -> list[str]:
+    return near(value, ["page=1", "pages=1-3", "lines=1-100", "sheet=", "image"])
