@@ -126,7 +126,7 @@ async def test_the_answer_counts_only_in_the_browser_that_consented() -> None:
 
 
 async def test_an_answer_counts_once() -> None:
-    """Threats 2 and 41."""
+    """AUTHAS-08: threats 2 and 41."""
     async with brokered() as (there, idp):
         back = idp.agreed(await consented(there))
         assert (await there.browser.get(back)).answer["code"]

@@ -1,5 +1,6 @@
 """Clients that describe themselves: by a document at their id, or by registering."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from tests.auth.desk import APP, CALLBACK, desk
 from tests.transport.raw_peer import Got, serving
+from tests.transport.test_fetch import canary
 
 from dragoman import AuthorizationServer, LocalError
 from dragoman.auth.issuing import clients as bounds
@@ -83,6 +85,20 @@ async def test_a_document_that_is_wrong_makes_no_client(settings) -> None:
 ])  # fmt: skip
 async def test_a_server_on_the_internet_fetches_nothing_near_it(client_id: str) -> None:
     """AUTHAS-03, threat 4: the fetcher refuses before a byte is sent."""
+    assert (await asked_on_the_internet(client_id))[0]["status"] == 400
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+async def test_nobody_here_is_connected_to_for_a_client_of_the_internet(host: str) -> None:
+    """AUTHAS-03, threat 4: as who listens here sees it."""
+    async with canary() as (port, came):
+        assert (await asked_on_the_internet(f"https://{host}:{port}/client.json"))[0]["status"] == 400
+        await asyncio.sleep(0)
+        assert came == []
+
+
+async def asked_on_the_internet(client_id: str) -> list[Any]:
+    """Return what an authorization server on the internet answers to a request of that client."""
     there = AuthorizationServer("https://auth.example.com", login=lambda visitor: "ann")
     sent: list[Any] = []
 
@@ -98,8 +114,8 @@ async def test_a_server_on_the_internet_fetches_nothing_near_it(client_id: str) 
         "headers": [(b"host", b"auth.example.com")],
     }  # fmt: skip
     await there(scope, receive, send)
-    assert sent[0]["status"] == 400
     await there.close()
+    return sent
 
 
 async def test_a_client_that_registers_is_told_all_and_its_secret_once() -> None:

@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from dragoman.calling.waits import Waited
-from dragoman.errors import LocalError
+from dragoman.errors import LocalError, MalformedError
 from dragoman.ports.exchange import Dial, Exchange, Fields
 from dragoman.ports.service import Service
 from dragoman.protocol.identity import Identity
+from dragoman.protocol.strict import read_strict
 from dragoman.transport.http_settings import HttpSettings
 from dragoman.transport.memory import MemoryExchange, is_service
 from dragoman.transport.process import Command, ProcessExchange
@@ -50,8 +51,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     cannot be reached. `rounds` bounds how
     often one call may ask, and `sampling` names what the model behind `on_sample` can do beyond plain text: "tools",
     "context". `log_level` asks the server for log messages. `wrap` puts
-    something around each connection, such as a trace of what passes. `auth`
-    is set by `Client(auth=...)`.
+    something around each connection, such as a trace of what passes. `approved`
+    is the digest of a file's command that may be started though nobody approved
+    it for good: a user was asked just now. `auth` is set by `Client(auth=...)`.
     """
 
     proxy: str | None = None
@@ -70,6 +72,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     sampling: Sequence[str] = ()
     log_level: LogLevel | None = None
     wrap: Callable[[Exchange], Exchange] | None = None
+    approved: str = ""
     auth: Any = None
 
 
@@ -107,8 +110,10 @@ def way_to(target: Target, headers: Fields, options: Options) -> Way:
 def _way(target: Target, headers: Fields, options: Options) -> Way:
     if isinstance(target, str | os.PathLike):
         return _named(os.fspath(target), headers, options)
+    if isinstance(target, Filed):
+        return _filed(target, headers, options)
     if isinstance(target, Mapping):
-        return _configured(cast("Mapping[str, Any]", target), headers, options, "the configuration")
+        return _configured(_defined(cast("Mapping[str, Any]", target), "the configuration"), headers, options)
     if isinstance(target, Sequence) and not isinstance(target, bytes | bytearray):
         words = cast("Sequence[Any]", target)
         return _command([str(word) for word in words], headers, options)
@@ -138,7 +143,7 @@ def _named(text: str, headers: Fields, options: Options) -> Way:
         return _url(text, headers, options)
     path, _, name = text.partition("#")
     if path.endswith(".json"):
-        return _configured(_load(path), headers, options, path, name)
+        return _filed(Filed(_load(path), path, name), headers, options)
     if path.endswith(".py"):
         if not Path(path).is_file():
             raise LocalError(f"there is no file {path!r}")
@@ -199,20 +204,33 @@ def _command(words: list[str], headers: Fields, options: Options, entry: Entry |
 
 def _load(path: str) -> Mapping[str, Any]:
     try:
-        found = msgspec.json.decode(Path(path).read_bytes())
+        # What was looked at and approved is what is started: a name that stands twice is refused.
+        found = read_strict(Path(path).read_bytes(), repr(path))
     except OSError as error:
         raise LocalError(f"cannot read {path!r}: {error.strerror or error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LocalError(f"{path!r} is not JSON: {error}") from None
+    except MalformedError as error:
+        raise LocalError(error.reason) from None
     if not isinstance(found, dict):
         raise LocalError(f"{path!r} holds no JSON object")
     return cast("dict[str, Any]", found)
 
 
+class Filed(msgspec.Struct, frozen=True):
+    """A server in a file: who wrote it, nobody here knows, so a command is started only if it was approved."""
+
+    config: Mapping[str, Any]
+    path: str
+    name: str
+
+
 class Defined(NamedTuple):
-    """A server of a configuration file: as it is `written`, and as it is `meant`, variables filled in."""
+    """A server of a configuration: as it is `written`, and as it is `meant`, variables filled in.
+
+    `place` is for people, `target` how a command line names it.
+    """
 
     place: str
+    target: str
     written: Entry
     meant: Entry
 
@@ -223,21 +241,35 @@ def defined(text: str) -> Defined:
     return _defined(_load(path), path, name)
 
 
-def _defined(config: Mapping[str, Any], source: str, name: str) -> Defined:
+def _defined(config: Mapping[str, Any], source: str, name: str = "") -> Defined:
     table = next((config[key] for key in _SERVERS if isinstance(config.get(key), Mapping)), None)
     if table is not None:
         config, name = _pick(cast("Mapping[str, Any]", table), name, source)
     elif name:
         raise LocalError(f"{source} has no table mcpServers to find {name!r} in")
-    place = f"server {name!r} of {source}" if name else source
+    place, target = (f"server {name!r} of {source}", f"{source}#{name}") if name else (source, source)
     try:
-        return Defined(place, msgspec.convert(config, Entry), msgspec.convert(_expanded(config, place), Entry))
+        return Defined(place, target, msgspec.convert(config, Entry), msgspec.convert(_expanded(config, place), Entry))
     except msgspec.ValidationError as error:
         raise LocalError(f"{place}: {error}") from None
 
 
-def _configured(config: Mapping[str, Any], headers: Fields, options: Options, source: str, name: str = "") -> Way:
-    place, _, entry = _defined(config, source, name)
+def _filed(target: Filed, headers: Fields, options: Options) -> Way:
+    found = _defined(target.config, target.path, target.name)
+    way = _configured(found, headers, options)
+    if found.meant.command is None:
+        return way
+
+    def dial() -> Exchange:
+        # Each time anew: an approval may come, or go. What is judged is what was read, and not the file as it is now.
+        import_module("dragoman.app.launching").permit(found, options.approved)
+        return way.dial()
+
+    return Way(dial, way.key)
+
+
+def _configured(found: Defined, headers: Fields, options: Options) -> Way:
+    place, entry = found.place, found.meant
     if entry.url is not None and entry.command is None:
         return _url(entry.url, {**entry.headers, **headers}, options)
     if entry.command is not None and entry.url is None:
@@ -281,14 +313,15 @@ def _expanded(value: Any, place: str) -> Any:
 def servers_of(source: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, Any]:
     """Return targets by name: of a mapping, of a client program's configuration, or of a file that holds one.
 
-    A target that is a string with no address and no file in it is a command line. Raises LocalError.
+    Those of a file stay known as such. A target that is a string with no address and no file in it is a command
+    line. Raises LocalError.
     """
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
         table = _table_of(_load(path))
         if table is None:
             raise LocalError(f"{path!r} has no table of servers: it needs one named mcpServers")
-        return dict(table)
+        return {str(name): Filed({_SERVERS[0]: table}, path, str(name)) for name in table}
     table = _table_of(source)
     return {str(name): _worded(target) for name, target in (source if table is None else table).items()}
 

@@ -15,11 +15,10 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import msgspec
-
 from dragoman.auth.issuer import Line, aimed, discover, rules_of
-from dragoman.errors import LocalError, TokenError, TransportError
+from dragoman.errors import LocalError, MalformedError, TokenError, TransportError
 from dragoman.ports.verifier import Dial
+from dragoman.protocol.authorization import read_document
 from dragoman.protocol.bearer import checked_scopes
 from dragoman.protocol.claims import check_claims
 from dragoman.protocol.identity import Identity
@@ -135,9 +134,6 @@ class IntrospectionAuth:
             self._found = ""  # it may have moved
             raise TransportError(f"{answer.url} does not say whether tokens are good: HTTP {answer.status}")
         try:
-            claims: Any = msgspec.json.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            claims = None
-        if not isinstance(claims, dict):
-            raise TransportError(f"{answer.url} does not say whether tokens are good: what it gives is no JSON object")
-        return claims  # pyright: ignore[reportUnknownVariableType]
+            return read_document(answer.body, dict[str, Any], "what it gives")
+        except MalformedError as error:
+            raise TransportError(f"{answer.url} does not say whether tokens are good: {error}") from None

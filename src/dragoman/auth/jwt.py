@@ -10,12 +10,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from dragoman.auth.issuer import Line, aimed, discover, rules_of
 from dragoman.auth.issuer_keys import IssuerKeys, Key, joserfc
-from dragoman.errors import LocalError, TokenError, TransportError
+from dragoman.errors import LocalError, MalformedError, TokenError, TransportError
 from dragoman.ports.verifier import Dial
+from dragoman.protocol.authorization import read_document
 from dragoman.protocol.bearer import checked_scopes
 from dragoman.protocol.claims import check_claims, check_header, peek, read_object
 from dragoman.protocol.identity import Identity
@@ -126,10 +125,9 @@ class JWTAuth:
         if answer.status != 200:
             raise TransportError(f"{answer.url} has no keys: HTTP {answer.status}")
         try:
-            document: Any = msgspec.json.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise TransportError(f"{answer.url} has no keys: what it gives is no JSON") from None
-        return document if isinstance(document, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+            return read_document(answer.body, dict[str, Any], "what it gives")
+        except MalformedError as error:
+            raise TransportError(f"{answer.url} has no keys: {error}") from None
 
 
 def _signed(token: str, key: Key, algorithm: str) -> bytes | None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from dragoman.errors import MalformedError
+from dragoman.protocol.strict import read_strict
 
 T = TypeVar("T")
 MAX_TOKEN = 64 * 1024  # characters
@@ -80,13 +81,12 @@ class Registration(msgspec.Struct, frozen=True):
 
 def read_document(body: bytes, kind: type[T], what: str) -> T:
     """Return `body` as a `kind`. Raises MalformedError that names `what` and the member at fault, never a value."""
+    found = read_strict(body, what)
     try:
         # expires_in comes as text from some servers.
-        return msgspec.convert(msgspec.json.decode(body), kind, strict=False)
+        return msgspec.convert(found, kind, strict=False)
     except msgspec.ValidationError as error:
         raise MalformedError(f"{what} is not as it has to be: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise MalformedError(f"{what} is not JSON") from None
 
 
 def read_token(body: bytes, what: str) -> TokenAnswer:

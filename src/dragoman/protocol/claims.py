@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 import msgspec
 
-from dragoman.errors import TokenError
+from dragoman.errors import MalformedError, TokenError
 from dragoman.protocol.identity import Identity, widen
+from dragoman.protocol.strict import read_strict
 
 MAX_LEEWAY = 60.0  # seconds
 # at+jwt is what RFC 9068 wants; many issuers write JWT or nothing. Any other type is a token for another purpose.
@@ -73,19 +73,11 @@ def read_object(data: bytes) -> dict[str, Any]:
     (RFC 7515, section 10.12).
     """
     try:
-        found: object = msgspec.json.decode(data)
-        json.loads(data, object_pairs_hook=_once)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        raise TokenError("a part of it is no JSON object, or has a name twice") from None
+        found = read_strict(data, "a part of it")
+    except MalformedError as error:
+        raise TokenError(str(error)) from None
     if not _is_object(found):
         raise TokenError("a part of it is no JSON object")
-    return found
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name came twice")
     return found
 
 

@@ -27,6 +27,7 @@ from dragoman.protocol.addresses import place_of
 from dragoman.protocol.authorization import read_document
 from dragoman.protocol.discovery import is_loopback
 from dragoman.protocol.issuing import Applicant, Denied, read_client
+from dragoman.protocol.strict import read_strict
 
 DOCUMENT = 16 * 1024  # bytes
 FRESH, FRESHEST, LATEST = 300.0, 30.0, 24 * 3600.0  # seconds that a document is kept: usual, least, most
@@ -113,9 +114,9 @@ class Clients:
     async def register(self, body: bytes) -> dict[str, Any]:
         """Return a new registration, as its client is told it (RFC 7591, section 3.2.1). Raises Denied."""
         try:
-            document: object = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise Denied("invalid_client_metadata", "a registration is a JSON object") from None
+            document = read_strict(body, "a registration, which is a JSON object,")
+        except MalformedError as error:
+            raise Denied("invalid_client_metadata", str(error)) from None
         client = read_client(document, method="client_secret_basic")
         await self._room()
         client_id, secret = secrets.token_urlsafe(16), ""
