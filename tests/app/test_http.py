@@ -22,8 +22,8 @@ from dragoman.app.http import listen
 
 PROGRAM = """
 import asyncio, sys
-from dragoman import Server
-server = Server("over http", version="1.0")
+from dragoman import Limits, Server
+server = Server("over http", version="1.0", limits=Limits(drain_seconds=1.0))
 
 @server.tool
 async def add(a: int, b: int) -> int:
@@ -92,7 +92,7 @@ def test_a_signal_ends_it_without_a_traceback_even_with_a_call_running(tmp_path:
 
 def test_a_start_that_fails_is_said_and_is_an_exit_status(tmp_path: Path) -> None:
     broken = PROGRAM.replace(
-        'server = Server("over http", version="1.0")',
+        'server = Server("over http", version="1.0", limits=Limits(drain_seconds=1.0))',
         "from contextlib import asynccontextmanager\n"
         "@asynccontextmanager\nasync def lifespan(server):\n    raise ValueError('no database')\n    yield\n"
         'server = Server("over http", version="1.0", lifespan=lifespan)',

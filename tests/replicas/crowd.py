@@ -21,6 +21,7 @@ class Proxy:
         self.ports = ports
         self.url = ""
         self.went: list[int] = []  # which port took each request
+        self.lost: list[str] = []  # requests that a replica took and did not begin to answer
         self._turn = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -36,6 +37,7 @@ class Proxy:
         lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
         sending.write(b"\r\n".join([lines[0], b"connection: close", *lines[1:]]) + body)
         gone = asyncio.ensure_future(client.read(1))
+        answered = False
         try:
             while True:
                 part = asyncio.ensure_future(replica.read(65536))
@@ -43,8 +45,11 @@ class Proxy:
                 if not part.done():
                     part.cancel()
                     return
-                if not part.result():
+                if part.exception() is not None or not part.result():
+                    if not answered:
+                        self.lost.append(f"{head[:40]!r} {body[:200]!r}: {part.exception()!r}")
                     return
+                answered = True
                 writer.write(part.result())
                 await writer.drain()
         finally:

@@ -13,6 +13,7 @@ from tests.transport.stdio_peer import request, serving
 
 from dragoman import Context, Server
 from dragoman.protocol.frames import write_notice
+from dragoman.serving.bus import LocalBus
 from dragoman.wire.jsonrpc import Notification
 
 KEY = PREFIX + "subscriptionId"
@@ -226,3 +227,13 @@ def test_on_stdio_the_end_is_a_cancellation_and_then_the_result(tmp_path: Path) 
             "sub",
         )
         assert peer.end()[0] == 0
+
+
+async def test_a_feed_that_is_opened_while_the_server_stops_ends_at_once() -> None:
+    bus = LocalBus(10)
+    bus.end()
+    assert await bus.open(lambda topic: True).next() is None
+    bus.begin()
+    feed = bus.open(lambda topic: True)
+    bus.tell("notifications/tools/list_changed")
+    assert await feed.next() == ("notifications/tools/list_changed", "")

@@ -1,6 +1,7 @@
 """Time for the head of an HTTP request: whoever opens a connection and dawdles is cut off, byte by byte or not.
 
-uvicorn itself waits for ever for a first request, and starts its timer anew with every byte of a later one.
+uvicorn itself waits for ever for a first request, and starts its timer anew with every byte of a later one. When it
+stops, it closes connections whose request is on its way; here these get a moment, and the request is answered.
 Promise: a head that arrives in one piece costs no timer. Limit: the body has a limit of its own (transport/http_body).
 """
 
@@ -12,6 +13,10 @@ from typing import Any
 
 import uvicorn
 
+from dragoman.app.whole import WholeSend
+
+FRESH, USED = 1.0, 0.1  # seconds that a first and a further request may be on its way when the server stops
+_CLOSE = (b"connection", b"close")
 _LATE = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -25,10 +30,16 @@ def timed(seconds: float) -> type[asyncio.Protocol]:
 
         _timer: asyncio.TimerHandle | None = None
         _begun = False
+        _leaving = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
             self._timer = self.loop.call_later(seconds, self._late)
+
+        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+            # Only the faster parser's protocol asks for this.
+            cycle.send = WholeSend(cycle)
+            super()._start_asgi_task(cycle, app)  # pyright: ignore[reportUnknownMemberType]
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
@@ -37,12 +48,36 @@ def timed(seconds: float) -> type[asyncio.Protocol]:
                 self._begun = True
                 if self._timer is None:
                     self._timer = self.loop.call_later(seconds, self._late)
-            elif self._timer is not None:
-                self._stop()
+            else:
+                if self._timer is not None:
+                    self._stop()
+                if self._leaving:
+                    self._last()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop()
             super().connection_lost(exc)  # pyright: ignore[reportUnknownMemberType]
+
+        def shutdown(self) -> None:
+            """The server stops: finish what is under way or about to come, and close."""
+            self._leaving = True
+            if self.cycle is None or self.cycle.response_complete:
+                self.loop.call_later(FRESH if self.cycle is None else USED, self._leave)
+            else:
+                self._last()
+
+        def _leave(self) -> None:
+            if self._begun:
+                return  # it has its time, and an answer
+            if self.cycle is None or self.cycle.response_complete:
+                super().shutdown()  # pyright: ignore[reportUnknownMemberType]
+
+        def _last(self) -> None:
+            # What uvicorn finds among the headers of the request, it says in the response: that this was the last one.
+            self.cycle.keep_alive = False
+            headers = self.cycle.scope["headers"]
+            if _CLOSE not in headers:
+                headers.append(_CLOSE)
 
         def _stop(self) -> None:
             self._begun = False

@@ -9,19 +9,17 @@ import asyncio
 import errno
 import gc
 import logging
+import math
 import socket
 from importlib import import_module
-from types import FrameType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import uvicorn
-
+from dragoman.app.draining import DrainingServer
 from dragoman.app.heads import configured
 from dragoman.app.options import HttpOptions, check_options
 from dragoman.app.saying import say
 from dragoman.errors import LocalError
-from dragoman.ports.service import Service
 from dragoman.ports.sessions import Sessions
 from dragoman.ports.verifier import Gate
 from dragoman.protocol.bearer import checked_resource
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from dragoman.app.server import Server
 
 LOOPBACK = ("localhost", "::1")
-GRACE = 5  # seconds that running calls get when the server is told to stop
 IDLE = 30  # seconds that an unused connection stays open
 BACKLOG = 2048
 
@@ -135,12 +132,12 @@ def serve(app: Endpoint, listener: socket.socket) -> None:
         access_log=False,
         server_header=False,
         timeout_keep_alive=IDLE,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=math.ceil(app.service.limits.drain_seconds),
         ws="none",
         proxy_headers=False,  # nothing here asks where a request came from
         lifespan="on",
     )
-    running = _Server(config, app.service)
+    running = DrainingServer(config, app.service)
     # What is registered by now stays: the collector need not walk a thousand tools again and again.
     gc.freeze()
     try:
@@ -153,15 +150,3 @@ def serve(app: Endpoint, listener: socket.socket) -> None:
 def _is_news(record: logging.LogRecord) -> bool:
     """Keep calls that are cancelled because the server stops out of the log: that is no fault."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, which tells whoever listens for changes to leave before it waits for open connections."""
-
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._service.closing()
-        super().handle_exit(sig, frame)

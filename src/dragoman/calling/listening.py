@@ -1,7 +1,8 @@
 """Listening for changes, in the way of each era: a subscription of its own, or what a session is told anyway.
 
 A subscription that breaks over HTTP is opened again, at growing and uneven intervals, and what may have been missed
-meanwhile is told as changed; so is one of a command that ended and was started again.
+meanwhile is told as changed; so is one of a command that ended and was started again, and one whose process stops while
+others serve the same address.
 Source: specification, basic/patterns/subscriptions; requirements SUB-06 to SUB-12, LEG-10, LEG-18.
 """
 
@@ -24,6 +25,9 @@ from dragoman.wire.subscriptions import LISTEN, Filter
 log = logging.getLogger("dragoman")
 SHORTEST, LONGEST = 0.5, 30.0  # seconds before a broken subscription is opened again
 TRIES = 10  # in vain, one after the other
+ENDED = 2  # the same, after the server has said that it ends the subscription: nobody else is there, then
+STOOD = 1.0  # seconds that a subscription stands at least, if its server ends it for another reason than its own end
+QUICK = 3  # ends sooner than that, one after the other, after which it is taken as ended
 
 
 class Listened(Protocol):
@@ -44,6 +48,11 @@ class Listened(Protocol):
     @property
     def lasting(self) -> bool:
         """Whether what broke can be opened again."""
+        ...
+
+    @property
+    def over_http(self) -> bool:
+        """Whether another process may answer the next request."""
         ...
 
     @property
@@ -71,8 +80,8 @@ class Listened(Protocol):
 class Listening:
     """Changes as they come: `async for change in listening`, in `async with` to know when it has begun.
 
-    Ends when the server ends it, or the client is closed. Raises TransportError
-    when it broke and cannot be opened again.
+    Ends when the server ends it and, over HTTP, no other process at its address goes on with it, or
+    when the client is closed. Raises TransportError when it broke and cannot be opened again.
     """
 
     def __init__(self, connection: Listened, wanted: Filter) -> None:
@@ -150,21 +159,27 @@ class Listening:
             log.info("%s does not tell of %s", self._connection.where, ", ".join(c.uri or c.kind for c in dropped))
 
     async def _keep(self, feed: Feed) -> None:
-        """Hold the subscription open until the server ends it."""
-        begun, tries = False, 0
+        """Hold the subscription open until the server ends it for good."""
+        begun, tries, most, quick = False, 0, TRIES, 0
         while True:
             feed.acknowledged.clear()
+            since = asyncio.get_running_loop().time()
             fault = await self._once(feed, again=begun)
-            if fault is None:
-                return feed.end()
             if feed.acknowledged.is_set():
-                begun, tries = True, 0
+                begun, tries, most = True, 0, TRIES
+            if fault is None:
+                quick = quick + 1 if asyncio.get_running_loop().time() - since < STOOD else 0
+                if feed.ended or not self._connection.over_http or quick >= QUICK:
+                    return feed.end()
+                most = ENDED
             tries += 1
-            if feed.ended or not begun or not self._connection.lasting or not _passing(fault) or tries > TRIES:
-                return feed.end(fault)
-            pause = min(SHORTEST * 2.0 ** (tries - 1), LONGEST) * random.uniform(0.5, 1.5)
+            lasts = fault is None or (self._connection.lasting and _passing(fault))
+            if feed.ended or not begun or not lasts or tries > most:
+                return feed.end(fault if most == TRIES else None)
+            # The first time at once: another process is there already, or there is none.
+            pause = 0.0 if fault is None else min(SHORTEST * 2.0 ** (tries - 1), LONGEST)
             log.debug("listening to %s broke (%s); again in %.1f s", self._connection.where, fault, pause)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
 
     async def _once(self, feed: Feed, *, again: bool) -> McpError | None:
         """Hold one subscription; returns why it broke, None if it was ended."""

@@ -20,7 +20,7 @@ from dragoman.app.saying import say
 from dragoman.cli.outcome import FAILED, UsageError
 
 LOOK = 0.25  # seconds between two looks at processes and files
-GRACE = 8.0  # seconds that workers get to end; their own grace for running calls is 5
+GRACE = 30.0  # seconds that workers get to end: more than their own for calls and tasks (Limits.drain_seconds), each 10
 EARLY = 5.0  # seconds within which an end counts as a failed start
 MAX_RESTARTS = 10  # per minute, after which something is broken for good
 MAX_FILES = 5000

@@ -26,8 +26,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     is taken to have ended. `tasks` run at once in one process, and a caller has at most
     `tasks_kept`; one is kept for `task_seconds` from its beginning, or as long
     as the client wants up to `task_most_seconds`. Clients are told to ask after
-    `task_poll` seconds. Whoever stops a server gives the tasks that run
-    `drain_seconds` to end.
+    `task_poll` seconds. Whoever stops a server gives the calls under
+    way `drain_seconds` to end, and then the tasks that run.
     """
 
     body: int = 4 * 1024 * 1024

@@ -83,16 +83,22 @@ class LocalBus:
         self.relay: Callable[[Topic], bool] | None = None
         self.followers: list[Callable[[Topic], None]] = []  # servers that this one is mounted in
         self._listeners: dict[Listener, None] = {}
+        self._over = False
 
     def __len__(self) -> int:
         return len(self._listeners)
 
     def open(self, wants: Wants) -> Listener:
-        """Return a feed of the topics for which `wants` is true. Raises RequestError if there are too many."""
+        """Return a feed of the topics for which `wants` is true, which ends at once if the server stops.
+
+        Raises RequestError if there are too many.
+        """
         if len(self._listeners) >= self._limit:
             raise RequestError(INTERNAL_ERROR, f"{self._limit} clients are listening; try again later")
         listener = Listener(self, wants)
         self._listeners[listener] = None
+        if self._over:
+            listener.end()
         return listener
 
     def tell(self, method: str, uri: str = "") -> None:
@@ -109,8 +115,13 @@ class LocalBus:
         for follow in self.followers:
             follow(topic)
 
+    def begin(self) -> None:
+        """Let feeds last, also after an end: the server starts."""
+        self._over = False
+
     def end(self) -> None:
-        """End every feed, in order: the server stops."""
+        """End every feed, in order, and those that are opened from now on: the server stops."""
+        self._over = True
         for listener in list(self._listeners):
             listener.end()
 

@@ -66,6 +66,7 @@ class Kernel:
             await self.stop()
 
     async def _enter(self) -> None:
+        self.bus.begin()
         if self.on_start is not None:
             await self.on_start()
 
