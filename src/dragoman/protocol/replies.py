@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from dragoman.errors import LocalError, MalformedError, PeerError, VersionError
 from dragoman.protocol.frames import read_batch, read_frame
+from dragoman.protocol.strict import read_strict
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import UNSUPPORTED_VERSION, Frame
 from dragoman.wire.lifecycle import Result
@@ -76,8 +77,9 @@ def _read(data: bytes) -> Frame:
         return read_frame(data)
     except MalformedError as fault:
         try:
+            read_strict(data, "the message")  # what is wrong with it may be more than an id that is null
             error = _decode_null(data).error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, MalformedError):
             raise fault from None
         return Frame(jsonrpc="2.0", error=error)
 
