@@ -84,16 +84,16 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    setting = _setting(options)
-    targets = _targets(options, setting.machine)
+    setting = setting_of(options)
+    targets = targets_of(options, setting.machine)
     return _put(options, setting, targets, entries_of(options, setting.machine))
 
 
 def _import(options: argparse.Namespace) -> int:
     if not options.words:
         raise UsageError("import takes a file: dragoman clients import servers.json --to cursor")
-    setting = _setting(options)
-    targets = _targets(options, setting.machine)
+    setting = setting_of(options)
+    targets = targets_of(options, setting.machine)
     found = source_entries(options.words[0], setting.machine)
     return _put(options, setting, targets, portable.chosen(found, options.words[1:]))
 
@@ -107,8 +107,8 @@ def _put(
 def _remove(options: argparse.Namespace) -> int:
     if not options.words:
         raise UsageError("remove takes the names of servers: dragoman clients remove weather --to cursor")
-    setting = _setting(options)
-    targets = _targets(options, setting.machine)
+    setting = setting_of(options)
+    targets = targets_of(options, setting.machine)
     return _carry_out(options, setting, [plans.take(client, options.words, setting) for client in targets])
 
 
@@ -139,9 +139,9 @@ def _diff(options: argparse.Namespace) -> int:
 def _sync(options: argparse.Namespace) -> int:
     if not options.source:
         raise UsageError("sync wants --from CLIENT and --to CLIENT")
-    setting = _setting(options)
+    setting = setting_of(options)
     entries = portable.chosen(source_entries(options.source, setting.machine), options.words)
-    targets = [one for one in _targets(options, setting.machine) if one.id != options.source]
+    targets = [one for one in targets_of(options, setting.machine) if one.id != options.source]
     todo = [plans.put(client, entries, setting) for client in targets]
     if options.delete:
         if options.words:
@@ -162,19 +162,21 @@ def _undo(options: argparse.Namespace) -> int:
         raise UsageError("there is nothing to undo")
     paper = Paper(sys.stdout)
     show.difference(paper, changes.preview(past[-1]))
-    if not _agreed(options, f"undo change {past[-1].number}"):
+    if not agreed(options, f"undo change {past[-1].number}"):
         return _left(options)
     changes.undo(past[-1], state)
     paper.line(visible(f"{past[-1].path} is as it was before change {past[-1].number}"))
     return OK
 
 
-def _setting(options: argparse.Namespace) -> plans.Setting:
+def setting_of(options: argparse.Namespace) -> plans.Setting:
+    """Return where plans are made."""
     scope: Scope = "project" if options.project else "user"
     return plans.Setting(this_machine(), tuple(own_words()), scope, drive=not options.files)
 
 
-def _targets(options: argparse.Namespace, machine: Machine) -> list[Client]:
+def targets_of(options: argparse.Namespace, machine: Machine) -> list[Client]:
+    """Return the clients that --to names. Raises UsageError."""
     words = [word for several in options.to for word in several.split(",") if word]
     if not words:
         raise UsageError("into which client? --to NAME, or --to all; 'dragoman clients' lists those on this machine")
@@ -187,28 +189,37 @@ def _targets(options: argparse.Namespace, machine: Machine) -> list[Client]:
 
 
 def _carry_out(options: argparse.Namespace, setting: plans.Setting, todo: Sequence[plans.Plan]) -> int:
+    written, faults = carry_out(options, setting, todo)
+    if options.json:
+        show.outcome(Paper(sys.stdout), todo, faults, written=written)
+    if not written and any(plan.change is not None for plan in todo):
+        return _left(options)
+    return FAILED if faults or any(plan.refusal for plan in todo) else OK
+
+
+def carry_out(
+    options: argparse.Namespace, setting: plans.Setting, todo: Sequence[plans.Plan]
+) -> tuple[bool, dict[int, str]]:
+    """Show plans, ask, and make them; returns whether they were agreed to, and faults by the id of the plan."""
     paper = Paper(sys.stderr if options.json else sys.stdout)
     for plan in todo:
         show.planned(paper, plan)
     open_plans = [plan for plan in todo if plan.change is not None]
     faults: dict[int, str] = {}
-    written = bool(open_plans) and _agreed(options, "write this" if len(open_plans) == 1 else "write all of this")
+    written = bool(open_plans) and agreed(options, "write this" if len(open_plans) == 1 else "write all of this")
     if written:
         for plan in open_plans:
             try:
                 plans.carry_out(plan, setting)
             except LocalError as error:
                 faults[id(plan)] = str(error)
-    if options.json:
-        show.outcome(Paper(sys.stdout), todo, faults, written=written)
-    elif written:
-        show.results(paper, open_plans, faults)
-    if open_plans and not written:
-        return _left(options)
-    return FAILED if faults or any(plan.refusal for plan in todo) else OK
+        if not options.json:
+            show.results(paper, open_plans, faults)
+    return written, faults
 
 
-def _agreed(options: argparse.Namespace, what: str) -> bool:
+def agreed(options: argparse.Namespace, what: str) -> bool:
+    """Ask whether to do something; --yes says so, and nobody to ask says no."""
     if options.yes or options.dry_run or not sys.stdin.isatty():
         return bool(options.yes and not options.dry_run)
     print(f"\n{what}? [y/N] ", end="", file=sys.stderr, flush=True)

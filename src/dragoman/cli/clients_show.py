@@ -124,7 +124,12 @@ def results(paper: Paper, todo: Sequence[Plan], faults: Mapping[int, str]) -> No
 
 def outcome(paper: Paper, todo: Sequence[Plan], faults: Mapping[int, str], *, written: bool) -> None:
     """Print what became of plans as JSON."""
-    made = [
+    paper.line(_json({"clients": outcome_of(todo, faults, written=written)}))
+
+
+def outcome_of(todo: Sequence[Plan], faults: Mapping[int, str], *, written: bool) -> list[dict[str, Any]]:
+    """Return what became of plans, one object for each."""
+    return [
         {
             "client": plan.spot.client.id,
             "path": str(plan.spot.path),
@@ -137,7 +142,6 @@ def outcome(paper: Paper, todo: Sequence[Plan], faults: Mapping[int, str], *, wr
         }
         for plan in todo
     ]
-    paper.line(_json({"clients": made}))
 
 
 def compared(

@@ -10,6 +10,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from dragoman.auth.wallet_disk import default_wallet
 from dragoman.cli.clients_target import SECRET_KEY
@@ -24,9 +25,14 @@ def start(options: argparse.Namespace) -> int:
         raise UsageError("start takes the server's command after --")
     given, kept = settings(options.env, os.environ)
     environ = {**os.environ, **given, **{name: _secret(key) for name, key in kept.items()}}
+    return become(words, environ, options.cwd)
+
+
+def become(words: list[str], environ: Mapping[str, str], folder: str = "") -> int:
+    """Become a program, in a folder if one is given; this returns where a process cannot. Raises UsageError."""
     try:
-        if options.cwd:
-            os.chdir(options.cwd)
+        if folder:
+            os.chdir(folder)
         if sys.platform == "win32":
             # A process cannot become another there; this one stays and passes on how that ended.
             return subprocess.run(words, env=environ, check=False).returncode

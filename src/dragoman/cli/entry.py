@@ -63,6 +63,7 @@ def top() -> argparse.ArgumentParser:
     commands.add_parser("approve", help="let a server of a configuration file be started", add_help=False)
     commands.add_parser("doctor", help="find out what is wrong with a server", add_help=False)
     commands.add_parser("clients", help="put servers into client programs, and move them between", add_help=False)
+    commands.add_parser("registry", help="find servers in a registry and put them in; bundles", add_help=False)
     return parser
 
 
@@ -81,6 +82,7 @@ COMMANDS = (
     "approve",
     "doctor",
     "clients",
+    "registry",
 )
 
 

@@ -75,7 +75,7 @@ class Shelf:
     def entry(self, name: str, version: str, *, deleted: bool = False) -> Kept | None:
         """Return one version; "latest" is the latest."""
         for one in self.versions(name, deleted=deleted):
-            if version in (one.listed.server.version, "latest" if one.listed.official.is_latest else version):
+            if version == one.listed.server.version or (version == "latest" and one.listed.official.is_latest):
                 return one
         return None
 
