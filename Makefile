@@ -17,6 +17,7 @@ help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
 	@echo "make test         run every test"
 	@echo "make test-servers stores in Redis and PostgreSQL, apps in Chromium (Debian packages), logins at oidc-provider (npm)"
+	@echo "make live         sources of data on PostgreSQL and MariaDB (Debian packages): what ran, what was skipped"
 	@echo "make kills        workers killed in mid-task (N=200) on SQLite, Redis and PostgreSQL: nothing lost or done twice"
 	@echo "make mutations    the rules of authorization broken one by one, each in a copy: their tests have to notice"
 	@echo "make check        ruff, mypy strict, pyright strict"
@@ -56,6 +57,11 @@ test: $(VENV)/.dev
 test-servers: $(VENV)/.dev
 	@sh tools/install_servers.sh
 	@$(PY) -m pytest -q tests/servers $(ARGS)
+
+# Sources of data on the servers that hold them: installs what is missing (as root), skips by name what stays missing.
+live: $(VENV)/.dev
+	@sh tools/install_servers.sh live
+	@$(PY) -m pytest -q tests/live $(ARGS)
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

@@ -37,12 +37,14 @@ IMPURE_CALLS = {"now", "utcnow", "today", "urandom", "open", "print", "input", "
 EXTRAS = {
     "pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic",
     "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "joserfc",
-    "opentelemetry", "redis", "psycopg", "yaml", "procrastinate",
+    "opentelemetry", "redis", "psycopg", "yaml", "pymysql", "duckdb", "sqlalchemy", "procrastinate",
 }  # fmt: skip
 # One module per library, loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
 # Likewise the stores of other machines, which app/keeping.py loads by name when an address asks for one, and the queue
 # in one of them, which app/engines.py loads.
 HOMES_OF_EXTRAS = (
+    "connectors/databases/postgres.py", "connectors/databases/mysql.py", "connectors/databases/duck.py",
+    "connectors/databases/alchemy.py",  # loaded by name where an address asks for one: connectors/databases/opening.py
     "connectors/extract/", "store/redis.py", "store/postgres.py", "store/connections.py", "store/tables.py",
     "engines/",
     "protocol/front_matter.py",  # loaded where there are skills: app/skills.py, and a client that asks for them
@@ -56,10 +58,28 @@ LAZY: dict[str, set[str]] = {
 # Who may open connections over HTTP: the client of the server that the user named, and the fetcher of all else, which
 # judges addresses (threat 4). Everything that a peer names goes through the port of the fetcher.
 HTTP_CLIENTS = {
-    "urllib.request", "http.client", "httpx", "aiohttp", "requests", "urllib3", "dragoman.transport.http_wire",
+    "urllib.request", "http.client", "httpx", "httpcore", "aiohttp", "requests", "urllib3", "niquests", "treq", "pycurl",
+    "curl_cffi", "websockets", "tornado", "grpc", "xmlrpc", "ftplib", "smtplib", "dragoman.transport.http_wire",
 }  # fmt: skip
 SPEAK_HTTP = {"transport/http_client.py", "transport/sse_client.py", "transport/fetch.py"}
-OPEN_SOCKETS = {"create_connection", "open_connection", "sock_connect", "urlopen"}
+OPEN_SOCKETS = {"create_connection", "open_connection", "sock_connect", "connect_ex", "urlopen", "urlretrieve"}
+IMPORT_BY_WORD = {"import_module", "__import__", "find_spec"}
+# Who makes what fetches, and by whose word: an address from a peer as the base of a fetcher would let it reach as near
+# as the peer likes, and as the address of a client it would not be judged at all.
+FETCHERS = {"SafeFetcher", "HttpExchange", "SseExchange", "EitherHttp"}
+MAKE_FETCHERS = {
+    "transport/fetch.py": "is one",
+    "transport/http_client.py": "is one",
+    "transport/sse_client.py": "is two",
+    "app/target.py": "the server that the user named",
+    "app/proof.py": "that server, and an identity provider that the user named",
+    "app/protection.py": "the issuers that the server's owner named",
+    "app/authserver.py": "its own URL, and the identity provider that its owner named",
+    "cli/login.py": "the server that the user named",
+    "cli/logout.py": "the server that the user named",
+    "doctor/examination.py": "the server that the user named",
+    "registry/api.py": "the registry that the user named",
+}
 # The doctor asks about the steps of one connection, to the address that the user gave, and sends nothing over it.
 MAY_OPEN_SOCKETS = {"transport/http_wire.py", "doctor/network.py"}
 # Who may start processes, and never by a shell: words of the user's or the program's own, or of what the user approved
@@ -212,12 +232,22 @@ def extras_are_lazy(module: Module) -> Iterator[str]:
 
 
 def one_fetcher(module: Module) -> Iterator[str]:
-    for line, name in imported(module, module.tree):
-        if name in HTTP_CLIENTS and module.path not in SPEAK_HTTP:
-            yield f"{module.path}:{line}: imports {name}; ask a Fetcher (ports/fetch.py), which judges addresses"
+    advice = "ask a Fetcher (ports/fetch.py), which judges addresses"
+    named = [(line, name) for line, name in imported(module, module.tree)]
     for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in IMPORT_BY_WORD:
+            named += [(node.lineno, word.value) for word in node.args[:1] if isinstance(word, ast.Constant)]
         if isinstance(node, ast.Attribute) and node.attr in OPEN_SOCKETS and module.path not in MAY_OPEN_SOCKETS:
-            yield f"{module.path}:{node.lineno}: {node.attr}; ask a Fetcher (ports/fetch.py), which judges addresses"
+            yield f"{module.path}:{node.lineno}: {node.attr}; {advice}"
+        if getattr(node, "attr", getattr(node, "id", "")) in FETCHERS and module.path not in MAKE_FETCHERS:
+            yield f"{module.path}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}; {advice}, or say by whose word here"
+    for line, name in named:
+        if any(name == one or name.startswith(f"{one}.") for one in HTTP_CLIENTS) and module.path not in SPEAK_HTTP:
+            yield f"{module.path}:{line}: imports {name}; {advice}"
+        if name.split(".")[-1] in OPEN_SOCKETS and module.path not in MAY_OPEN_SOCKETS:
+            yield f"{module.path}:{line}: {name}; {advice}"
+        if name.split(".")[-1] in FETCHERS and module.path not in MAKE_FETCHERS:
+            yield f"{module.path}:{line}: {name}; {advice}, or say in MAKE_FETCHERS by whose word"
 
 
 def few_start_processes(module: Module) -> Iterator[str]:
@@ -347,6 +377,14 @@ BITES = [
     (one_fetcher, "auth/a.py", "from urllib.request import urlopen", "from urllib.parse import urlsplit"),
     (one_fetcher, "auth/a.py", "from dragoman.transport import http_wire", "from dragoman.ports import fetch"),
     (one_fetcher, "connectors/a.py", "import asyncio\nasyncio.open_connection", "import asyncio\nasyncio.start_server"),
+    (one_fetcher, "host/a.py", "from http import client", "from http import HTTPStatus"),
+    (one_fetcher, "registry/a.py", "import httpx._client", "import httpserver"),
+    (one_fetcher, "registry/a.py", "from asyncio import open_connection", "from asyncio import open_unix_connection"),
+    (one_fetcher, "host/a.py", "import_module('httpx').get(url)", "import_module('dragoman.host.b')"),
+    (one_fetcher, "host/a.py", "x = __import__('urllib.request')", "x = __import__('urllib.parse')"),
+    (one_fetcher, "registry/a.py", "from dragoman.transport.fetch import SafeFetcher", "from dragoman.ports import fetch"),
+    (one_fetcher, "host/a.py", "from dragoman.transport import fetch\nfetch.SafeFetcher(url)", "fetch.resolve_name(url)"),
+    (one_fetcher, "app/a.py", "import_module('dragoman.transport.sse_client').EitherHttp(url)", "import_module('dragoman.b')"),
     (few_start_processes, "app/a.py", "import subprocess", "import shlex"),
     (few_start_processes, "app/a.py", "import os\nos.execv", "import os\nos.environ"),
     (few_start_processes, "app/a.py", "loop.subprocess_exec", "loop.create_task"),

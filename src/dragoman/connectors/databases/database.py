@@ -20,6 +20,7 @@ from dragoman.connectors.databases.functions import judge_functions
 from dragoman.connectors.databases.gate import judge_cost
 from dragoman.connectors.databases.judge import judge, why_not
 from dragoman.connectors.databases.nearest import nearest
+from dragoman.connectors.databases.paging import paged
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.statement import Statement, check, expressions, read_statement, written
 from dragoman.connectors.extract.tables import markdown_table
@@ -211,8 +212,9 @@ class Database:
 
     def run_statement(self, statement: Statement, access: Access, start: int, limit: int, **values: Any) -> Page:
         """Return rows of a statement that has been judged, if the engine expects it to be cheap enough."""
+        text = "" if self._engine.functions() is None else paged(statement.tree, self._engine.dialect, start, limit + 1)
         ask = Ask(
-            sql=statement.text, parameters=values, start=start, limit=limit, seconds=self.rules.timeout,
+            sql=statement.text, paged=text, parameters=values, start=start, limit=limit, seconds=self.rules.timeout,
             closed=access.closed_columns() if access.restricted else frozenset(),
         )  # fmt: skip
         with self._explained(statement.text, access):

@@ -72,11 +72,13 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """One statement for an engine: its text, values for its named parameters, and which rows of the result.
 
+    `paged` is the same with the page written into it, one row more than `limit`.
     `closed` are the columns, as (table, column) in lower case, that it must not
     read: for engines that can watch that by themselves.
     """
 
     sql: str
+    paged: str = ""
     parameters: Mapping[str, Any] = {}
     start: int = 0
     limit: int = 1_000

@@ -69,15 +69,16 @@ def open_address(name: str, address: str, rules: Rules | None = None) -> Databas
     if importlib.util.find_spec(package) is None:
         raise SourceError(f'{found[1].lower()}:// needs {package}: pip install "dragoman[{extra}]"')
     make: Callable[[str, Rules], Engine] = getattr(import_module(f"dragoman.connectors.databases.{module}"), made)
-    database = Database(name, make(address, rules), rules)
+    told = without_password(address)
+    try:
+        database = Database(name, make(address, rules), rules)
+    except (EngineFault, OutOfTime) as fault:
+        raise SourceError(f"{told}: {fault}") from fault
     try:
         database.probe()
     except (EngineFault, OutOfTime) as fault:
         database.close()
-        raise SourceError(f"{without_password(address)}: {fault}") from fault
-    except BaseException:
-        database.close()
-        raise
+        raise SourceError(f"{told}: {fault}") from fault
     return database
 
 

@@ -27,7 +27,13 @@ _WRITES = (
     "Lock", "Set", "Use", "Copy",
 )  # fmt: skip
 # Strings with escapes that parsers read differently, and variables, which a session keeps.
-_ODD = {"ByteString": "E'...'", "SessionParameter": "a variable", "Parameter": "a variable", "Operator": "OPERATOR()"}
+_ODD = {
+    "ByteString": "E'...'",
+    "SessionParameter": "a variable",
+    "Parameter": "a variable",
+    "Operator": "OPERATOR()",
+    "ObjectIdentifier": "the type of an object's name",
+}
 _EXPLAIN = re.compile(r"EXPLAIN(?:\s+QUERY\s+PLAN)?\s+", re.IGNORECASE)
 
 

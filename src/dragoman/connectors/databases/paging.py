@@ -1,0 +1,38 @@
+"""One page of a statement's rows, written into the statement: the engine plans for a page, and sends no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dragoman.connectors.databases.statement import expressions, written
+
+
+def paged(tree: Any, dialect: str, start: int, count: int) -> str:
+    """Return the statement's text with LIMIT and OFFSET such that `count` rows from row `start` on come back.
+
+    Its own limits are kept: they end the result, as they did before.
+    """
+    exp = expressions()
+    limit, offset = tree.args.get("limit"), tree.args.get("offset")
+    simple = isinstance(tree, exp.Select | exp.SetOperation)
+    own, skipped = _number(limit, exp.Limit), _number(offset, exp.Offset)
+    if not simple or own is None or skipped is None:
+        rows = exp.Subquery(this=tree.copy(), alias=exp.TableAlias(this=exp.to_identifier("page")))
+        outer = exp.select("*").from_(rows).limit(count).offset(start) if simple else None
+        return written(outer, dialect) if outer is not None else written(tree, dialect)
+    page = tree.copy()
+    left = count if own < 0 else max(0, min(count, own - start))
+    page.set("limit", exp.Limit(expression=exp.Literal.number(left)))
+    if start + max(skipped, 0):
+        page.set("offset", exp.Offset(expression=exp.Literal.number(max(skipped, 0) + start)))
+    return written(page, dialect)
+
+
+def _number(node: Any, kind: Any) -> int | None:
+    """Return the number of a LIMIT or OFFSET, -1 where there is none, None where it is more than a number."""
+    if node is None:
+        return -1
+    value = node.expression if isinstance(node, kind) else None
+    if value is None or not getattr(value, "is_int", False) or len(node.args.get("expressions") or []):
+        return None
+    return int(value.this)

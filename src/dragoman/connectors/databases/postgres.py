@@ -1,0 +1,216 @@
+"""PostgreSQL as an engine: every statement in a read-only transaction of its own, with the server's clock over it.
+
+What a transaction does not stop (files, other servers, locks), the account must not be able to do: one that can
+is refused when the source is opened.  Functions are those that compute and nothing else (`postgres_catalog`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from dragoman.connectors.databases.engine import CHUNK, Ask, EngineFault, Estimate, OutOfTime, Page, Table, taken
+from dragoman.connectors.databases.pool import Pool
+from dragoman.connectors.databases.postgres_catalog import FUNCTIONS, POWERS, STAMP, read_tables
+from dragoman.connectors.databases.rules import Rules
+from dragoman.connectors.source import SourceError
+
+CONNECT = 10  # seconds
+_KNOWN_FOR = 300.0
+_QUOTED = re.compile(r'(?:relation|column|function) "?([^"\s]+)"? does not exist')
+_MISSING = {"42P01": "table", "42703": "column", "42883": "function"}
+_GONE = ("08", "57P")
+
+
+class Postgres:
+    """One database of a PostgreSQL server."""
+
+    about = "PostgreSQL database"
+    dialect = "postgres"
+    much = 50_000_000.0
+
+    def __init__(self, address: str, rules: Rules) -> None:
+        self._address = address
+        self._password = self._secret(address)
+        self._pool: Pool[psycopg.Connection[Any]] = Pool(self._connected, lambda connection: connection.close())
+        self._lock = threading.Lock()
+        self._functions: frozenset[str] | None = None
+        self._rows: dict[str, int] = {}
+        with self._lent(5.0) as cursor:
+            self._judge_account(cursor, rules)
+
+    def tables(self) -> dict[str, Table]:
+        with self._lent(10.0) as cursor:
+            found = read_tables(cursor)
+        self._rows = {table.bare: table.rows for table in found.values()}
+        return found
+
+    def functions(self) -> frozenset[str]:
+        with self._lock:
+            if self._functions is None:
+                with self._lent(5.0) as cursor:
+                    cursor.execute(FUNCTIONS)
+                    self._functions = frozenset(str(name) for (name,) in cursor.fetchall())
+            return self._functions
+
+    def schema_stamp(self) -> str:
+        """Return the newest change in the catalogue, as far as PostgreSQL keeps one."""
+        with self._lent(5.0) as cursor:
+            cursor.execute(
+                "SELECT (SELECT count(*) || ':' || coalesce(max(xmin::text::bigint), 0) FROM pg_class) || '/' || "
+                "(SELECT count(*) || ':' || coalesce(max(xmin::text::bigint), 0) FROM pg_attribute)"
+            )
+            return str(_first(cursor))
+
+    def stamp(self) -> str:
+        with self._lent(5.0) as cursor:
+            cursor.execute(STAMP)
+            return str(_first(cursor))
+
+    def read(self, ask: Ask) -> Page:
+        with self._lent(ask.seconds) as cursor, closing(_rows(cursor, ask.paged or ask.sql, ask.parameters)) as rows:
+            found, more = taken(_Stream(rows), 0 if ask.paged else ask.start, ask.limit)
+            columns = [column.name for column in cursor.description or ()]
+        return Page(columns, found, more)
+
+    def explain(self, sql: str, seconds: float) -> Page:
+        with self._lent(seconds) as cursor, closing(_rows(cursor, f"EXPLAIN {sql}", {})) as rows:
+            return Page(["plan"], _Stream(rows).fetchmany(1_000), False)
+
+    def estimate(self, ask: Ask) -> Estimate | None:
+        sql = f"EXPLAIN (FORMAT JSON) {ask.paged or ask.sql}"
+        with self._lent(ask.seconds) as cursor, closing(_rows(cursor, sql, ask.parameters)) as rows:
+            plan = next(rows)[0]
+        return self._work((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
+
+    def _work(self, node: dict[str, Any]) -> Estimate:
+        """Return the rows that a plan reads: all of a table that is scanned, an inner loop's once for each outer."""
+        inner = [self._work(child) for child in node.get("Plans", [])]
+        rows = float(node.get("Plan Rows", 0))
+        table = str(node.get("Relation Name", ""))
+        if node.get("Node Type") == "Seq Scan":
+            rows = max(rows, float(self._rows.get(table, -1)))
+        if node.get("Node Type") == "Nested Loop" and len(inner) == 2:
+            loops = max(float(node["Plans"][0].get("Plan Rows", 1)), 1.0)
+            inner[1] = inner[1]._replace(rows=inner[1].rows * loops)
+        step = f"{str(node.get('Node Type', '')).lower()}{f' on {table}' if table else ''}"
+        dearest = max([Estimate(rows, step, table), *inner], key=lambda found: found.rows)
+        total = rows + sum(found.rows for found in inner)
+        if node.get("Node Type") == "Limit" and node.get("Plans"):
+            # A limit ends what is below it early: by as much as the planner says that it saves.
+            below = float(node["Plans"][0].get("Total Cost", 0)) or 1.0
+            total *= min(1.0, float(node.get("Total Cost", 0)) / below)
+        return Estimate(total, dearest.step, dearest.table)
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def _lent(self, seconds: float) -> Generator[psycopg.Cursor[Any], None, None]:
+        with self._told(), self._pool.lent() as connection:
+            limit = max(1, int(seconds * 1_000))
+            connection.execute(_said(f"SET LOCAL statement_timeout = {limit}"))
+            try:
+                with connection.cursor() as cursor:
+                    yield cursor
+            finally:
+                # Whatever the statement did to its session ends with its transaction.
+                connection.rollback()
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(
+            self._address, connect_timeout=CONNECT, application_name="dragoman", prepare_threshold=None
+        )
+        connection.set_read_only(True)
+        connection.execute("SELECT set_config('search_path', coalesce(current_schema(), 'public'), false)")
+        connection.execute("SET default_transaction_read_only = on")
+        connection.execute("SET standard_conforming_strings = on")
+        connection.execute("SET lock_timeout = '2s'")
+        connection.execute("SET idle_in_transaction_session_timeout = '60s'")
+        connection.commit()
+        return connection
+
+    def _judge_account(self, cursor: psycopg.Cursor[Any], rules: Rules) -> None:
+        cursor.execute(POWERS)
+        row = cursor.fetchone()
+        user, powers = (str(row[0]), [str(name) for name in row[1]]) if row else ("", [])
+        if powers and not rules.superuser:
+            self.close()
+            raise SourceError(
+                f"the account {user} can do more than read ({', '.join(powers)}), and no transaction stops that; give "
+                "the source an account that may only SELECT, or set superuser: true to use this one all the same"
+            )
+
+    @contextmanager
+    def _told(self) -> Generator[None, None, None]:
+        try:
+            yield
+        except psycopg.errors.QueryCanceled as fault:
+            raise OutOfTime("stopped by the server") from fault
+        except psycopg.Error as fault:
+            raise self._in_words(fault) from None  # the driver's own text may hold the address
+
+    def _in_words(self, fault: psycopg.Error) -> EngineFault:
+        state = fault.sqlstate or ""
+        text = self._clean(fault.diag.message_primary or str(fault))
+        if (not state and isinstance(fault, psycopg.OperationalError)) or state.startswith(_GONE):
+            return EngineFault(f"the server cannot be reached now: {text}")
+        if state == "25006":
+            return EngineFault(f"only reading is served here: {text}")
+        if state == "42501":
+            return EngineFault(f"the database's account may not: {text}; choose other tables or columns")
+        if state == "55P03":
+            return EngineFault("a table is locked by somebody else; try again in a moment")
+        found = _QUOTED.search(text)
+        hint = self._clean(fault.diag.message_hint or "")
+        kind = _MISSING.get(state, "")
+        told = hint if hint and not kind else ""
+        return EngineFault(
+            f"the engine says: {text}{'; ' + told if told else ''}", missing=kind, name=found[1] if found else ""
+        )
+
+    def _clean(self, text: str) -> str:
+        line = " ".join(text.split())[:500]
+        return line.replace(self._password, "***") if self._password else line
+
+    @staticmethod
+    def _secret(address: str) -> str:
+        try:
+            return str(conninfo_to_dict(address).get("password") or "")
+        except psycopg.Error as fault:
+            raise SourceError(
+                "this is no address of a PostgreSQL database: postgresql://USER@HOST:PORT/NAME"
+            ) from fault
+
+
+def _rows(cursor: psycopg.Cursor[Any], sql: str, values: Mapping[str, Any]) -> Generator[Any, None, None]:
+    # Streamed: by the protocol that takes one statement and no second one, and that can be given up in the middle.
+    size = CHUNK if psycopg.capabilities.has_stream_chunked() else 1
+    yield from cursor.stream(_said(sql), dict(values) or None, size=size)
+
+
+class _Stream:
+    """Rows that come one after the other, with the fetchmany that `taken` asks for."""
+
+    def __init__(self, rows: Any) -> None:
+        self._rows = rows
+
+    def fetchmany(self, count: int) -> list[Any]:
+        return [row for _, row in zip(range(count), self._rows, strict=False)]
+
+
+def _said(sql: str) -> LiteralString:
+    # psycopg asks for literal text, so that nobody pastes values into it; this is a statement, judged.
+    return cast(LiteralString, sql)
+
+
+def _first(cursor: psycopg.Cursor[Any]) -> Any:
+    row = cursor.fetchone()
+    return row[0] if row else None
