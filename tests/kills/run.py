@@ -66,7 +66,7 @@ async def killed(store: str, kills: int, seed: int, folder: str, engine: str = "
                 handles[f"{tool}-{len(handles)}"] = handle
                 if tool == "order":
                     # Somebody answers, whichever worker is alive then.
-                    following.add(asyncio.create_task(handle.wire()))
+                    following.add(asyncio.create_task(answered(handle)))
             await until_dead(worker)
         last = await begun(store, ledger, 0, engine)
         try:
@@ -98,15 +98,26 @@ async def until_dead(worker: asyncio.subprocess.Process) -> None:
         await worker.wait()
 
 
+async def answered(handle: TaskHandle) -> None:
+    """Answer what a task asks until it is over, also when the store does not answer for a moment."""
+    while True:
+        with suppress(PeerError):
+            await handle.wire()
+            return
+        with suppress(PeerError):
+            if (await handle.status()).over:
+                return
+        await asyncio.sleep(0.2)
+
+
 async def ended(handle: TaskHandle) -> TaskStatus | None:
-    """Return how a task ended, None if it is gone or does not end."""
-    try:
+    """Return how a task ended, or stands if it does not end; None if it is gone."""
+    now: TaskStatus | None = None
+    with suppress(TimeoutError, PeerError):
         async with asyncio.timeout(PATIENCE):
             while not (now := await handle.status()).over:
                 await asyncio.sleep(0.05)
-            return now
-    except (PeerError, TimeoutError):
-        return None
+    return now
 
 
 def judged(kills: int, states: dict[str, TaskStatus | None], effects: Counter[str]) -> Outcome:
@@ -117,6 +128,8 @@ def judged(kills: int, states: dict[str, TaskStatus | None], effects: Counter[st
         charged = effects[f"charge {item}"]
         if now is None:
             faults.append(f"{item}: accepted, and lost")
+        elif not now.over:
+            faults.append(f"{item}: accepted, and never ended: it is {now.status}, {now.message!r}")
         elif charged > 1:
             faults.append(f"{item}: charged {charged} times")
         elif tool in SAFE and now.status != "completed":

@@ -30,6 +30,7 @@ def test_each_way_of_going_wrong_is_seen() -> None:
     effects = Counter(["charge charge-0", "charge charge-1", "index index-2", "index index-2"])
     assert judged(1, right, effects).faults == []
     assert len(judged(1, {**right, "order-3": None}, effects).faults) == 1
+    assert len(judged(1, {**right, "order-3": done("input_required")}, effects).faults) == 1
     assert len(judged(1, right, effects + Counter(["charge charge-1"])).faults) == 1
     assert len(judged(1, {**right, "index-2": done("failed", LOST)}, effects).faults) == 1
     assert len(judged(1, {**right, "charge-1": done("failed", "?")}, effects).faults) == 1
