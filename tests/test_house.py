@@ -58,8 +58,9 @@ LAZY: dict[str, set[str]] = {
 # Who may open connections over HTTP: the client of the server that the user named, and the fetcher of all else, which
 # judges addresses (threat 4). Everything that a peer names goes through the port of the fetcher.
 HTTP_CLIENTS = {
-    "urllib.request", "http.client", "httpx", "httpcore", "aiohttp", "requests", "urllib3", "niquests", "treq", "pycurl",
-    "curl_cffi", "websockets", "tornado", "grpc", "xmlrpc", "ftplib", "smtplib", "dragoman.transport.http_wire",
+    "urllib.request", "http.client", "httpx", "httpcore", "aiohttp", "requests", "urllib3", "niquests", "treq",
+    "pycurl", "curl_cffi", "websockets", "tornado", "grpc", "xmlrpc", "ftplib", "smtplib",
+    "dragoman.transport.http_wire",
 }  # fmt: skip
 SPEAK_HTTP = {"transport/http_client.py", "transport/sse_client.py", "transport/fetch.py"}
 OPEN_SOCKETS = {"create_connection", "open_connection", "sock_connect", "connect_ex", "urlopen", "urlretrieve"}
@@ -79,6 +80,7 @@ MAKE_FETCHERS = {
     "cli/logout.py": "the server that the user named",
     "doctor/examination.py": "the server that the user named",
     "registry/api.py": "the registry that the user named",
+    "registry/adding.py": "that registry: what it lists lies no nearer than itself",
 }
 # The doctor asks about the steps of one connection, to the address that the user gave, and sends nothing over it.
 MAY_OPEN_SOCKETS = {"transport/http_wire.py", "doctor/network.py"}
@@ -233,21 +235,31 @@ def extras_are_lazy(module: Module) -> Iterator[str]:
 
 def one_fetcher(module: Module) -> Iterator[str]:
     advice = "ask a Fetcher (ports/fetch.py), which judges addresses"
-    named = [(line, name) for line, name in imported(module, module.tree)]
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in IMPORT_BY_WORD:
-            named += [(node.lineno, word.value) for word in node.args[:1] if isinstance(word, ast.Constant)]
-        if isinstance(node, ast.Attribute) and node.attr in OPEN_SOCKETS and module.path not in MAY_OPEN_SOCKETS:
-            yield f"{module.path}:{node.lineno}: {node.attr}; {advice}"
-        if getattr(node, "attr", getattr(node, "id", "")) in FETCHERS and module.path not in MAKE_FETCHERS:
-            yield f"{module.path}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)}; {advice}, or say by whose word here"
-    for line, name in named:
+    for line, name in [*imported(module, module.tree), *imported_by_word(module.tree)]:
         if any(name == one or name.startswith(f"{one}.") for one in HTTP_CLIENTS) and module.path not in SPEAK_HTTP:
             yield f"{module.path}:{line}: imports {name}; {advice}"
         if name.split(".")[-1] in OPEN_SOCKETS and module.path not in MAY_OPEN_SOCKETS:
             yield f"{module.path}:{line}: {name}; {advice}"
-        if name.split(".")[-1] in FETCHERS and module.path not in MAKE_FETCHERS:
-            yield f"{module.path}:{line}: {name}; {advice}, or say in MAKE_FETCHERS by whose word"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and node.attr in OPEN_SOCKETS and module.path not in MAY_OPEN_SOCKETS:
+            yield f"{module.path}:{node.lineno}: {node.attr}; {advice}"
+
+
+def imported_by_word(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in IMPORT_BY_WORD:
+            words = [word.value for word in node.args[:1] if isinstance(word, ast.Constant)]
+            yield from ((node.lineno, str(word)) for word in words)
+
+
+def few_make_fetchers(module: Module) -> Iterator[str]:
+    if module.path in MAKE_FETCHERS:
+        return
+    found = [(line, name.split(".")[-1]) for line, name in imported(module, module.tree)]
+    found += [(node.lineno, node.attr) for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)]
+    for line, name in found:
+        if name in FETCHERS:
+            yield f"{module.path}:{line}: {name}; take a Fetcher, or say in MAKE_FETCHERS by whose word its address is"
 
 
 def few_start_processes(module: Module) -> Iterator[str]:
@@ -274,7 +286,7 @@ def modules_are_nouns(module: Module) -> Iterator[str]:
 
 RULES: list[Callable[[Module], Iterator[str]]] = [
     imports_go_down, files_stay_short, functions_stay_short, functions_take_few_parameters, lower_floors_do_no_io,
-    versions_live_in_eras, imports_stand_on_top, extras_are_lazy, one_fetcher,
+    versions_live_in_eras, imports_stand_on_top, extras_are_lazy, one_fetcher, few_make_fetchers,
     few_start_processes, modules_are_nouns,
 ]  # fmt: skip
 
@@ -382,9 +394,9 @@ BITES = [
     (one_fetcher, "registry/a.py", "from asyncio import open_connection", "from asyncio import open_unix_connection"),
     (one_fetcher, "host/a.py", "import_module('httpx').get(url)", "import_module('dragoman.host.b')"),
     (one_fetcher, "host/a.py", "x = __import__('urllib.request')", "x = __import__('urllib.parse')"),
-    (one_fetcher, "registry/a.py", "from dragoman.transport.fetch import SafeFetcher", "from dragoman.ports import fetch"),
-    (one_fetcher, "host/a.py", "from dragoman.transport import fetch\nfetch.SafeFetcher(url)", "fetch.resolve_name(url)"),
-    (one_fetcher, "app/a.py", "import_module('dragoman.transport.sse_client').EitherHttp(url)", "import_module('dragoman.b')"),
+    (few_make_fetchers, "registry/a.py", "from dragoman.transport.fetch import SafeFetcher", "import dragoman.ports"),
+    (few_make_fetchers, "host/a.py", "fetch.SafeFetcher(url)", "fetch.resolve_name(url)"),
+    (few_make_fetchers, "app/a.py", "import_module('dragoman.transport.sse_client').EitherHttp(url)", "x.Other(url)"),
     (few_start_processes, "app/a.py", "import subprocess", "import shlex"),
     (few_start_processes, "app/a.py", "import os\nos.execv", "import os\nos.environ"),
     (few_start_processes, "app/a.py", "loop.subprocess_exec", "loop.create_task"),
