@@ -5,6 +5,7 @@ McpError
 │   ├── RegistrationError  a tool, resource or prompt cannot be registered
 │   ├── StoreError         the store is gone, full or too slow
 │   ├── DoubtError         a step was cut off, and nobody knows whether it took effect
+│   ├── NotApprovedError   a configuration file names a command that its owner has not approved
 │   └── CompatError        a server written for another package uses what is not supported here (in compat)
 ├── RequestError           this request cannot be served; becomes a JSON-RPC error
 │   └── ScopeError         the caller's token does not allow it
@@ -61,6 +62,13 @@ class StoreError(LocalError):
 
 class DoubtError(LocalError):
     """A step was cut off, and nobody here knows whether it took effect; the message says which."""
+
+
+class NotApprovedError(LocalError):
+    """A configuration file names a command that its owner has not approved, or that changed since.
+
+    Nothing was started. The message shows the command, and how to approve it.
+    """
 
 
 class RequestError(McpError):

@@ -17,8 +17,9 @@ from tests.app.reaching import over_http
 from tests.app.sample import server as sample
 from tests.transport.raw_peer import Got, modern, serving
 
-from dragoman import ClientGroup, ClosedError, DeadlineError, LocalError, Server, UnreachableError
+from dragoman import ClientGroup, ClosedError, DeadlineError, LocalError, NotApprovedError, Server, UnreachableError
 from dragoman.app.group import Pace
+from dragoman.app.launching import approvals, launch_of
 from dragoman.app.member import GroupChange
 from dragoman.calling import revival
 from dragoman.calling.changes import Change
@@ -204,11 +205,20 @@ async def test_a_string_is_a_command_line_a_file_or_an_address(tmp_path: Path) -
         assert {tool.name for tool in await group.tools()} > {"command__send", "file__t", "plain__send"}
 
 
-async def test_a_group_is_made_of_a_configuration_too(tmp_path: Path) -> None:
+async def test_a_group_is_made_of_a_configuration_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     config = {"mcpServers": {"mine": {"command": sys.executable, "args": [str(Path(asker.__file__))]}}}
     file = tmp_path / "servers.json"
     file.write_text(json.dumps(config))
-    for source in (config, file, str(file)):
+    async with ClientGroup(config, on_elicit=lambda question: "x") as group:
+        assert "mine__send" in {tool.name for tool in await group.tools()}
+    # A file is not the program's own word: its commands wait to be approved.
+    async with ClientGroup(file) as group:
+        assert isinstance(group.servers["mine"].error, NotApprovedError) and await group.tools() == []
+    launch = launch_of(f"{file}#mine")
+    assert launch is not None
+    approvals().approve(launch, launch.digest)
+    for source in (file, str(file)):
         async with ClientGroup(source, on_elicit=lambda question: "x") as group:
             assert "mine__send" in {tool.name for tool in await group.tools()}
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.app.reaching import COMMAND, SAMPLE
 
-from dragoman import Client, LocalError, Server
+from dragoman import Client, LocalError, NotApprovedError, Server
+from dragoman.app.launching import launch_of
 from dragoman.app.target import Options, way_to
 from dragoman.transport.memory import MemoryExchange
 from dragoman.transport.process import ProcessExchange
@@ -59,7 +60,8 @@ def test_an_entry_of_a_configuration_is_a_command_or_a_url(monkeypatch: pytest.M
     assert remote._http._headers == {"X-A": "1", "x-b": "2"}
 
 
-def test_a_whole_configuration_needs_one_server_or_its_name(tmp_path: Path) -> None:
+def test_a_whole_configuration_needs_one_server_or_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     one = {"mcpServers": {"a": {"command": "run-a"}}}
     assert words(exchange(one)) == ("run-a",)
     two = {"servers": {"a": {"command": "run-a"}, "b": {"command": ["run", "b"]}}}
@@ -67,7 +69,11 @@ def test_a_whole_configuration_needs_one_server_or_its_name(tmp_path: Path) -> N
         exchange(two)
     file = tmp_path / "servers.json"
     file.write_text(json.dumps(two))
-    assert words(exchange(f"{file}#b")) == ("run", "b")
+    with pytest.raises(NotApprovedError, match="'run'"):
+        exchange(f"{file}#b")
+    launch = launch_of(f"{file}#b")
+    assert launch is not None
+    assert words(exchange(f"{file}#b", approved=launch.digest)) == ("run", "b")
     with pytest.raises(LocalError, match="has no server 'c'; it has 'a', 'b'"):
         exchange(f"{file}#c")
 

@@ -76,14 +76,14 @@ def test_the_command_of_a_file_is_started_only_with_consent(tmp_path) -> None:
 
     with pytest.raises(UsageError, match="--yes"):
         consent(target, Namespace(yes=False), refuse)
-    consent(target, Namespace(yes=False), lambda lines: not refuse(lines))
-    assert asked == ["argument   '-rf'", "argument   'x'"] * 2
-    consent(target, Namespace(yes=True), refuse)
-    consent(["rm", "-rf", "x"], Namespace(yes=False), refuse)  # typed, which is consent
     launch = launch_of(target)
     assert launch is not None
+    assert consent(target, Namespace(yes=False), lambda lines: not refuse(lines)) == launch.digest
+    assert asked == ["argument   '-rf'", "argument   'x'"] * 2
+    assert consent(target, Namespace(yes=True), refuse) == launch.digest
+    assert consent(["rm", "-rf", "x"], Namespace(yes=False), refuse) == ""  # typed, which is consent
     approvals().approve(launch, launch.digest, risky=True)
-    consent(target, Namespace(yes=False), refuse)
+    assert consent(target, Namespace(yes=False), refuse) == ""
     assert len(asked) == 4
 
 
@@ -100,6 +100,17 @@ def test_the_command_line_examines_a_command_and_prints_json(capsys) -> None:
     read = json.loads(capsys.readouterr().out)
     assert read["reached"] == "server"
     assert [one["where"] for one in read["findings"] if one["severity"] == "error"] == ["resource note://gone"]
+
+
+def test_what_a_file_says_is_examined_once_it_was_agreed_to(tmp_path, capsys) -> None:
+    target = entry(tmp_path, command=sys.executable, args=[str(FIXTURES / "dead_resource.py")])
+    assert command_line.run(["doctor", "--json", "--read", target]) == 2
+    assert "nothing was started" in json.loads(capsys.readouterr().err)["error"]["message"]
+    assert command_line.run(["doctor", "--json", "--read", "--yes", target]) == 1
+    read = json.loads(capsys.readouterr().out)
+    assert read["reached"] == "server"
+    # For this once: nothing was approved for good.
+    assert not (tmp_path / "config").exists()
 
 
 def test_nobody_agrees_where_there_is_no_terminal(tmp_path, monkeypatch, capsys) -> None:

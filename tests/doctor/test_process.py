@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dragoman.app.launching import launch_of
 from dragoman.doctor import process
 from dragoman.doctor.examination import Plan, examine
 from dragoman.doctor.findings import Report
@@ -47,7 +48,9 @@ async def test_a_secret_that_a_file_fills_in_is_not_shown(tmp_path, monkeypatch)
     path = tmp_path / "mcp.json"
     entry = {"command": sys.executable, "args": [str(FIXTURES / "odd.py"), "fine", "${SHOP_KEY}"]}
     path.write_text(json.dumps({"mcpServers": {"shop": entry}}))
-    report = await examine(f"{path}#shop", Plan())
+    launch = launch_of(f"{path}#shop")
+    assert launch is not None
+    report = await examine(f"{path}#shop", Plan(approved=launch.digest))
     assert (report.reached, report.target) == ("server", f"{path}#shop")
     assert "a-secret" not in str(report)
 

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dragoman import Client, ClientGroup, LocalError, NotApprovedError, PeerError, Server
 from dragoman.app.launch_risks import risks
-from dragoman.app.launching import Approvals, NotApprovedError, launch_of
+from dragoman.app.launching import Approvals, approvals, launch_of
+from dragoman.app.target import Options
 from dragoman.cli.entry import run
-from dragoman.errors import LocalError
 
 STARTS = {
     "subprocess.Popen",
@@ -117,6 +118,80 @@ def test_what_was_approved_is_started(home: Path, started: list[str], capsys: py
 def test_the_users_own_words_need_no_approval(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["call", "sky", "--", sys.executable, "server.py"]) == 0
     assert "blue" in capsys.readouterr().out
+
+
+def approve(target: str) -> None:
+    launch = launch_of(target)
+    assert launch is not None
+    approvals().approve(launch, launch.digest, risky=True)
+
+
+async def test_a_program_starts_what_stands_in_a_file_only_when_it_was_approved(home: Path, started: list[str]) -> None:
+    """sec/10: one mechanism, whoever reads the file; each way is first refused and then, approved, works."""
+    target = configured(home)
+    ways: list[Any] = [target, str(home / "mcp.json"), home / "mcp.json"]
+    for way in ways:
+        with pytest.raises(NotApprovedError, match=f"dragoman approve .*mcp.json#weather --digest {digest_of(target)}"):
+            async with Client(way):
+                pass
+    async with ClientGroup(home / "mcp.json") as group:
+        assert isinstance(group.servers["weather"].error, NotApprovedError)
+    for way in ways[:2]:
+        with pytest.raises(PeerError):
+            async with Client(Server.proxy(way)) as client:
+                await client.list_tools()
+    assert started == [] and not (home / "ran").exists()
+    approve(target)
+    for way in ways:
+        async with Client(way) as client:
+            assert (await client.call_tool("sky")).text == "blue"
+    async with ClientGroup(home / "mcp.json") as group:
+        assert (await group.call_tool("weather__sky")).text == "blue"
+    async with Client(Server.proxy(target)) as client:
+        assert (await client.call_tool("sky")).text == "blue"
+    assert started != []
+
+
+async def test_what_a_program_says_in_its_code_needs_no_approval(home: Path) -> None:
+    words = [sys.executable, "server.py"]
+    for target in (words, {"command": words[0], "args": words[1:]}, home / "server.py"):
+        async with Client(target) as client:
+            assert (await client.call_tool("sky")).text == "blue"
+
+
+async def test_what_is_judged_is_what_is_started(home: Path, started: list[str]) -> None:
+    """sec/12: a file that changes between the look and the start changes nothing."""
+    target = configured(home)
+    approve(target)
+    client = Client(target)
+    configured(home, command="/bin/echo")
+    async with client:
+        assert (await client.call_tool("sky")).text == "blue"
+    with pytest.raises(NotApprovedError):
+        async with Client(target):
+            pass
+
+
+async def test_a_digest_that_a_user_agreed_to_is_good_for_that_command_only(home: Path) -> None:
+    target = configured(home)
+    once = Options(approved=digest_of(target))
+    async with Client(target, options=once) as client:
+        assert (await client.call_tool("sky")).text == "blue"
+    configured(home, args=["server.py", "--more"])
+    with pytest.raises(NotApprovedError):
+        async with Client(target, options=once):
+            pass
+
+
+async def test_a_folder_that_the_program_chose_is_part_of_what_is_approved(home: Path) -> None:
+    (home / "elsewhere").mkdir()
+    target = configured(home, args=[str(home / "server.py")])
+    approve(target)
+    async with Client(target) as client:
+        assert (await client.call_tool("sky")).text == "blue"
+    with pytest.raises(NotApprovedError, match="elsewhere"):
+        async with Client(target, options=Options(cwd=str(home / "elsewhere"))):
+            pass
 
 
 CHANGES: dict[str, dict[str, Any]] = {

@@ -23,7 +23,7 @@ from dragoman.app.sync_group import SyncClientGroup
 from dragoman.app.target import Options, Target, servers_of
 from dragoman.calling.naming import joined, parted
 from dragoman.calling.results import CallResult, ReadResult
-from dragoman.errors import DeadlineError, LocalError, McpError
+from dragoman.errors import DeadlineError, LocalError, McpError, NotApprovedError
 from dragoman.wire.prompts import GetPromptResult, Prompt
 from dragoman.wire.resources import Resource, ResourceTemplate
 from dragoman.wire.tools import Tool
@@ -320,6 +320,8 @@ def _maker(
 
     try:
         make()  # so that a target or a setting that cannot be is told at once, and where
+    except NotApprovedError:
+        pass  # the others can be used without; its state says what is missing
     except LocalError as error:
         raise LocalError(f"the server {name!r} of the group: {error}") from None
     return make

@@ -1,7 +1,7 @@
 """Which commands of configuration files may be started: those that their owner saw and approved, one by one.
 
-A file that names servers comes from elsewhere, or is changed later, by a program or a repository; a word that the user
-types does not. Promise: nothing of a command is started, looked up in the network or loaded before it is approved.
+A file that names servers comes from elsewhere, or is changed later; what the user types, or a program says in its
+code, does not. Promise: nothing of a command is started, looked up in the network or loaded before it is approved.
 Limit: an approval binds the words, not the bytes of the program.
 """
 
@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,11 @@ from dragoman.app.launch_risks import loaders, risks
 from dragoman.app.target import Defined, defined
 from dragoman.auth.private_files import replace
 from dragoman.auth.wallet_disk import config_home
-from dragoman.errors import LocalError
+from dragoman.errors import LocalError, NotApprovedError
 from dragoman.transport.process import Command
 
 MOST = 1024 * 1024  # bytes of the file with the approvals
 _DIGITS = 32
-
-
-class NotApprovedError(LocalError):
-    """A configuration file names a command that its owner has not approved, or that changed since."""
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +45,13 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     loaders: Mapping[str, str]
     cwd: str
     risks: tuple[str, ...]
+    files: tuple[str, ...] = ()  # scripts of the owner's, each with the digest of its bytes
 
     @property
     def digest(self) -> str:
         """What an approval is bound to: all but the place, as 32 hexadecimal digits."""
-        said = [self.program, self.words, self.env, dict(sorted(self.loaders.items())), self.cwd, self.risks]
+        said: list[Any] = [self.program, self.words, self.env, dict(sorted(self.loaders.items())), self.cwd, self.risks]
+        said += [self.files] if self.files else []
         return hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:_DIGITS]
 
 
@@ -73,6 +71,38 @@ class _File(msgspec.Struct, kw_only=True):
 def launch_of(target: str) -> Launch | None:
     """Return what `path.json#name` would start, None if it is a URL. Raises LocalError if it cannot be read."""
     return _launch(defined(target))
+
+
+def permit(found: Defined, once: str = "") -> None:
+    """Return if what a file says may be started: it was approved, or its digest is `once`.
+
+    Raises NotApprovedError, with the whole command and how to approve it; LocalError if approvals cannot be read.
+    """
+    launch = _launch(found)
+    if launch is not None and launch.digest != once and not approvals().approved(launch):
+        raise NotApprovedError(refusal(launch, found.target))
+
+
+def launch_of_words(place: str, words: Sequence[str], cwd: Path) -> Launch:
+    """Return what a command line would start in a folder; an approval is bound to the files in that folder, too."""
+    folder = Path(os.path.realpath(cwd))
+    program = _resolved(words[0], folder, {})
+    files = dict.fromkeys(os.path.realpath(folder / word) for word in (program, *words[1:]))
+    digests = (_digested(Path(file)) for file in files if Path(file).is_relative_to(folder))
+    return Launch(
+        place=place, program=program, words=tuple(words), env=(), loaders={}, cwd=str(folder),
+        risks=tuple(risks(words, ())), files=tuple(filter(None, digests)),
+    )  # fmt: skip
+
+
+def _digested(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    try:
+        with path.open("rb") as opened:
+            return f"{path} sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
+    except OSError:
+        return ""
 
 
 def _launch(found: Defined) -> Launch | None:
@@ -111,7 +141,7 @@ class Approvals:
     """What the user approved, kept in one file of mode 0600 that nobody else may write."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def check(self, target: str) -> None:
         """Return if `path.json#name` names no command, or one that is approved.
@@ -143,29 +173,29 @@ class Approvals:
 
     def _read(self) -> _File:
         try:
-            with self._path.open("rb") as opened:
+            with self.path.open("rb") as opened:
                 found = os.fstat(opened.fileno())
                 data = opened.read(MOST + 1)
         except FileNotFoundError:
             return _File()
         except OSError as error:
-            raise LocalError(f"cannot read {str(self._path)!r}: {error.strerror or error}") from None
+            raise LocalError(f"cannot read {str(self.path)!r}: {error.strerror or error}") from None
         if sys.platform != "win32" and (found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_uid != os.getuid()):
-            raise LocalError(f"others may write {str(self._path)!r}, so what it approves counts for nothing; remove it")
+            raise LocalError(f"others may write {str(self.path)!r}, so what it approves counts for nothing; remove it")
         try:
             return msgspec.json.decode(data, type=_File)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise LocalError(f"{str(self._path)!r} cannot be read ({error}); remove it, and approve again") from None
+            raise LocalError(f"{str(self.path)!r} cannot be read ({error}); remove it, and approve again") from None
 
     def _write(self, file: _File) -> None:
         data: Any = msgspec.json.format(msgspec.json.encode(file), indent=2)
         if len(data) > MOST:
-            raise LocalError(f"{str(self._path)!r} would be larger than {MOST} bytes; remove what is not needed")
+            raise LocalError(f"{str(self.path)!r} would be larger than {MOST} bytes; remove what is not needed")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace(self._path, data)
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            replace(self.path, data)
         except OSError as error:
-            raise LocalError(f"cannot write {str(self._path)!r}: {error.strerror or error}") from None
+            raise LocalError(f"cannot write {str(self.path)!r}: {error.strerror or error}") from None
 
 
 def described(launch: Launch) -> list[str]:
@@ -173,6 +203,7 @@ def described(launch: Launch) -> list[str]:
     lines = [f"program    {launch.program!r}", *(f"argument   {word!r}" for word in launch.words[1:])]
     lines += [f"variable   {name}" for name in launch.env if name not in launch.loaders]
     lines += [f"variable   {name}={value!r}" for name, value in launch.loaders.items()]
+    lines += [f"file       {file!r}" for file in launch.files]
     return [*lines, f"folder     {launch.cwd!r}", *(f"risk       {risk}" for risk in launch.risks)]
 
 

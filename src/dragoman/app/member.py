@@ -68,16 +68,17 @@ class Member:
         seconds = self._opening
         tries = 0
         while True:
-            client = self._make()
+            try:
+                client = self._make()
+            except LocalError as error:
+                self._failed(error)  # a file's command that nobody approved
+                return
             try:
                 async with asyncio.timeout(seconds):
                     await client.open()
             except (McpError, TimeoutError) as error:
                 await client.close()
-                self.error = error if isinstance(error, McpError) else DeadlineError(f"not open within {seconds} s")
-                self.state = "failed"
-                log.warning("the server %r of the group did not open: %s", self.name, self.error)
-                self.settled.set()
+                self._failed(error if isinstance(error, McpError) else DeadlineError(f"not open within {seconds} s"))
                 if isinstance(error, LocalError | AuthorizationError):
                     return
             except BaseException:
@@ -89,6 +90,11 @@ class Member:
                 return
             tries += 1
             await asyncio.sleep(pause(tries))
+
+    def _failed(self, error: McpError) -> None:
+        self.error, self.state = error, "failed"
+        log.warning("the server %r of the group did not open: %s", self.name, error)
+        self.settled.set()
 
     async def hear(self, tell: Callable[[GroupChange], Awaitable[None]], wanted: Mapping[str, Any]) -> None:
         """Tell of every change of the server, from when it is open until it is closed or tells of none."""

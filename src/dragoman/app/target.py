@@ -259,6 +259,8 @@ def _filed(target: Filed, headers: Fields, options: Options) -> Way:
     way = _configured(found, headers, options)
     if found.meant.command is None:
         return way
+    if options.cwd and not found.meant.cwd:
+        found = found._replace(meant=msgspec.structs.replace(found.meant, cwd=options.cwd))
 
     def dial() -> Exchange:
         # Each time anew: an approval may come, or go. What is judged is what was read, and not the file as it is now.

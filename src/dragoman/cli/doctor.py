@@ -58,10 +58,10 @@ def run(options: argparse.Namespace) -> int:
     target, rest = choose(options.words, options.command, starts=False)
     if rest:
         raise UsageError(f"doctor looks at one server; what is {rest[0]!r}?")
-    consent(target, options, asked)
+    agreed = consent(target, options, asked)
     # What the client warns of is in the findings.
     logging.getLogger("dragoman").addHandler(logging.NullHandler())
-    report = asyncio.run(examine(target, plan_of(target, options)))
+    report = asyncio.run(examine(target, plan_of(target, options, agreed)))
     paper = Paper(sys.stdout)
     if options.json:
         paper.line(show.as_json(msgspec.to_builtins(report)))
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     return status(report, strict=options.strict)
 
 
-def plan_of(target: Target, options: argparse.Namespace) -> Plan:
+def plan_of(target: Target, options: argparse.Namespace, agreed: str = "") -> Plan:
     """Return how far to go; the wallet of this machine is opened only if there ever was a login."""
     wallet: Any = None
     if http_url(target):
@@ -84,19 +84,22 @@ def plan_of(target: Target, options: argparse.Namespace) -> Plan:
         watch=options.watch,
         fix=options.fix,
         wallet=wallet,
+        approved=agreed,
     )
 
 
-def consent(target: Target, options: argparse.Namespace, ask: Ask) -> None:
-    """Return if the command of a file may be started: approved, or agreed to now. Raises UsageError.
+def consent(target: Target, options: argparse.Namespace, ask: Ask) -> str:
+    """Return the digest of a file's command that may be started this once, "" if nobody has to be asked.
 
-    One that was typed may be: typing it is consent.
+    One that was typed may be started: typing it is consent. Raises UsageError if nobody agrees.
     """
-    if options.yes or isinstance(target, list) or not target.partition("#")[0].endswith(".json"):
-        return
+    if isinstance(target, list) or not target.partition("#")[0].endswith(".json"):
+        return ""
     launch = launch_of(target)
-    if launch is None or approvals().approved(launch) or ask(described(launch)):
-        return
+    if launch is None or approvals().approved(launch):
+        return ""
+    if options.yes or ask(described(launch)):
+        return launch.digest
     raise UsageError(f"{refusal(launch, target)}\nTo start it this once: --yes")
 
 

@@ -33,6 +33,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `read` reads each listed resource, `login` registers a client to try a
     login's redirects, `watch` waits so long for tools to change, `fix` forgets
     logins of no use. `wallet` is where logins are kept, None for none.
+    `approved` is the digest of a file's command that may be started this once.
     """
 
     headers: Mapping[str, str] = NO_FIELDS
@@ -42,11 +43,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     watch: float = 0.0
     fix: bool = False
     wallet: Wallet | None = None
+    approved: str = ""
 
 
 async def examine(target: Target, plan: Plan) -> Report:
     """Return what is found at `target`. Raises LocalError for what is no target."""
-    way = way_to(target, plan.headers, Options())
+    way = way_to(target, plan.headers, Options(approved=plan.approved))
     exchange = way.dial()
     # Arguments of a file's command may be secrets, filled in from the environment; so may a URL's query.
     report = Report(target=target if isinstance(target, str) else exchange.where)
@@ -84,7 +86,7 @@ async def _talk(report: Report, target: Target, plan: Plan, url: str | None) -> 
         target,
         headers=plan.headers,
         timeout=plan.timeout,
-        options=Options(restarts=0, auth=auth),
+        options=Options(restarts=0, auth=auth, approved=plan.approved),
         cache=False,
         on_elicit=_OURS.on_elicit,
         on_sample=_OURS.on_sample,
