@@ -51,7 +51,8 @@ def top() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     commands.add_parser("run", help="serve the server in a Python file", add_help=False)
     commands.add_parser("worker", help="run a server's tasks, and serve nobody", add_help=False)
-    commands.add_parser("serve", help="serve folders of documents and SQLite files, without code", add_help=False)
+    commands.add_parser("serve", help="serve documents, files, databases and scripts, without code", add_help=False)
+    commands.add_parser("index", help="what is kept of served documents, and taking it away", add_help=False)
     commands.add_parser("list", help="list a server's tools, resources and prompts", add_help=False)
     commands.add_parser("call", help="call a tool and print what it gives", add_help=False)
     commands.add_parser("task", help="ask after a task, wait for it, cancel it", add_help=False)
@@ -71,6 +72,7 @@ COMMANDS = (
     "run",
     "worker",
     "serve",
+    "index",
     "list",
     "call",
     "task",

@@ -6,7 +6,7 @@ Sources run from the server's start to its end.  What is served can be replaced 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,8 @@ class Assembly:
         self.catalogue = catalogue
         self._recorder = recorder
         self._running = False
-        instructions = options.pop("instructions", None) or instructions_for(catalogue)
+        hidden: Container[str] = options.pop("hidden", ())
+        instructions = options.pop("instructions", None) or instructions_for(catalogue, hidden)
         self.server = Server(
             name, instructions=instructions, lifespan=self._living, ttl_ms=KEEP_MS, cache_scope="private", **options
         )
@@ -216,13 +217,15 @@ class Assembly:
             raise SourceError(str(fault)) from fault
 
 
-def instructions_for(catalogue: Catalogue) -> str:
-    """Return what a model is told of the server; of sources that not everybody may see, nothing."""
-    shown = list(catalogue.sources.values()) if catalogue.judge is None else []
+def instructions_for(catalogue: Catalogue, hidden: Container[str] = ()) -> str:
+    """Return what a model is told of the server; of sources that are `hidden` from some callers, nothing."""
     lines: list[str] = []
-    for source in shown:
-        more = "; describe it, then query it" if hasattr(source, "query") else ""
-        lines.append(f"- {make(source.scheme, source.name)}: {source.about}{more}")
+    for source in catalogue.sources.values():
+        if source.name not in hidden:
+            more = "; describe it, then query it" if hasattr(source, "query") else ""
+            # How many there are of what is nothing to tell where some of it is hidden.
+            about = source.about if catalogue.judge is None else source.about.partition(" (")[0]
+            lines.append(f"- {make(source.scheme, source.name)}: {about}{more}")
     while sum(map(len, lines)) > _MAX_INSTRUCTIONS - 600 and len(lines) > 1:
         lines = [*lines[:-2], "- and others: list shows them"]
     sources = "Access to:\n" + "\n".join(lines) + "\n" if lines else "list shows the sources that you may see. "

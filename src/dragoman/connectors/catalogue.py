@@ -19,8 +19,9 @@ MAX_HITS = 200
 _EVEN = 10  # added to each place: with less, the first places would count for everything
 
 
-# Says what a caller may see of the source with this name, None if it is not there for it.
-Judge: TypeAlias = Callable[[Caller, str], View | None]
+# Says what a caller may see of the source with this name, None if it is not there for it.  No caller means whoever
+# started the server: on stdio and in memory nobody is asked who they are.
+Judge: TypeAlias = Callable[[Caller | None, str], View | None]
 
 
 class Catalogue:
@@ -40,11 +41,12 @@ class Catalogue:
         """Return the catalogue as this caller has it.
 
         Those who do not come over HTTP, on stdio and in memory, are not asked
-        who they are: whoever is there started this, and sees everything.
+        who they are: whoever is there started this.
         """
-        if self.judge is None or (caller.identity is None and not http):
+        if self.judge is None:
             return self
-        views = {name: view for name in self.sources if (view := self.judge(caller, name)) is not None}
+        asked = caller if http or caller.identity is not None else None
+        views = {name: view for name in self.sources if (view := self.judge(asked, name)) is not None}
         seen = Catalogue([self.sources[name] for name in views])
         seen.views = views
         # Whom and what cursors are good for: another caller's, or one from before the rules changed, is none.
@@ -149,10 +151,14 @@ class Catalogue:
         """Return one entry for each source."""
         entries: list[dict[str, Any]] = []
         for source in self.sources.values():
-            entry = {"uri": self._address(source.name), "kind": source.about}
             # How many files there are is nothing that is told to those who see a part of them.
+            whole = self.view(source).everything
+            entry = {
+                "uri": self._address(source.name),
+                "kind": source.about if whole else source.about.partition(" (")[0],
+            }
             progress = source.progress()
-            told = self.view(source).everything and (progress.total or not progress.complete)
+            told = whole and (progress.total or not progress.complete)
             entries.append(entry | ({"progress": progress.text()} if told else {}))
         return entries
 

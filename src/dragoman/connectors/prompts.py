@@ -42,8 +42,8 @@ def summarize_latest(where: str, topic: str = "") -> str:
     about = f" about {topic}" if topic.strip() else ""
     return (
         f"Find the newest document{about} in {where}: search with the word latest and path={where!r}, or list {where} "
-        "and compare the dates. Read it with fetch, all of it if it is short, else its outline (describe) and the parts "
-        "that matter. Then summarize it: what it is and its date, the main points with their pages, open questions. "
+        "and compare the dates. Read it with fetch, all of it if it is short, else its outline (describe) and what "
+        "matters. Then summarize it: what it is and its date, the main points with their pages, open questions. "
         f"{_CARE}"
     )
 

@@ -54,8 +54,13 @@ def read_front_matter(data: bytes) -> dict[str, Any]:
     head = _HEAD.match(text.removeprefix("\ufeff"))
     if head is None or len(head[1].encode()) > MAX_BYTES:
         raise ValueError(f"it does not begin with front matter: a line ---, at most {MAX_BYTES} bytes, a line ---")
+    return read_mapping(head[1])
+
+
+def read_mapping(text: str) -> dict[str, Any]:
+    """Return what a YAML text says, which is a mapping of names. Raises ValueError that says what is wrong."""
     try:
-        node = yaml.compose(head[1], Loader=_Loader)
+        node = yaml.compose(text, Loader=_Loader)
         found = _value(node, 0) if node is not None else None
     except yaml.YAMLError as error:
         raise ValueError(f"its front matter is no YAML: {' '.join(str(error).split())[:300]}") from None

@@ -1,0 +1,63 @@
+"""`dragoman serve --check`: validate what would be served, connect to it, say how each source is and what it costs."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import msgspec
+
+from dragoman.cli import serve
+from dragoman.cli.outcome import FAILED, OK, USAGE, report
+from dragoman.cli.terminal import Paper, visible
+from dragoman.connectors.assembly import Assembly, opened
+from dragoman.connectors.catalogue import Catalogue
+from dragoman.connectors.kind import Opening
+from dragoman.connectors.settings.building import Configured
+from dragoman.connectors.settings.health import Report, check
+from dragoman.errors import LocalError
+
+LIMIT = 60.0  # seconds that all of it may take
+
+
+def run(options: argparse.Namespace, config: Path | None) -> int:
+    """Check, print, and return 0 for all well, 1 for a source that is not, 2 for what cannot be served at all."""
+    try:
+        found = asyncio.run(_checked(options, config))
+    except LocalError as fault:
+        report(fault, as_json=options.json)
+        return USAGE
+    paper = Paper(sys.stdout)
+    if options.json:
+        paper.line(msgspec.json.encode({**msgspec.to_builtins(found), "good": found.good}).decode())
+    else:
+        for line in told(found):
+            paper.line(visible(line))
+    return OK if found.good else FAILED
+
+
+async def _checked(options: argparse.Namespace, config: Path | None) -> Report:
+    async with asyncio.timeout(LIMIT):
+        if config is not None:
+            made = await asyncio.to_thread(Configured, config, serve.wishes_of(options, True)._replace(record=""))
+            serve.protect(made.server, made)
+            sources = [source for _, source in made.opened.sources.values()]
+            return await check(made.server, sources, made.opened.inactive)
+        opening = Opening(writable=tuple(options.allow_write))
+        catalogue = Catalogue(await asyncio.to_thread(opened, options.sources, opening))
+        assembly = Assembly(options.name or "check", catalogue, None, options.profile or "default")
+        return await check(assembly.server, catalogue.sources.values(), {})
+
+
+def told(found: Report) -> list[str]:
+    """Return the report in lines for people."""
+    lines = [f"{found.server}: {len(found.sources)} sources"]
+    for one in found.sources:
+        state = f"FAILS: {one.problem}" if one.problem else f"ok, {one.items:,} items"
+        progress = f", {one.progress}" if one.progress else ""
+        lines.append(f"  {one.uri}  {one.kind}: {state}{progress} ({one.ms} ms)")
+    lines += [f"  inactive: {reason}" for reason in found.inactive]
+    each = ", ".join(f"{name} {count}" for name, count in found.tokens.items())
+    return [*lines, f"definitions cost about {sum(found.tokens.values()):,} tokens: {each}"]

@@ -1,0 +1,73 @@
+"""Who sees what: from the owner's rules to a `Judge`, which gives each caller its view of each source.
+
+Promise: only what a token proved counts, never what a client says of itself; whom no rule fits sees nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dragoman.connectors.catalogue import Judge
+from dragoman.connectors.settings.shape import Access, Rule
+from dragoman.connectors.view import ALL, View
+from dragoman.protocol.exchange import Caller
+
+
+def judge_of(access: Mapping[str, Access], *, local: bool = True) -> Judge | None:
+    """Return the judge for sources with these rules, None where everybody sees everything.
+
+    `local` tells whether the server is reached from this machine only: where it
+    is not, sources that are `local_only` are not there over HTTP.
+    """
+    if all(one.everybody or (local and _only_local(one)) for one in access.values()):
+        return None
+    views = {name: _compiled(one) for name, one in access.items()}
+
+    def judge(caller: Caller | None, name: str) -> View | None:
+        one = access.get(name)
+        if one is None:
+            return ALL
+        if caller is None:
+            return View(tuple(one.allow), tuple(one.deny))
+        if (one.local_only and not local) or not caller.scopes.issuperset(one.scopes):
+            return None
+        if not one.rules:
+            return views[name][0]
+        return next((view for rule, view in zip(one.rules, views[name], strict=True) if fits(rule, caller)), None)
+
+    return judge
+
+
+def fits(rule: Rule, caller: Caller) -> bool:
+    """Tell whether all that a rule asks for holds for the caller."""
+    return (
+        (not rule.scope or rule.scope in caller.scopes)
+        and (not rule.subject or rule.subject == caller.subject)
+        and (not rule.client or rule.client == caller.client_id)
+        and all(_claims(caller.claims.get(name), value) for name, value in rule.claim.items())
+    )
+
+
+def _only_local(access: Access) -> bool:
+    return not (access.scopes or access.rules or access.allow or access.deny)
+
+
+def _claims(found: Any, wanted: str | int | bool) -> bool:
+    if isinstance(found, list):
+        return any(_same(item, wanted) for item in found)  # pyright: ignore[reportUnknownVariableType]
+    return _same(found, wanted)
+
+
+def _same(found: Any, wanted: str | int | bool) -> bool:
+    # True is 1 to Python, and a claim of 1 is no yes.
+    return type(found) is type(wanted) and found == wanted
+
+
+def _compiled(access: Access) -> list[View]:
+    if not access.rules:
+        return [View(tuple(access.allow), tuple(access.deny))]
+    return [
+        View(tuple(rule.allow or access.allow), tuple(dict.fromkeys([*access.deny, *rule.deny])))
+        for rule in access.rules
+    ]
