@@ -107,7 +107,8 @@ async def test_answers_can_be_given_by_hand() -> None:
         assert (await handle.result()).text == "xy"
 
 
-async def test_states_are_told_to_who_wants_to_know() -> None:
+@pytest.mark.parametrize("mode", ["modern", "legacy"])
+async def test_states_are_told_to_who_wants_to_know(mode: str) -> None:
     server, seen = office(), list[TaskStatus]()
 
     def note(now: TaskStatus) -> None:
@@ -115,8 +116,9 @@ async def test_states_are_told_to_who_wants_to_know() -> None:
         if now.message == "waiting":
             server.gate.set()  # type: ignore[attr-defined]
 
-    async with of(server, "modern") as client:
-        assert (await client.call_tool("waits", on_task=note)).text == "waited"
+    async with of(server, mode) as client:
+        task = await client.start_task("waits")
+        assert (await task.result(on_task=note)).text == "waited"
     assert [now.status for now in seen][-1] == "completed"
     assert len(seen) == len({(now.status, now.message) for now in seen})
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.serving.test_task_listening import listening
 
 from dragoman import Client, Context, Identity, Limits, PeerError, Server
 from dragoman.app.task_places import begun_in
 from dragoman.wire.content import ResourceLink
 from dragoman.wire.tasks import EXTENSION
-from tests.serving.test_task_listening import listening
 
 
 def working(name: str, **options: Any) -> Server:
@@ -136,7 +136,9 @@ async def test_who_has_no_tasks_inside_declares_none() -> None:
 
 def test_a_result_that_speaks_of_tasks_is_none() -> None:
     raw = msgspec.Raw
-    assert begun_in(raw(b'{"content":[{"type":"text","text":"\\"taskId\\""}],"structuredContent":{"taskId":"x"}}')) == ""
+    assert (
+        begun_in(raw(b'{"content":[{"type":"text","text":"\\"taskId\\""}],"structuredContent":{"taskId":"x"}}')) == ""
+    )
     assert begun_in(raw(b'{"resultType":"task","taskId":"x","status":"working"}')) == "x"
     assert begun_in(raw(b'{"task":{"taskId":"y","status":"working"}}')) == "y"
     assert begun_in(raw(b'{"task":{"taskId":7}}')) == ""

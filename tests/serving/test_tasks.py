@@ -470,12 +470,15 @@ async def test_a_client_of_2025_that_waits_hears_of_each_state() -> None:
     owner = Owner(server, OLD)
     task = await owner.begin("waits")
     waiting = asyncio.create_task(owner.result("tasks/result", taskId=task["taskId"]))
-    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        while not any(one["method"] == "notifications/tasks/status" for one in owner.ear.heard):
+            await asyncio.sleep(0)
     server.gate.set()  # type: ignore[attr-defined]
     await waiting
-    told = [one for one in owner.ear.heard if one["method"] == "notifications/tasks/status"]
-    assert [one["params"]["status"] for one in told] == ["completed"]
-    assert told[0]["params"].keys() >= {"taskId", "createdAt", "ttl"}
+    told = [one["params"] for one in owner.ear.heard if one["method"] == "notifications/tasks/status"]
+    assert [one["status"] for one in told] == ["working", "completed"]
+    assert told[0]["statusMessage"] == "waiting"
+    assert all(one.keys() >= {"taskId", "createdAt", "ttl"} for one in told)
 
 
 async def test_a_question_of_2025_is_dropped_when_its_task_is_cancelled() -> None:

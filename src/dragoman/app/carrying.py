@@ -11,7 +11,7 @@ import asyncio
 import copy
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -33,6 +33,7 @@ from dragoman.protocol.forwarding import Forwarded, Members, members_of
 from dragoman.protocol.replies import InputWantedError
 from dragoman.serving.question import Question
 from dragoman.serving.replay import Past, Replay
+from dragoman.wire.base import Meta
 from dragoman.wire.jsonrpc import INVALID_PARAMS
 from dragoman.wire.lifecycle import ServerCapabilities
 from dragoman.wire.methods import METHODS
@@ -96,6 +97,14 @@ class Carrying:
         handlers: dict[str, Handler] = {"tasks/get": tasks.get, "tasks/update": tasks.update, "tasks/list": tasks.list}
         handler: Handler = handlers.get(call.method, tasks.result)
         return await handler(inner)
+
+    async def watched(self, call: Call, ids: Any) -> Any:
+        """Return those tasks of `ids` that a caller may hear of, UNSET if it named none. Raises RequestError."""
+        return UNSET if ids is UNSET else await self._tasks.watched(call, ids)
+
+    def following(self, call: Call, ids: Any, meta: Meta) -> list[Coroutine[Any, Any, None]]:
+        """Return what tells a listener of each of those tasks until it has ended."""
+        return [self._tasks.follow(call, one, meta, call.door.emit) for one in ids or ()]
 
     async def begin(self, call: Call, way: Way) -> Reply | None:
         """Return the task that a call becomes, None if it becomes none. Raises RequestError for one that must not."""

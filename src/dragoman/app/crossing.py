@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,13 @@ from dragoman.calling.changes import Change
 from dragoman.calling.connection import Connection
 from dragoman.calling.listening import Listening
 from dragoman.calling.rounds import ASKING, ROUNDS, answered
+from dragoman.calling.terms import Greeting
 from dragoman.errors import LocalError, MalformedError, McpError, PeerError, RequestError
 from dragoman.protocol.changes import notice_of
 from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.forwarding import Members, members_of
 from dragoman.protocol.replies import InputWantedError
+from dragoman.serving.stopping import stop
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, LEGACY_RESOURCE_NOT_FOUND, Notification
 from dragoman.wire.lifecycle import SUBSCRIPTION_ID, Result
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
@@ -86,11 +88,7 @@ class Crossing:
         members = members_of(call.params)
         for name in ("inputResponses", "requestState"):
             members.pop(name, None)
-        found = _read(call.method, await sent(call, way, passing, members))
-        if isinstance(found, ListToolsResult):
-            tools = [supporting(tool, way.connection.greeting) for tool in found.tools]
-            found = msgspec.structs.replace(found, tools=tools)
-        return found
+        return _read(call.method, await sent(call, way, passing, members), way.connection.greeting)
 
     async def _asking(self, call: Call, way: Way, sent: Sent) -> Reply:
         """Answer a call whose client waits while it is asked what the server behind wants to know first."""
@@ -100,7 +98,7 @@ class Crossing:
             try:
                 if tasked:
                     return await self.carrying.within(call, way, passing, members)
-                return _read(call.method, await sent(call, way, passing, members))
+                return _read(call.method, await sent(call, way, passing, members), way.connection.greeting)
             except InputWantedError as wanted:
                 members = await answered(passing, members, wanted.asked)
             except PeerError as error:
@@ -159,22 +157,30 @@ class Crossing:
         """Answer `subscriptions/listen` with what the session behind is told."""
         params: Listen = call.params
         meta = {SUBSCRIPTION_ID: call.id}
-        listening = Listening(way.connection, params.notifications)
-        honoured = Filter()
+        wanted = params.notifications
+        watched = await self.carrying.watched(call, wanted.task_ids)
+        listening = Listening(way.connection, msgspec.structs.replace(wanted, task_ids=UNSET))
+        honoured, over = Filter(), asyncio.Event()
+        followed: list[asyncio.Future[None]] = []
         try:
             honoured = (await listening.open()).honoured
         except LocalError:
             pass  # nothing of it: acknowledged as such, and kept open
         try:
-            acknowledged = Acknowledged(notifications=honoured, meta=meta)
+            following = self.carrying.following(call, watched, meta)
+            acknowledged = Acknowledged(notifications=msgspec.structs.replace(honoured, task_ids=watched), meta=meta)
             await call.door.emit(Notification(method=ACKNOWLEDGED, params=acknowledged))
+            followed = [asyncio.ensure_future(_ending(one, over)) for one in following]
             if honoured == Filter():
-                await asyncio.Event().wait()
+                await over.wait()
             async with aclosing(aiter(listening)) as changes:
                 async for change in changes:
                     await call.door.emit(notice_of((_NOTICES[change.kind], change.uri), meta))
+                    if over.is_set():
+                        break
         finally:
             await listening.close()
+            await stop(*followed)
         if (closing := getattr(call.door, "closing", None)) is not None:
             await closing(call.id)
         return Result(meta=meta)
@@ -190,13 +196,24 @@ class Crossing:
             await asyncio.wait(tasks)
 
 
-def _read(method: str, raw: msgspec.Raw) -> Reply:
+async def _ending(work: Coroutine[Any, Any, None], over: asyncio.Event) -> None:
+    """Do `work`; should it fail, the listener hears nothing more, rather than less than it asked for."""
+    try:
+        await work
+    except Exception as error:
+        log.warning("a subscription to a task ends: %s", error)
+        over.set()
+
+
+def _read(method: str, raw: msgspec.Raw, greeting: Greeting) -> Reply:
     """Return a result decoded, for the seal of another revision. Raises MalformedError, InputWantedError."""
     reader = READERS.get(method)
     if reader is not None:
         found: Reply = reader.read(raw, method)
         if isinstance(found, Result) and found.result_type is not UNSET:
             found = msgspec.structs.replace(found, result_type=UNSET)
+        if isinstance(found, ListToolsResult):
+            return msgspec.structs.replace(found, tools=[supporting(tool, greeting) for tool in found.tools])
         return found
     members: dict[str, Any] = msgspec.json.decode(raw)
     members.pop("resultType", None)

@@ -46,10 +46,12 @@ class Owners:
         raw = members.get("notifications")
         if not call.caller.principal or raw is None or b"taskIds" not in bytes(raw):
             return members
-        wanted: Any = msgspec.json.decode(raw)
-        if not isinstance(wanted, dict) or not isinstance(wanted.get("taskIds"), list):
+        wanted = _members(raw)
+        try:
+            ids = msgspec.json.decode(wanted.get("taskIds", b"[]"), type=list[Any])
+        except msgspec.ValidationError:
             return members  # the server behind says what is wrong with it
-        theirs = [one for one in wanted["taskIds"] if await self._has(call, one)]
+        theirs = [one for one in ids if await self._has(call, one)]
         return {**members, "notifications": {**wanted, "taskIds": theirs}}
 
     async def _listed(self, call: Call, reply: Reply) -> Reply:

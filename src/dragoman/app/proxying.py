@@ -48,9 +48,12 @@ def make(kind: type[Server], target: Target, wanted: Wanted, given: ServerOption
     if strange := [name for name in credentials if name not in several]:
         raise LocalError(f"there are credentials for {strange[0]!r}, and no server is called so")
     server = kind(wanted.name, **given)
+    kept = cast("ServerOptions", {key: one for key, one in given.items() if key in ("store", "secrets", "limits")})
     for name, inner in several.items():
-        part = msgspec.structs.replace(wanted, name=name, credentials=credentials.get(name))
-        server.mount(_one(kind, inner, part, {}), prefix=name)
+        # In a store that is shared, two that are called the same in different proxies must not meet.
+        own = f"{wanted.name}.{name}"
+        part = msgspec.structs.replace(wanted, name=own, credentials=credentials.get(name))
+        server.mount(_one(kind, inner, part, kept), prefix=name)
     return server
 
 

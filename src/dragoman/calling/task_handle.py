@@ -161,14 +161,12 @@ class TaskHandle:
         if self._given is not None:
             return self._given
         if self._connection.greeting.dress.era.tasks.waits:
-            return await self._waited()
+            return await self._waited(on_task)
         seen: TaskStatus | None = None
         while True:
             now = await self._patiently(self.status)
-            if on_task is not None and now != seen:
-                told = on_task(now)
-                if inspect.isawaitable(told):
-                    await told
+            if now != seen:
+                await _tell(on_task, now)
             seen = now
             if now.over:
                 return _ended(now)
@@ -229,13 +227,38 @@ class TaskHandle:
             await asyncio.sleep(pause(count + 3))
         raise AssertionError  # the last try raised
 
-    async def _waited(self) -> CallToolResult:
+    async def _waited(self, on_task: OnTask | None) -> CallToolResult:
         wish = structs.replace(self._asks(), timeout=math.inf, token=self._saved.get("token"))
         if self._wish.on_progress is not None:
             wish = structs.replace(wish, on_progress=self._wish.on_progress)
         params = {"taskId": self.id}
-        found = await self._patiently(lambda: self._connection.custom("tasks/result", params, wish))
-        return _result(_raw(found))
+        waiting = asyncio.ensure_future(self._patiently(lambda: self._connection.custom("tasks/result", params, wish)))
+        both: set[asyncio.Future[Any]] = {waiting}
+        if on_task is not None:
+            both.add(asyncio.ensure_future(self._watched(on_task)))
+        try:
+            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
+            for one in done:
+                one.result()  # of a callback that failed, its fault
+            return _result(_raw(waiting.result()))
+        finally:
+            for one in both:
+                one.cancel()
+            await asyncio.wait(both)
+            for one in both:
+                if not one.cancelled():
+                    one.exception()  # one of them was raised; the other is of no use any more
+
+    async def _watched(self, on_task: OnTask) -> None:
+        """Tell how the task stands, as often as the server says, until it has ended."""
+        seen: TaskStatus | None = None
+        while seen is None or not seen.over:
+            now = await self._patiently(self.status)
+            if now != seen:
+                await _tell(on_task, now)
+            seen = now
+            if not now.over:
+                await asyncio.sleep(now.poll)
 
     async def _answer(self, questions: Mapping[str, dict[str, Any]]) -> None:
         """Put each question once, however often it is told (TASK-23)."""
@@ -251,6 +274,12 @@ class TaskHandle:
         params = {"taskId": self.id, "inputResponses": answers}
         await self._patiently(lambda: self._connection.custom("tasks/update", params, self._asks()))
         self._answered |= answers.keys()
+
+
+async def _tell(on_task: OnTask | None, now: TaskStatus) -> None:
+    told = None if on_task is None else on_task(now)
+    if inspect.isawaitable(told):
+        await told
 
 
 def with_tasks(dress: Dress) -> Dress:

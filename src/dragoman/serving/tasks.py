@@ -207,13 +207,13 @@ class Tasks:
         """Answer `tasks/result` (2025-11-25): wait for the task, pass on what it says and asks, and give its result."""
         watch = Watch(self._records, await self._mine(call))
         heard = await self._forward(call, watch.record.id, 0)
-        status = watch.record.status
+        status = watch.record.status, watch.record.message
         while not watch.record.over:
             asked = watch.record.requests if watch.record.status == "input_required" else {}
             await watch.beside(self._ask(call, watch.record.id, asked) if asked else None)
             heard = await self._forward(call, watch.record.id, heard)
-            if watch.record.status != status:
-                status = watch.record.status
+            if (watch.record.status, watch.record.message) != status:
+                status = watch.record.status, watch.record.message
                 await call.door.emit(call.era.tasks.notice(watch.record.state()))
         return self._given(watch.record)
 
