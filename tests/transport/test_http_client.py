@@ -12,6 +12,7 @@ from tests.transport.raw_peer import Got, Quiet, serving
 
 from dragoman.errors import ClosedError, MalformedError, TransportError, UnreachableError
 from dragoman.ports.exchange import Incoming, Outgoing
+from dragoman.transport import http_client
 from dragoman.transport.http_client import HttpExchange
 from dragoman.transport.http_settings import HttpSettings
 
@@ -335,6 +336,24 @@ async def test_a_stream_that_cannot_be_taken_up_again_is_closed() -> None:
     async with serving(answer) as url:
         with pytest.raises(ClosedError, match="does not take it up again: HTTP 405"):
             await ask(url, RESUMING)
+
+
+async def test_a_stream_that_is_cut_again_and_again_is_taken_up_until_it_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """LEG-12"""
+    monkeypatch.setattr(http_client, "STOOD", 0.01)
+    gets = 0
+
+    async def answer(got: Got) -> None:
+        nonlocal gets
+        gets += got.method == "GET"
+        got.stream(DONE if gets > 2 * http_client.TRIES else b"id: same\nretry: 1\ndata:\n\n")
+        await asyncio.sleep(0.02)  # it stood for a while, and was not opened in vain
+        got.end_stream()
+
+    async with serving(answer) as url:
+        assert (await ask(url, RESUMING)).frame is not None
 
 
 async def test_a_stream_that_never_gets_further_is_given_up() -> None:

@@ -8,7 +8,21 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.transport.raw_http import META, Answer, Ask, Place, Wire, call, in_process, listening, modern, until
+from tests.transport.raw_http import (
+    LEGACY,
+    META,
+    Answer,
+    Ask,
+    Place,
+    Wire,
+    call,
+    hello,
+    in_process,
+    listening,
+    modern,
+    old,
+    until,
+)
 
 from dragoman import Context, Limits, Server
 from dragoman.transport.http_door import WATCH_AFTER
@@ -129,6 +143,32 @@ async def test_a_quiet_call_is_kept_alive_with_comments() -> None:
         while part := await wire.chunk():
             rest += part
         assert Answer(200, headers, rest).events[0]["result"]["structuredContent"] == {"result": "waited"}
+
+
+async def test_a_quiet_call_of_a_session_can_be_taken_up_again_from_its_first_sign_of_life() -> None:
+    """LEG-12, LEG-13"""
+    server = a_server(quiet_seconds=0.05)
+    async with listening(server.asgi()) as place:
+        opened = await place.ask(Ask(hello()))
+        headers: dict[str, str | None] = {
+            "mcp-protocol-version": LEGACY,
+            "mcp-session-id": opened.headers["mcp-session-id"],
+        }
+        async with place.connected() as wire:
+            wire.write(Ask(old("tools/call", 5, name="wait"), headers))
+            assert (await wire.head())[0] == 200
+            first = (await wire.chunk()).decode()
+            assert first.startswith("id: ") and await wire.chunk() == b":\n\n"
+            wire.leave()
+        async with place.connected() as wire:
+            last = first.split("\n")[0].removeprefix("id: ")
+            again = {**headers, "last-event-id": last, "accept": "text/event-stream", "content-length": None}
+            wire.write(Ask(method="GET", headers=again))
+            assert (await wire.head())[0] == 200
+            server.go_on.set()  # type: ignore[attr-defined]
+            while b"waited" not in (event := await wire.chunk()):
+                assert event
+    await server.service.stop()
 
 
 async def test_a_quiet_call_of_a_client_that_takes_no_stream_stays_silent() -> None:

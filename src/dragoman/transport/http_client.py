@@ -34,6 +34,7 @@ RETRY = 1.0  # seconds before a stream is taken up again, unless the server says
 LONGEST_RETRY = 300.0
 STANDING = 1.0  # seconds that a server gets to open the stream outside of calls before calls go on
 LONGEST_STANDING = 60.0  # seconds before that stream is opened again
+STOOD = 0.2  # seconds that a stream stands which was not opened in vain
 TRIES = 5  # in vain, one after the other
 REDIRECTS = 3
 PROOFS = 4  # times that a request is sent with ever better credentials
@@ -273,7 +274,9 @@ class HttpExchange:
     async def _follow(self, wire: Wire, request: Outgoing) -> tuple[bytes, Frame]:
         """Return the answer that a stream holds, taking it up again if it ends early and says where it was."""
         last_id, retry, tries = "", RETRY, 0
+        loop = asyncio.get_running_loop()
         while True:
+            since = loop.time()
             events = EventReader(self._settings.max_bytes)
             fault: McpError | None = None
             try:
@@ -286,6 +289,8 @@ class HttpExchange:
             wire.finish()
             if found is not None:
                 return found
+            if loop.time() - since >= STOOD:
+                tries = 0  # cut by something on the way: a call may outlive that any number of times
             if events.last_id and events.last_id != last_id:
                 last_id, tries = events.last_id, 0
             if not request.resumes or not last_id:

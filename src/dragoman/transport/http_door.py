@@ -145,12 +145,19 @@ class HttpDoor:
         try:
             while not (await asyncio.wait({gone}, timeout=self._limits.quiet_seconds))[0]:
                 if self._streams and not self._detached:
-                    await self._write(COMMENT)
+                    await self._stay(self.logs)
         finally:
             gone.cancel()
         self._detached = True
         if self._era.close_cancels:
             self.cancel()
+
+    async def _stay(self, logs: Logs | None) -> None:
+        """Keep the line alive; the first time by what lets the client take the stream up, should the line be cut."""
+        if logs is not None and self._log is None and self._era.primes:
+            await self._begin(logs)
+        else:
+            await self._write(COMMENT)
 
     async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
