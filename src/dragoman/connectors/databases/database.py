@@ -20,7 +20,7 @@ from dragoman.connectors.databases.functions import judge_functions
 from dragoman.connectors.databases.gate import judge_cost
 from dragoman.connectors.databases.judge import judge, why_not
 from dragoman.connectors.databases.nearest import nearest
-from dragoman.connectors.databases.paging import paged
+from dragoman.connectors.databases.paging import cheap, paged
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.statement import Statement, check, expressions, read_statement, written
 from dragoman.connectors.extract.tables import markdown_table
@@ -217,8 +217,9 @@ class Database:
             sql=statement.text, paged=text, parameters=values, start=start, limit=limit, seconds=self.rules.timeout,
             closed=access.closed_columns() if access.restricted else frozenset(),
         )  # fmt: skip
-        with self._explained(statement.text, access):
-            judge_cost(self._engine, ask, self.rules.max_read, access)
+        if not cheap(statement.tree):
+            with self._explained(statement.text, access):
+                judge_cost(self._engine, ask, self.rules.max_read, access)
         return self._read(ask, statement.text, access)
 
     def _read(self, ask: Ask, sql: str = "", access: Access | None = None) -> Page:

@@ -28,6 +28,18 @@ def paged(tree: Any, dialect: str, start: int, count: int) -> str:
     return written(page, dialect)
 
 
+def cheap(tree: Any) -> bool:
+    """Tell whether a page of the statement is read without the rest: one table, nothing filtered, sorted or gathered."""
+    exp = expressions()
+    if not isinstance(tree, exp.Select):
+        return False
+    slow = ("joins", "laterals", "where", "group", "having", "order", "distinct", "windows", "qualify", "with_", "with")
+    source = tree.args.get("from_") or tree.args.get("from")
+    if any(tree.args.get(name) for name in slow) or source is None or not isinstance(source.this, exp.Table):
+        return False
+    return isinstance(source.this.this, exp.Identifier) and tree.find(exp.AggFunc, exp.Window, exp.Subquery) is None
+
+
 def _number(node: Any, kind: Any) -> int | None:
     """Return the number of a LIMIT or OFFSET, -1 where there is none, None where it is more than a number."""
     if node is None:

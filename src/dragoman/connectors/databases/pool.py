@@ -18,11 +18,17 @@ WAIT = 10.0  # seconds that a thread waits for one
 
 
 class Pool(Generic[T]):
-    """Connections made by `make` and ended by `end`.  What a block leaves with an exception is not lent again."""
+    """Connections made by `make` and ended by `end`.
 
-    def __init__(self, make: Callable[[], T], end: Callable[[T], object], *, idle: float = IDLE) -> None:
+    What a block leaves with an exception, or not `alive`, is not lent again.
+    """
+
+    def __init__(
+        self, make: Callable[[], T], end: Callable[[T], object], alive: Callable[[T], bool], *, idle: float = IDLE
+    ) -> None:
         self._make = make
         self._end = end
+        self._alive = alive
         self._idle = idle
         self._places = threading.Semaphore(SIZE)
         self._lock = threading.Lock()
@@ -43,9 +49,10 @@ class Pool(Generic[T]):
             except BaseException:
                 self._end(connection)
                 raise
-            with self._lock:
-                self._free.append((time.monotonic(), connection))
-                self._wind()
+            if self._alive(connection):
+                with self._lock:
+                    self._free.append((time.monotonic(), connection))
+                    self._wind()
         finally:
             self._places.release()
 

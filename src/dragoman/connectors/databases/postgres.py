@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -39,7 +39,9 @@ class Postgres:
     def __init__(self, address: str, rules: Rules) -> None:
         self._address = address
         self._password = self._secret(address)
-        self._pool: Pool[psycopg.Connection[Any]] = Pool(self._connected, lambda connection: connection.close())
+        self._pool: Pool[psycopg.Connection[Any]] = Pool(
+            self._connected, lambda connection: connection.close(), lambda connection: not connection.closed
+        )
         self._lock = threading.Lock()
         self._functions: frozenset[str] | None = None
         self._rows: dict[str, int] = {}
@@ -206,9 +208,9 @@ class _Stream:
         return [row for _, row in zip(range(count), self._rows, strict=False)]
 
 
-def _said(sql: str) -> LiteralString:
-    # psycopg asks for literal text, so that nobody pastes values into it; this is a statement, judged.
-    return cast(LiteralString, sql)
+def _said(sql: str) -> bytes:
+    # psycopg asks for literal text or bytes, so that nobody pastes values into it; this is a statement, judged.
+    return sql.encode()
 
 
 def _first(cursor: psycopg.Cursor[Any]) -> Any:

@@ -98,13 +98,27 @@ def written(tree: Any, dialect: str) -> str:
     """Return a tree as text, without comments."""
     errors: Any = importlib.import_module(f"{PACKAGE}.errors")
     try:
-        return str(tree.sql(dialect=dialect, comments=False))
+        return str(_spelled(tree, dialect).sql(dialect=dialect, comments=False))
     except (errors.SqlglotError, ValueError) as fault:
         raise ToolError(
             f"the statement cannot be taken apart: {_short(str(fault))}; write it in a plainer way"
         ) from fault
     except RecursionError as fault:
         raise ToolError("the statement is nested too deep") from fault
+
+
+def _spelled(tree: Any, dialect: str) -> Any:
+    """Return the tree with REGEXP as an operator, for MariaDB has no function of that name, and MySQL has both."""
+    exp = expressions()
+    if dialect != "mysql" or tree.find(exp.RegexpLike) is None:
+        return tree
+
+    def spelled(node: Any) -> Any:
+        if not isinstance(node, exp.RegexpLike) or node.args.get("flag"):
+            return node
+        return exp.Var(this=f"({written(node.this, dialect)} REGEXP {written(node.expression, dialect)})")
+
+    return tree.transform(spelled)
 
 
 def _bare(sql: str) -> str:
