@@ -4,94 +4,33 @@ import asyncio
 import hashlib
 import json
 import os
-import shutil
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.registry.desk import registry, write
-from tests.registry.made import bundle, files_over_http, npm_registry, python_index, wheel
+from tests.registry.made import bundle, files_over_http, python_index, wheel
+from tests.registry.user import (
+    NAME,
+    at_once,
+    configured,
+    cursor,
+    entries,
+    home,
+    put_in,
+    python_entry,
+    told,
+    url,
+    with_bundle,
+)
 
-from dragoman import Client
+__all__ = ["at_once", "entries", "home", "url"]  # fixtures
+
 from dragoman.cli import main
 from dragoman.registry.pins import load
 from dragoman.registry.records import Records, data_home
 from dragoman.registry.watching import before_start
-
-NAME = "com.example/made"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with Cursor in it; nothing of the user's own is seen."""
-    folder = tmp_path / "home"
-    (folder / ".cursor").mkdir(parents=True)
-    (folder / "project").mkdir()
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(name, str(folder))
-    monkeypatch.setenv("DRAGOMAN_WALLET_KEY", "a key for tests")
-    monkeypatch.chdir(folder / "project")
-    return folder
-
-
-@pytest.fixture
-def entries(tmp_path: Path) -> Path:
-    folder = tmp_path / "entries"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def url(entries: Path, home: Path) -> Iterator[str]:
-    with registry(entries) as (address, _):
-        config = home / ".config/dragoman"
-        config.mkdir(parents=True)
-        (config / "registries.json").write_text(json.dumps({"registries": [{"name": "own", "url": address}]}))
-        yield address
-
-
-def with_bundle(entries: Path, url: str, version: str = "1.0.0", **official: Any) -> bytes:
-    """Write an entry whose package is a bundle in the registry's own folder."""
-    data = bundle(version)
-    (entries / f"made-{version}.mcpb").write_bytes(data)
-    package = {
-        "registryType": "mcpb", "identifier": f"{url}/files/made-{version}.mcpb",
-        "fileSha256": hashlib.sha256(data).hexdigest(), "transport": {"type": "stdio"},
-    }  # fmt: skip
-    write(entries, NAME, version, packages=[package], official=official or None)
-    return data
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the registry look at its folder, and a start at the status, every time."""
-    monkeypatch.setattr("dragoman.registry.site.SECONDS", 0.0)
-    monkeypatch.setattr("dragoman.registry.watching.HOUR", 0.0)
-
-
-def put_in(*words: str, secret: str = "") -> int:
-    """Run `registry add` as a program that has no terminal, with a secret on stdin."""
-    with open("stdin", "w") as file:
-        file.write(secret)
-    with open("stdin") as file, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.stdin", file)
-        return main(["registry", "add", *words])
-
-
-async def told(entry: dict[str, Any]) -> Any:
-    """Start a client's entry as the client would, and return what its tool tells."""
-    async with Client({**entry, "env": {"DRAGOMAN_WALLET_KEY": "a key for tests"}}) as client:
-        result = await client.call_tool("told")
-        return json.loads(result.content[0].text)  # type: ignore[union-attr]
-
-
-def cursor(home: Path) -> dict[str, Any]:
-    held: dict[str, Any] = json.loads((home / ".cursor/mcp.json").read_text())["mcpServers"]
-    return held
 
 
 def test_a_bundle_is_put_in_and_called_and_its_secret_is_in_no_file(
@@ -264,22 +203,6 @@ def test_a_bundle_from_a_file_is_looked_at_and_put_in(
     assert (one["name"], one["kind"], one["registry"]) == ("local/made", "mcpb", "")
 
 
-def python_entry(entries: Path, version: str = "1.0.0", **more: Any) -> None:
-    package = {
-        "registryType": "pypi", "identifier": "made-server", "version": version, "transport": {"type": "stdio"},
-        "packageArguments": [
-            {"type": "named", "name": "--city", "value": "{city}", "variables": {"city": {"default": "Oslo"}}}
-        ],
-        "environmentVariables": [{"name": "MADE_KEY", "isSecret": True, "isRequired": True}], **more,
-    }  # fmt: skip
-    write(entries, NAME, version, packages=[package])
-
-
-def configured(home: Path, url: str, **packages: str) -> None:
-    text = json.dumps({"registries": [{"name": "own", "url": url}], "packages": packages})
-    (home / ".config/dragoman/registries.json").write_text(text)
-
-
 def test_a_package_of_python_is_put_in_from_an_index_and_called(
     entries: Path, url: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -315,25 +238,3 @@ def test_a_package_of_somebody_elses_is_not_put_in(
         assert put_in(NAME, "--yes", secret="s\n") == 2
     assert what in capsys.readouterr().err
     assert not list(data_home().rglob("*.py"))
-
-
-@pytest.mark.skipif(shutil.which("npm") is None or shutil.which("node") is None, reason="npm is not installed")
-def test_a_package_of_npm_is_put_in_and_called_and_none_of_its_scripts_runs(
-    entries: Path, url: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    package = {
-        "registryType": "npm", "identifier": "made-server", "version": "1.0.0", "transport": {"type": "stdio"},
-        "runtimeHint": "npx", "runtimeArguments": [{"type": "named", "name": "-y"}],
-        "packageArguments": [{"type": "positional", "value": "one two"}],
-    }  # fmt: skip
-    write(entries, NAME, "1.0.0", packages=[package])
-    with files_over_http(tmp_path) as index:
-        configured(home, url, npm=index)
-        npm_registry(tmp_path, index, "made-server", "1.0.0", claim="com.example/another")
-        assert put_in(NAME, "--yes") == 2
-        assert "it says it is of com.example/another" in capsys.readouterr().err
-        npm_registry(tmp_path, index, "made-server", "1.0.0", claim=NAME, script=f"touch {tmp_path}/ran")
-        assert put_in(NAME, "--to", "cursor", "--yes") == 0, capsys.readouterr().err
-    assert asyncio.run(told(cursor(home)["made"])) == {"args": ["one two"], "env": {}}
-    assert not (tmp_path / "ran").exists()
-    assert load(home / ".config/dragoman/dragoman.lock.json").servers[NAME].hash.startswith("sha512-")
