@@ -16,7 +16,7 @@ BEGIN, END = "<!-- made from tests/security/threats.toml -->", "<!-- end -->"
 
 
 def threats() -> dict[str, dict[str, Any]]:
-    """Return the table: number to threat, status, tests, note and advisories."""
+    """Return the table: number to threat, status, tests, note, and of each advisory the test that holds it."""
     return tomllib.loads((HERE / "threats.toml").read_text("utf-8"))
 
 
@@ -29,8 +29,8 @@ def tables() -> str:
     lines += [f"| {name[4:]} | {row['threat']} | {_held(row)} |" for name, row in rows.items()]
     lines += ["", "## Advisories", "", "| advisory | threat | held by |", "|---|---|---|"]
     for name, row in rows.items():
-        first = _link(row["tests"][0]) if row.get("tests") else row["status"]
-        lines += [f"| {advisory} | {name[4:]} | {first} |" for advisory in row.get("advisories", [])]
+        for advisory, test in row.get("advisories", {}).items():
+            lines.append(f"| {advisory} | {name[4:]} | {_named(test) if test else row['status']} |")
     return "\n".join(lines)
 
 
@@ -40,6 +40,11 @@ def _held(row: dict[str, Any]) -> str:
     if not tests:
         return f"{row['status']}: {note}"
     return ", ".join(dict.fromkeys(tests)) + (f" ({note})" if note else "")
+
+
+def _named(test: str) -> str:
+    """Return a link to the file of one test, and its name."""
+    return f"{_link(test)} `{test.partition('::')[2]}`"
 
 
 def _link(test: str) -> str:

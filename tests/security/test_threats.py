@@ -22,6 +22,9 @@ def faults_of(row: dict[str, Any]) -> list[str]:
         found.append("is said to be tested, and names no test")
     if row["status"] != "tested" and (tests or not row.get("note")):
         found.append("is not tested, and does not say why")
+    for advisory, test in row.get("advisories", {}).items():
+        if test not in tests if row["status"] == "tested" else test:
+            found.append(f"is tested, and {advisory} is held by none of its tests, or the reverse")
     return found + [f"names {test}, which does not exist" for test in tests if not exists(test)]
 
 
@@ -52,7 +55,7 @@ def test_what_tests_say_that_they_hold_is_a_threat_that_is_met() -> None:
 
 
 def test_every_advisory_is_on_one_row() -> None:
-    advisories = [text for row in threats().values() for text in row.get("advisories", [])]
+    advisories = [text for row in threats().values() for text in row.get("advisories", {})]
     ids = [found for text in advisories for found in re.findall(r"CVE-\d{4}-\d{4,}|GHSA(?:-\w{4}){3}", text)]
     assert len(ids) > 50 and len(ids) == len(set(ids))
     assert all(re.search(r"\(.+\)$", text) for text in advisories)
@@ -73,9 +76,12 @@ HERE = "tests/security/test_threats.py::test_a_row_that_is_wrong_is_told"
         {"status": "open", "threat": "t"},
         {"status": "open", "threat": "t", "note": "n", "tests": [HERE]},
         {"status": "done", "threat": "t", "tests": [HERE]},
+        {"status": "tested", "threat": "t", "tests": [HERE], "advisories": {"CVE-2026-0000 (x)": ""}},
+        {"status": "open", "threat": "t", "note": "n", "advisories": {"CVE-2026-0000 (x)": HERE}},
     ],
 )
 def test_a_row_that_is_wrong_is_told(row: dict[str, Any]) -> None:
     assert functions() and faults_of(row) != []
-    assert faults_of({"status": "tested", "threat": "t", "tests": [HERE]}) == []
+    held = {"CVE-2026-0000 (x)": HERE}
+    assert faults_of({"status": "tested", "threat": "t", "tests": [HERE], "advisories": held}) == []
     assert faults_of({"status": "open", "threat": "t", "note": "later"}) == []
