@@ -29,6 +29,7 @@ from dragoman.protocol.limits import Limits
 LOOK = 5.0  # seconds between two looks for jobs that nobody was told of, and for tasks without one, at most
 AGAIN = 1.0  # seconds to wait after the database failed
 HELD = 0.5  # seconds until a task that another process has is tried again
+PATIENCE = 5.0  # seconds that a job waits for a connection
 CONNECTIONS = 4  # of a process that runs tasks, beside the store's
 NEVER = 86_400.0  # seconds between looks for what we never ask for
 WORKER = "dragoman"
@@ -150,7 +151,7 @@ class ProcrastinateEngine:
             await connection.execute(f"SET search_path TO {self._tables.schema}".encode())
 
         connector = PsycopgConnector(
-            conninfo=self._store.address, configure=configure, min_size=1, max_size=CONNECTIONS, timeout=10.0
+            conninfo=self._store.address, configure=configure, min_size=1, max_size=CONNECTIONS, timeout=PATIENCE
         )
         app = App(connector=connector)
         app.task(name=TASK, queue=self._runs.place, retry=Later())(self._run)

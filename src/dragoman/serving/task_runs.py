@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ from dragoman.serving.task_run import Run, run
 
 AGAIN = 1.0  # seconds to wait after the store failed
 MANY = 10_000  # tasks under way, in all processes, that one looks after
+SOME = 500  # of them, in one look
 BACKLOG = 1000  # tasks that wait, the oldest, that one looks after
 
 log = logging.getLogger("dragoman.tasks")
@@ -89,7 +91,9 @@ class Runs:
         records = self.records
         store, before = records.store, f"{records.waiting}{max(0.0, records.now() - seconds):017.6f}"
         found = [key for key in await store.keys(records.waiting, BACKLOG) if key < before]
-        for key in await store.keys(records.busy, MANY):
+        busy = await store.keys(records.busy, MANY)
+        # Those of thousands are looked at in turns: each costs two calls of the store.
+        for key in random.sample(busy, min(len(busy), SOME)):
             lease = records.lease(_id(key))
             # Who runs one has its lease before its record says so, and until after it does not.
             if await store.lease(lease, me, self._limits.worker_seconds):
