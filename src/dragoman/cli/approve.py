@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from dragoman.app.launching import approvals, described, launch_of
+from dragoman.app.launching import Launch, approvals, described, launch_of
 from dragoman.cli import show
 from dragoman.cli.outcome import OK, UsageError
 from dragoman.cli.target import choose
@@ -19,7 +21,8 @@ from dragoman.cli.terminal import Paper, one_line, visible
 EPILOG = """\
 examples:
   dragoman approve ~/.cursor/mcp.json#weather                       show what it would start
-  dragoman approve ~/.cursor/mcp.json#weather --digest 3f0c...      let exactly that be started"""
+  dragoman approve ~/.cursor/mcp.json#weather --digest 3f0c...      let exactly that be started
+  dragoman approve dragoman.yaml                    the commands of what `dragoman serve` reads"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,24 +35,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show a command, or approve it."""
+    """Show a command, or approve it; of what `dragoman serve` reads, all, or the one of that name or digest."""
+    words: list[str] = options.words
+    if len(words) == 1 and options.command is None and _is_settings(words[0]):
+        launches = _of_settings(words[0], options.digest)
+    else:
+        launches = [_of_client(options)]
+    kept = approvals()
+    for launch in launches:
+        if options.digest:
+            kept.approve(launch, options.digest, risky=options.risky)
+        _show(launch, kept.approved(launch), as_json=options.json)
+    return OK
+
+
+def _of_client(options: argparse.Namespace) -> Launch:
     target, rest = choose(options.words, options.command, starts=False)
     if rest or not isinstance(target, str) or not target.partition("#")[0].endswith(".json"):
-        raise UsageError("approve takes one server of a configuration file, as in: dragoman approve mcp.json#weather")
+        raise UsageError(
+            "approve takes one server of a configuration file, as in: dragoman approve mcp.json#weather"
+        )
     launch = launch_of(target)
     if launch is None:
         raise UsageError(f"{Path(target.partition('#')[0]).name}: that server is an address, and starts nothing")
-    kept = approvals()
-    if options.digest:
-        kept.approve(launch, options.digest, risky=options.risky)
-    stands = kept.approved(launch)
+    return launch
+
+
+def _is_settings(word: str) -> bool:
+    file = word.partition("#")[0]
+    return file.endswith((".yaml", ".yml")) or Path(file).name == "dragoman.json"
+
+
+def _of_settings(target: str, digest: str) -> list[Launch]:
+    """Return the commands of a file that `dragoman serve` reads.  Raises UsageError when none is meant."""
+    file, _, name = target.partition("#")
+    # Only for those who have such a file.
+    approving: Any = import_module("dragoman.connectors.settings.approving")
+    reading: Any = import_module("dragoman.connectors.settings.reading")
+    read = reading.read_settings(Path(file))
+    book = approving.Book(read.path)
+    named = approving.commands_of(read)
+    found: list[Launch] = [book.launch(*one) for one in named if name in ("", one[0])]
+    if not found:
+        known = ", ".join(where for where, _, _ in named) or "none"
+        raise UsageError(f"{file}: no command {name!r}; there is {known}" if name else f"{file} starts nothing")
+    if digest and not (chosen := [one for one in found if one.digest == digest]):
+        raise UsageError(f"no command there has the digest {digest} now: look again without --digest")
+    return chosen[:1] if digest else found
+
+
+def _show(launch: Launch, stands: bool, *, as_json: bool) -> None:
     paper = Paper(sys.stdout)
-    if options.json:
+    if as_json:
         shown = {"server": launch.place, "command": described(launch), "digest": launch.digest, "approved": stands}
         paper.line(show.as_json({**shown, "risks": list(launch.risks)}))
-        return OK
+        return
     paper.line(one_line(launch.place))
     for line in described(launch):
         paper.line(f"  {visible(line)}")
     paper.line(f"digest {launch.digest}, {'approved' if stands else 'not approved'}")
-    return OK
