@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from dragoman.connectors.view import complaint_about
+from dragoman.errors import LocalError
 from dragoman.protocol.bearer import checked_scopes
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
@@ -66,7 +67,10 @@ class Access(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
     local_only: bool = False
 
     def __post_init__(self) -> None:
-        checked_scopes(self.scopes, "scopes")
+        try:
+            checked_scopes(self.scopes, "scopes")
+        except LocalError as fault:
+            raise ValueError(str(fault)) from fault
         check_patterns([*self.allow, *self.deny])
         if self.allow and any(rule.allow for rule in self.rules):
             raise ValueError("allow stands beside rules that have one, too: say it in the rules")
