@@ -19,6 +19,8 @@ from dragoman.transport.http_route import Route
 from dragoman.transport.http_settings import HttpSettings
 
 IDLE = 4.0  # seconds an unused connection is kept; common servers close theirs after 5
+# Bytes per read, at most: from 128 KiB on, each costs three system calls more (see transport/pipes).
+READ = 64 * 1024
 HIGH_WATER = 256 * 1024  # unread bytes of a body, from which on the peer is held back
 LINGER = 1.0  # seconds that the end of a body, of which nothing more is wanted, may take
 
@@ -87,6 +89,8 @@ class Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
+        if hasattr(transport, "max_size"):
+            setattr(transport, "max_size", READ)  # noqa: B010 - asyncio's own has it, undeclared, at the costly size
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the response."""
