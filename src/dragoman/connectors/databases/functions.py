@@ -29,9 +29,9 @@ PLAIN = frozenset({
     "dense_rank", "exp", "first_value", "floor", "ifnull", "initcap", "instr", "lag", "last_value", "lead", "left",
     "length", "ln", "localtime", "localtimestamp", "log", "log10", "log2", "lower", "lpad", "ltrim", "max", "md5",
     "min", "mod", "nth_value", "ntile", "octet_length", "percent_rank", "percentile_cont", "percentile_disc", "pi",
-    "pow", "power", "radians", "rank", "repeat", "replace", "reverse", "right", "round", "row_number", "rpad", "rtrim", "sign",
-    "sin", "sqrt", "stddev", "stddev_pop", "stddev_samp", "strpos", "substr", "sum", "tan", "trunc", "upper", "var_pop",
-    "var_samp", "variance",
+    "pow", "power", "radians", "rank", "repeat", "replace", "reverse", "right", "round", "row_number", "rpad", "rtrim",
+    "sign", "sin", "sqrt", "stddev", "stddev_pop", "stddev_samp", "strpos", "substr", "sum", "tan", "trunc", "upper",
+    "var_pop", "var_samp", "variance",
 })  # fmt: skip
 
 

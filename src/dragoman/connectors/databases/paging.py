@@ -29,7 +29,7 @@ def paged(tree: Any, dialect: str, start: int, count: int) -> str:
 
 
 def cheap(tree: Any) -> bool:
-    """Tell whether a page of the statement is read without the rest: one table, nothing filtered, sorted or gathered."""
+    """Tell whether a page is read without the rest: of one table, with nothing filtered, sorted or gathered."""
     exp = expressions()
     if not isinstance(tree, exp.Select):
         return False
