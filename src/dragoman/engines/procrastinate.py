@@ -141,7 +141,8 @@ class ProcrastinateEngine:
                     await self._serve(app)
             except TRANSIENT as error:
                 self._made = False
-                log.warning("tasks wait: %s", error)
+                # Its own errors say only that there was one.
+                log.warning("tasks wait: %s", error.__cause__ or error)
             if not self._stopping:
                 await asyncio.sleep(AGAIN)
 
@@ -184,6 +185,8 @@ class ProcrastinateEngine:
         )
         working = asyncio.ensure_future(cast("Coroutine[Any, Any, None]", worker.run()))  # type: ignore[no-untyped-call]
         tasks = [working, asyncio.ensure_future(self._tend(app, worker))]
+        for task in tasks:
+            task.add_done_callback(_heard)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -231,3 +234,9 @@ class ProcrastinateEngine:
             return rows[0][0]
 
         return await self._store.use(ask)
+
+
+def _heard(task: asyncio.Future[None]) -> None:
+    """Take a task's error, which is nobody's any more when the engine was stopped without its database."""
+    if not task.cancelled():
+        task.exception()
