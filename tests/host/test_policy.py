@@ -19,7 +19,8 @@ def directives(page: Page) -> dict[str, list[str]]:
 def test_a_page_that_declares_nothing_reaches_nothing() -> None:
     """APPS-08"""
     found = directives(Page())
-    assert found["default-src"] == found["connect-src"] == found["frame-src"] == found["base-uri"] == ["'none'"]
+    assert found["default-src"] == found["connect-src"] == found["frame-src"] == ["'none'"]
+    assert found["base-uri"] == found["font-src"] == ["'self'"]
     assert found["object-src"] == found["form-action"] == ["'none'"]
     assert found["script-src"] == found["style-src"] == ["'self'", "'unsafe-inline'"]
     assert found["frame-ancestors"] == [HOST]
