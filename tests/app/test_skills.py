@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from dragoman import Client, LocalError, PeerError, RegistrationError, Server, Skill, SkillError
 from dragoman.serving import skills as serving
@@ -15,6 +16,7 @@ from dragoman.wire.skills import MAX_FILES, SkillFile
 
 MODES = pytest.mark.parametrize("mode", ["modern", "legacy"])
 HEAD = "---\nname: {}\ndescription: What it is for.\nmetadata:\n  version: 1.0\n---\nDo it.\n"
+SIZED = HEAD.format("liar")
 
 
 def write(folder: Path, name: str, **files: str) -> Path:
@@ -226,6 +228,7 @@ def lying(change: dict[str, Any], text: str = HEAD.format("liar")) -> Server:
     front = {"name": "liar", "description": "What it is for.", "metadata": {"version": 1}}
     files = [{"uri": uri, "digest": digest_of(text.encode()), "size": len(text)}]
     entry = {"uri": uri, "frontmatter": front, "resources": files, **change}
+    entry = {name: value for name, value in entry.items() if value is not UNSET}
     server.add_extension("io.modelcontextprotocol/skills", {})
 
     async def answer(call: Any) -> Any:
@@ -246,7 +249,13 @@ def lying(change: dict[str, Any], text: str = HEAD.format("liar")) -> Server:
         ({"frontmatter": {"name": "liar", "description": "Other."}}, HEAD, "front matter"),
         ({"frontmatter": {"name": "other", "description": "x"}}, HEAD, "name"),
         ({"resources": []}, HEAD, "own SKILL.md"),
-        ({"resources": [{"uri": "skill://liar/SKILL.md", "digest": "sha256:" + "0" * 64}]}, HEAD, "digest"),
+        ({"resources": [{"uri": "skill://liar/SKILL.md", "digest": "sha256:" + "0" * 64}]}, HEAD, "gives no size"),
+        (
+            {"resources": [{"uri": "skill://liar/SKILL.md", "digest": "sha256:" + "0" * 64, "size": len(SIZED)}]},
+            HEAD,
+            "digest",
+        ),
+        ({"resources": UNSET}, HEAD, "says nothing of its files"),
         ({"resources": [{"uri": "skill://liar/SKILL.md", "digest": "sha256:" + "0" * 64, "size": 3}]}, HEAD, "bytes"),
         ({"resources": [{"uri": "skill://liar/../x", "digest": ""}]}, HEAD, "outside"),
         ({"resources": [{"uri": "file:///etc/passwd", "digest": ""}]}, HEAD, "outside"),
@@ -265,6 +274,29 @@ async def test_a_skill_that_is_not_what_its_entry_says_is_refused(
     async with Client(lying({})) as client:
         (skill,) = await client.skills.list()
         assert (await client.skills.read(skill)).text == HEAD.format("liar")
+
+
+async def test_a_skill_that_says_nothing_of_its_files_is_not_read_even_unverified() -> None:
+    async with Client(lying({"resources": UNSET})) as client:
+        (skill,) = await client.skills.list()
+        with pytest.raises(SkillError, match="says nothing of its files"):
+            await client.skills.read(skill, unverified=True)
+
+
+async def test_an_empty_directory_of_a_skill_is_one(tmp_path: Path) -> None:
+    """Two levels of it: each is listed in the one above, and has nothing itself."""
+    (tmp_path / "a" / "made" / "later").mkdir(parents=True)
+    (tmp_path / "a" / "SKILL.md").write_text(HEAD.format("a"))
+    (tmp_path / "elsewhere").mkdir()
+    server = Server("skilled")
+    server.add_skills(tmp_path)
+    async with Client(server) as client:
+        inside = await client.skills.directory("skill://a")
+        assert [one.uri for one in inside] == ["skill://a/SKILL.md", "skill://a/made"]
+        assert [one.uri for one in await client.skills.directory("skill://a/made")] == ["skill://a/made/later"]
+        assert await client.skills.directory("skill://a/made/later") == []
+        with pytest.raises(PeerError, match="no directory of a skill"):
+            await client.skills.directory("skill://elsewhere")
 
 
 async def test_a_skill_without_digests_is_read_by_who_allows_it() -> None:

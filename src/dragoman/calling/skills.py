@@ -61,7 +61,7 @@ class Skills:
             raise SkillError("the server gave something else than this one file", uri=uri)
         data = result.data
         if promised is not None:
-            if promised.size is not UNSET and promised.size != len(data):
+            if promised.size != len(data):
                 raise SkillError(f"it has {len(data)} bytes, and its entry says {promised.size}", uri=uri)
             if f"sha256:{hashlib.sha256(data).hexdigest()}" != promised.digest:
                 raise SkillError("its digest is not the one of its entry", uri=uri)
@@ -106,6 +106,8 @@ def check_entry(skill: Skill) -> None:
     """Raise SkillError for an entry that contradicts itself, or is too large (SEP-2640, "Resources")."""
     if not skill.uri.endswith(_END) or not skill.name or skill.uri.split("/")[-2] != skill.name:
         raise SkillError(f"its name is {skill.name[:100]!r}, and its address says another", uri=skill.uri)
+    if skill.resources is UNSET:
+        raise SkillError("its entry says nothing of its files", uri=skill.uri)
     if not isinstance(skill.resources, list):
         return
     root, seen = skill.uri.removesuffix(MANIFEST), set[str]()
@@ -117,8 +119,10 @@ def check_entry(skill: Skill) -> None:
             raise SkillError(
                 f"its entry lists {file.uri[:200]!r}, which is outside of it or there twice", uri=skill.uri
             )
+        if file.size is UNSET:
+            raise SkillError(f"its entry gives no size for {file.uri[:200]!r}", uri=skill.uri)
         seen.add(file.uri)
-        total += file.size if file.size is not UNSET else 0
+        total += file.size
     if skill.uri not in seen:
         raise SkillError("its entry does not list its own SKILL.md", uri=skill.uri)
     if len(seen) > MAX_FILES or total > MAX_BYTES:

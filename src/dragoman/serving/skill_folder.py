@@ -56,7 +56,8 @@ class Snapshot(NamedTuple):
 def look(root: Path, prefix: Parts, known: Mapping[Parts, Seen]) -> Snapshot:
     """Return what is in the folder now. Files whose stamps are `known` are not read again. Raises OSError."""
     faults: list[str] = []
-    found: dict[Parts, os.stat_result] = dict(_walk(root, (), [MAX_ENTRIES], faults))
+    folders: list[Parts] = []
+    found: dict[Parts, os.stat_result] = dict(_walk(root, (), [MAX_ENTRIES], faults, folders))
     base = prefix + ((root.name,) if (MANIFEST,) in found else ())
     homes = sorted({parts[:-1] for parts in found if parts[-1] == MANIFEST})
     if len(homes) > MAX_SKILLS:
@@ -66,11 +67,13 @@ def look(root: Path, prefix: Parts, known: Mapping[Parts, Seen]) -> Snapshot:
     made = Snapshot({}, {}, {}, seen, faults)
     for home in homes:
         _add(made, root, base, home, {p: s for p, s in found.items() if p[: len(home)] == home}, known)
-    _list_directories(made, base)
+    _list_directories(made, base, folders)
     return made
 
 
-def _walk(root: Path, at: Parts, budget: list[int], faults: list[str]) -> Iterator[tuple[Parts, os.stat_result]]:
+def _walk(
+    root: Path, at: Parts, budget: list[int], faults: list[str], folders: list[Parts]
+) -> Iterator[tuple[Parts, os.stat_result]]:
     with os.scandir(root.joinpath(*at)) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
@@ -88,7 +91,8 @@ def _walk(root: Path, at: Parts, budget: list[int], faults: list[str]) -> Iterat
             if len(parts) > MAX_LEVELS:
                 faults.append(f"{root.joinpath(*parts)} is more than {MAX_LEVELS} levels deep")
             else:
-                yield from _walk(root, parts, budget, faults)
+                folders.append(parts)
+                yield from _walk(root, parts, budget, faults, folders)
         elif entry.is_file(follow_symlinks=False):
             yield parts, entry.stat(follow_symlinks=False)
 
@@ -161,8 +165,8 @@ def _fault(front: dict[str, Any], folder: str) -> str | None:
     return None
 
 
-def _list_directories(made: Snapshot, base: Parts) -> None:
-    """Fill in what is directly in each directory of the skills."""
+def _list_directories(made: Snapshot, base: Parts, folders: list[Parts]) -> None:
+    """Fill in what is directly in each directory of the skills; one may be empty."""
     children: dict[Parts, dict[str, Resource]] = {}
     for uri, parts in made.files.items():
         whole = base + parts
@@ -171,6 +175,13 @@ def _list_directories(made: Snapshot, base: Parts) -> None:
             here = whole[:depth]
             folder = Resource(uri=uri_of(here), name=here[-1], mime_type=DIRECTORY)
             children.setdefault(here[:-1], {})[here[-1]] = folder
+    homes = {made.files[uri][:-1] for uri in made.skills}
+    for parts in folders:
+        if any(parts[:depth] in homes for depth in range(len(parts))):
+            whole = base + parts
+            children.setdefault(whole, {})
+            folder = Resource(uri=uri_of(whole), name=whole[-1], mime_type=DIRECTORY)
+            children.setdefault(whole[:-1], {})[whole[-1]] = folder
     for here, inside in children.items():
         made.directories[uri_of(here)] = [inside[name] for name in sorted(inside)]
 

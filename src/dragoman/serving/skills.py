@@ -156,11 +156,12 @@ class Skills:
     async def _directory(self, call: Call) -> Reply:
         await self.refresh()
         uri = call.params.uri
-        inside = {one.uri: one for folder in self._folders for one in folder.now.directories.get(uri, ())}
-        if not inside:
+        found = [folder.now.directories[uri] for folder in self._folders if uri in folder.now.directories]
+        if not found:
             raise RequestError(INVALID_PARAMS, f"{uri[:500]} is no directory of a skill", {"uri": uri[:2000]})
         if isinstance(call.params.cursor, str):
             raise bad_cursor()  # a directory comes in one piece
+        inside = {one.uri: one for listed in found for one in listed}
         return ReadDirectoryResult(resources=list(inside.values()))
 
     async def _read(self, call: Call) -> Reply:

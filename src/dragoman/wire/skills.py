@@ -1,7 +1,6 @@
 """Skills: folders of instructions, listed with the digest of every file, and read as resources.
 
-Limit: the extension is a draft; what it leaves open is not here.
-Source: extension io.modelcontextprotocol/skills (SEP-2640).
+Source: extension io.modelcontextprotocol/skills (SEP-2640), "Skill Entries".
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ MAX_BYTES = 16 * 1024 * 1024
 class SkillFile(Wire, frozen=True, kw_only=True):
     """One file of a skill: `digest` is `sha256:` and 64 hexadecimal digits of its bytes, `size` their number.
 
-    Servers of earlier drafts give no size.
+    Servers of drafts gave no size; such a file is not read.
     """
 
     uri: str
@@ -38,12 +37,13 @@ class SkillFile(Wire, frozen=True, kw_only=True):
 class Skill(Wire, frozen=True, kw_only=True):
     """A skill as it is listed: where its `SKILL.md` is, the front matter of that as JSON, and all of its files.
 
-    `resources` is "dynamic" where files are made as they are read, so that they have no digests.
+    `resources` is "dynamic" where files are made as they are read, so that they have no digests; an entry without
+    any is listed, and not read.
     """
 
     uri: str
     frontmatter: dict[str, Any]
-    resources: list[SkillFile] | Literal["dynamic"] = "dynamic"
+    resources: Opt[list[SkillFile] | Literal["dynamic"]] = UNSET
 
     @property
     def name(self) -> str:
