@@ -88,7 +88,7 @@ def _raised(self: McpError, *args: object) -> None:
     heard("errors", " ".join(map(str, args)))
 
 
-def _of_processes() -> None:
+def hear_processes() -> None:
     """Hear what every process on this machine was started with, where the system tells that."""
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -108,7 +108,7 @@ _waited, _awaited = subprocess.Popen.communicate, asyncio.subprocess.Process.com
 
 def _communicate(self: Any, *args: Any, **options: Any) -> Any:
     if _planted:
-        _of_processes()
+        hear_processes()
     got = _waited(self, *args, **options)
     _printed(got)
     return got
@@ -116,7 +116,7 @@ def _communicate(self: Any, *args: Any, **options: Any) -> Any:
 
 async def _communicate_later(self: Any, *args: Any, **options: Any) -> Any:
     if _planted:
-        _of_processes()
+        hear_processes()
     got = await _awaited(self, *args, **options)
     _printed(got)
     return got

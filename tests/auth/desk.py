@@ -13,7 +13,7 @@ from html import unescape
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from tests.canary import plant
+from tests.canary import heard, plant, watch
 from tests.transport.raw_http import listening
 
 from dragoman import AuthorizationServer, Context, Server
@@ -189,8 +189,10 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     """Serve until the block ends. The one user is ann, who is always logged in, unless `login` says otherwise."""
     apps: list[Any] = []
+    watch()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
+        heard("addresses that a server was asked for", f"{scope.get('path')}?{scope.get('query_string', b'').decode()}")
         await apps[0](scope, receive, send)
 
     async with listening(app) as place:
