@@ -19,6 +19,7 @@ from dragoman.protocol.depth import too_deep
 from dragoman.registry.document import Listed, read_listed
 from dragoman.registry.faults import EntryError
 from dragoman.registry.sources import Source
+from dragoman.registry.untyped import is_row, is_table, row, table
 from dragoman.registry.versions import latest
 from dragoman.transport.fetch import SafeFetcher
 
@@ -105,8 +106,7 @@ class Registry:
             if answer is None:
                 raise EntryError(f"{shown_url(self._base)} is no MCP registry: it has no /v0.1/servers")
             yield _page(answer)
-            meta = answer.get("metadata")
-            cursor = _text(meta.get("nextCursor")) if isinstance(meta, dict) else ""
+            cursor = _text(table(answer.get("metadata")).get("nextCursor"))
             if not cursor:
                 return
             if cursor in seen:
@@ -127,9 +127,9 @@ class Registry:
             held: Any = msgspec.json.decode(fetched.body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             held = None
-        if not isinstance(held, dict):
+        if not is_table(held):
             raise EntryError(f"{shown_url(self._base)} is no MCP registry: it does not answer with a JSON object")
-        return held
+        return table(held)
 
 
 def _text(value: object) -> str:
@@ -138,11 +138,11 @@ def _text(value: object) -> str:
 
 def _page(answer: Mapping[str, Any]) -> Found:
     servers = answer.get("servers")
-    if not isinstance(servers, list):
+    if not is_row(servers):
         raise EntryError("this is no MCP registry: its answer has no list of servers")
     found: list[Listed] = []
     unreadable = 0
-    for one in servers:
+    for one in row(servers):
         try:
             found.append(read_listed(one))
         except EntryError:

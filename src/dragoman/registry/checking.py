@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from dragoman.protocol.depth import too_deep
 from dragoman.registry.rules import Check, Problem, anything, flag, list_of, map_of, object_of, one_of, text, url
+from dragoman.registry.untyped import is_table, row, table
 from dragoman.registry.versions import is_exact
 
 PUBLISHER = "io.modelcontextprotocol.registry/publisher-provided"
@@ -52,10 +53,10 @@ def check(data: bytes, *, official: bool = True) -> list[Problem]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return [Problem("", f"this is no JSON: {error}")]
     found = list(object_of(_SERVER, ("name", "description", "version"))(held, ""))
-    if isinstance(held, dict):
-        found += _whole(cast("dict[str, Any]", held))
+    if is_table(held):
+        found += _whole(held)
         if official:
-            found += _official(cast("dict[str, Any]", held))
+            found += _official(held)
     return sorted(found, key=lambda problem: not problem.fatal)
 
 
@@ -69,9 +70,9 @@ def _version(value: Any, at: str) -> Iterator[Problem]:
 
 
 def _argument(value: Any, at: str) -> Iterator[Problem]:
-    kind = cast("dict[str, Any]", value).get("type") if isinstance(value, dict) else None
+    kind = table(value).get("type")
     yield from object_of(_ARGUMENT, ("type", "name") if kind == "named" else ("type",))(value, at)
-    if kind == "positional" and not {"value", "valueHint"} & set(cast("dict[str, Any]", value)):
+    if kind == "positional" and not {"value", "valueHint"} & set(table(value)):
         yield Problem(at, "a positional argument needs value, or valueHint as its label")
     yield from _input_rules(value, at)
 
@@ -88,32 +89,27 @@ def _plain_input(value: Any, at: str) -> Iterator[Problem]:
 
 def _input_rules(value: Any, at: str) -> Iterator[Problem]:
     """Yield what contradicts itself in an input."""
-    if not isinstance(value, dict):
-        return
-    held = cast("dict[str, Any]", value)
+    held = table(value)
     default, choices = held.get("default"), held.get("choices")
-    if isinstance(choices, list) and isinstance(default, str) and default not in choices:
+    if choices is not None and isinstance(default, str) and default not in row(choices):
         yield Problem(f"{at}/default", f"{default!r} is none of the choices")
     if held.get("isSecret") is True and isinstance(held.get("value") or default, str) and "variables" not in held:
         yield Problem(at, "a secret has its value in the file, which everybody can read")
     if isinstance(held.get("value"), str):
-        known = held.get("variables")
-        names = set(cast("dict[str, Any]", known)) if isinstance(known, dict) else set[str]()
+        names = set(table(held.get("variables")))
         for name in set(_BRACES.findall(held["value"])) - names:
             yield Problem(f"{at}/value", f"{{{name}}} stays as it is: there is no variable of that name", fatal=False)
 
 
 def _transport(value: Any, at: str) -> Iterator[Problem]:
-    kind = cast("dict[str, Any]", value).get("type") if isinstance(value, dict) else None
+    kind = table(value).get("type")
     fields = _TRANSPORT if kind != "stdio" else {"type": _TRANSPORT["type"]}
     yield from object_of(fields, ("type",) if kind == "stdio" else ("type", "url"))(value, at)
 
 
 def _package(value: Any, at: str) -> Iterator[Problem]:
     yield from object_of(_PACKAGE, ("registryType", "identifier", "transport"))(value, at)
-    if not isinstance(value, dict):
-        return
-    held = cast("dict[str, Any]", value)
+    held = table(value)
     kind = held.get("registryType")
     if kind == "mcpb" and "fileSha256" not in held:
         yield Problem(at, "a bundle (mcpb) needs fileSha256; clients have to compare it")
@@ -153,10 +149,9 @@ _ICON: dict[str, Check] = {
 def _remote(value: Any, at: str) -> Iterator[Problem]:
     fields = {**_TRANSPORT, "type": one_of("streamable-http", "sse"), "variables": map_of(_plain_input)}
     yield from object_of(fields, ("type", "url"))(value, at)
-    held = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    held = table(value)
     if isinstance(held.get("url"), str):
-        known = held.get("variables")
-        names = set(cast("dict[str, Any]", known)) if isinstance(known, dict) else set[str]()
+        names = set(table(held.get("variables")))
         for name in set(_BRACES.findall(held["url"])) - names:
             yield Problem(f"{at}/url", f"{{{name}}} is not among the variables")
 
@@ -186,25 +181,20 @@ def _whole(held: dict[str, Any]) -> Iterator[Problem]:
         yield Problem("/$schema", f"names another version of the format than {schema_url()}", fatal=False)
     if not held.get("packages") and not held.get("remotes"):
         yield Problem("", "has neither packages nor remotes: nobody can use it", fatal=False)
-    repository = held.get("repository")
-    folder = cast("dict[str, Any]", repository).get("subfolder") if isinstance(repository, dict) else None
+    folder = table(held.get("repository")).get("subfolder")
     if isinstance(folder, str) and (folder.startswith("/") or ".." in folder.split("/") or "\\" in folder):
         yield Problem("/repository/subfolder", f"{folder!r} is no path below the repository")
 
 
 def _official(held: dict[str, Any]) -> Iterator[Problem]:
     """Yield what the official registry refuses besides."""
-    packages = held.get("packages")
-    for number, one in enumerate(packages if isinstance(packages, list) else []):
-        if isinstance(one, dict):
-            yield from _official_package(cast("dict[str, Any]", one), f"/packages/{number}")
-    remotes = held.get("remotes")
-    for number, one in enumerate(remotes if isinstance(remotes, list) else []):
-        url = cast("dict[str, Any]", one).get("url") if isinstance(one, dict) else None
+    for number, one in enumerate(row(held.get("packages"))):
+        yield from _official_package(table(one), f"/packages/{number}")
+    for number, one in enumerate(row(held.get("remotes"))):
+        url = table(one).get("url")
         if isinstance(url, str) and re.match(r"https?://(localhost|127\.|\[::1\])", url):
             yield Problem(f"/remotes/{number}/url", "leads to the reader's own machine")
-    meta = held.get("_meta")
-    for name, value in cast("dict[str, Any]", meta).items() if isinstance(meta, dict) else ():
+    for name, value in table(held.get("_meta")).items():
         if name != PUBLISHER:
             yield Problem("/_meta", f"{name!r} is dropped by the official registry; it keeps {PUBLISHER}", fatal=False)
         elif (size := len(msgspec.json.encode(value))) > MAX_PUBLISHER:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from dragoman.registry.faults import EntryError
+from dragoman.registry.untyped import is_table, table
 
 MAX_INPUTS = 200  # of one package
 OFFICIAL = "io.modelcontextprotocol.registry/official"
@@ -134,12 +135,11 @@ def read_server(data: bytes | dict[str, Any]) -> ServerJson:
 
 def read_listed(data: object) -> Listed:
     """Return one entry of a registry's answer, already decoded. Raises EntryError."""
-    if not isinstance(data, dict) or not isinstance(data.get("server"), dict):
+    server = table(data).get("server")
+    if not is_table(server):
         raise EntryError("an entry of the registry has no server")
-    meta: Any = data.get("_meta")
-    said: Any = meta.get(OFFICIAL) if isinstance(meta, dict) else None
     try:
-        official = msgspec.convert(said, type=Official) if isinstance(said, dict) else Official()
+        official = msgspec.convert(table(table(table(data).get("_meta")).get(OFFICIAL)), type=Official)
     except msgspec.ValidationError as error:
         raise EntryError(f"what the registry says of an entry cannot be read: {error}") from None
-    return Listed(server=read_server(data["server"]), official=official)
+    return Listed(server=read_server(table(server)), official=official)

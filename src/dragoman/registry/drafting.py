@@ -18,6 +18,7 @@ import msgspec
 from dragoman.errors import LocalError
 from dragoman.registry import manifest
 from dragoman.registry.rules import Problem
+from dragoman.registry.untyped import is_table, row, table
 
 MAX_FILE = 4 * 1024 * 1024  # bytes
 _CLAIM = re.compile(r"mcp-name:\s*([a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+)")
@@ -56,11 +57,9 @@ def _package(kind: str, said: dict[str, Any], **more: str) -> dict[str, Any]:
 def claims(folder: Path, held: dict[str, Any]) -> Iterator[Problem]:
     """Yield what keeps the packages of an entry from proving that they belong to it."""
     name = held.get("name")
-    packages = held.get("packages")
     python, node = _pyproject(folder), _json(folder / "package.json")
-    for number, one in enumerate(packages if isinstance(packages, list) else []):
-        if not isinstance(one, dict):
-            continue
+    for number, package in enumerate(row(held.get("packages"))):
+        one = table(package)
         at, identifier = f"/packages/{number}", one.get("identifier")
         if one.get("registryType") == "pypi" and identifier == python.get("name"):
             if _claimed(folder, python) != name:
@@ -82,37 +81,33 @@ def _same_version(at: str, one: dict[str, Any], project: dict[str, Any]) -> Iter
 def _pyproject(folder: Path) -> dict[str, Any]:
     text = _text(folder / "pyproject.toml")
     try:
-        found: Any = tomllib.loads(text).get("project", {}) if text else {}
+        return table(tomllib.loads(text).get("project")) if text else {}
     except tomllib.TOMLDecodeError as error:
         raise LocalError(f"pyproject.toml: {error}") from None
-    return found if isinstance(found, dict) else {}
 
 
 def _json(path: Path) -> dict[str, Any]:
     text = _text(path)
     try:
-        found: Any = json.loads(text) if text else {}
+        return table(json.loads(text)) if text else {}
     except (ValueError, RecursionError) as error:
         raise LocalError(f"{path.name}: {error}") from None
-    return found if isinstance(found, dict) else {}
 
 
 def _claimed(folder: Path, project: dict[str, Any]) -> str:
     readme: Any = project.get("readme", "README.md")
-    if isinstance(readme, dict):
-        readme = readme.get("file", "")
+    if is_table(readme):
+        readme = table(readme).get("file", "")
     found = _CLAIM.search(_text(folder / readme)) if isinstance(readme, str) and readme else None
     return found[1] if found else ""
 
 
 def _repository(python: dict[str, Any], node: dict[str, Any]) -> str:
-    urls: Any = python.get("urls", {})
-    if isinstance(urls, dict):
-        for label, url in urls.items():
-            if str(label).lower() in ("repository", "source", "source code") and isinstance(url, str):
-                return url
+    for label, url in table(python.get("urls")).items():
+        if label.lower() in ("repository", "source", "source code") and isinstance(url, str):
+            return url
     place: Any = node.get("repository", "")
-    url = place.get("url", "") if isinstance(place, dict) else place
+    url = table(place).get("url", "") if is_table(place) else place
     return re.sub(r"^git\+|\.git$", "", url) if isinstance(url, str) and "://" in url else ""
 
 

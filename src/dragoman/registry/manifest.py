@@ -17,6 +17,7 @@ from dragoman.registry.faults import BundleError
 from dragoman.registry.inputs import Answers, Piece, Question, Word
 from dragoman.registry.recipe import Recipe, joined
 from dragoman.registry.rules import Check, Problem, anything, flag, list_of, map_of, object_of, one_of, text, url
+from dragoman.registry.untyped import is_table, table
 
 NAME = "manifest.json"
 VERSIONS = ("0.1", "0.2", "0.3", "0.4")
@@ -93,7 +94,7 @@ def check(data: bytes, members: Collection[str] | None = None) -> list[Problem]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return [Problem("", f"is no JSON: {error}")]
     found = list(object_of(_MANIFEST, ("name", "version", "description", "author", "server"))(held, ""))
-    if isinstance(held, dict):
+    if is_table(held):
         found += _whole(held, members)
     return sorted(found, key=lambda problem: not problem.fatal)
 
@@ -104,7 +105,7 @@ def _whole(held: dict[str, Any], members: Collection[str] | None) -> Iterator[Pr
         yield Problem("", "lacks manifest_version")
     elif version not in VERSIONS:
         yield Problem("/manifest_version", f"{version!r} is none of {', '.join(VERSIONS)}")
-    server: dict[str, Any] = held["server"] if isinstance(held.get("server"), dict) else {}
+    server = table(held.get("server"))
     if server.get("type") == "uv" and version != "0.4":
         yield Problem("/server/type", "uv is of manifest_version 0.4")
     if server.get("type") != "uv" and "mcp_config" not in server:
@@ -115,7 +116,7 @@ def _whole(held: dict[str, Any], members: Collection[str] | None) -> Iterator[Pr
     icon = held.get("icon")
     if members is not None and isinstance(icon, str) and "://" not in icon and _inside(icon) not in members:
         yield Problem("/icon", f"{icon!r} is not in the bundle", fatal=False)
-    known: dict[str, Any] = held["user_config"] if isinstance(held.get("user_config"), dict) else {}
+    known = table(held.get("user_config"))
     for name in _VARIABLE.findall(msgspec.json.encode(server.get("mcp_config")).decode()):
         start, _, rest = name.partition(".")
         if start == "user_config" and rest not in known:

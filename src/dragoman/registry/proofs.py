@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dragoman.registry.faults import IntegrityError
+from dragoman.registry.untyped import table
 
 MAX_METADATA = 4 * 1024 * 1024  # bytes
 MAX_MEMBERS = 100_000
@@ -92,13 +93,14 @@ def tarball(path: Path) -> Tarball:
             held: Any = json.loads(_package_json(archive))
     except (OSError, ValueError, tarfile.TarError, zlib.error, EOFError, RecursionError) as error:
         raise IntegrityError(f"{path.name} is no npm package that can be read: {error}") from None
-    if not isinstance(held, dict) or not isinstance(held.get("name"), str):
+    said = table(held)
+    name, bins, claim = said.get("name"), said.get("bin"), said.get("mcpName")
+    if not isinstance(name, str):
         raise IntegrityError(f"{path.name} has no package.json with a name")
-    name, bins, claim = held["name"], held.get("bin"), held.get("mcpName")
     if isinstance(bins, str):
         bins = {name.rpartition("/")[2]: bins}
-    found = {one: place for one, place in bins.items() if isinstance(place, str)} if isinstance(bins, dict) else {}
-    return Tarball(name, str(held.get("version")), (claim,) if isinstance(claim, str) else (), found)
+    found = {one: place for one, place in table(bins).items() if isinstance(place, str)}
+    return Tarball(name, str(said.get("version")), (claim,) if isinstance(claim, str) else (), found)
 
 
 def _package_json(archive: tarfile.TarFile) -> bytes:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias, cast
 from urllib.parse import urlsplit
 
+from dragoman.registry.untyped import is_row, row
+
 _OLD = re.compile(r"[a-z]+(_[a-z0-9]+)+")  # names were snake_case once
 
 
@@ -73,10 +75,9 @@ def list_of(of: Check) -> Check:
     """Return a check for a list, each of whose items `of` checks."""
 
     def check_list(value: Any, at: str) -> Iterator[Problem]:
-        if not isinstance(value, list):
+        if not is_row(value):
             yield Problem(at, f"has to be a list, is {kind_of(value)}")
-            return
-        for number, one in enumerate(value):
+        for number, one in enumerate(row(value)):
             yield from of(one, f"{at}/{number}")
 
     return check_list
@@ -125,5 +126,12 @@ def anything(value: Any, at: str) -> Iterator[Problem]:
 
 def kind_of(value: Any) -> str:
     """Return what a JSON value is, in words."""
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
-    return names.get(type(value), "null")
+    names: dict[type[Any], str] = {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "an object",
+    }
+    return next((word for kind, word in names.items() if isinstance(value, kind)), "null")

@@ -16,6 +16,7 @@ import msgspec
 from dragoman.registry.checking import check
 from dragoman.registry.document import OFFICIAL, Listed, read_listed
 from dragoman.registry.faults import EntryError
+from dragoman.registry.untyped import is_table, table
 from dragoman.registry.versions import latest, order
 
 MAX_FILE = 1024 * 1024  # bytes of one entry
@@ -154,21 +155,18 @@ def _kept(path: Path) -> Kept:
         held: Any = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise EntryError(f"{path} is no JSON: {error}") from None
-    wrapped = isinstance(held, dict) and isinstance(held.get("server"), dict)
+    wrapped = is_table(table(held).get("server"))
     server: Any = held["server"] if wrapped else held
     if fatal := [one for one in check(msgspec.json.encode(server), official=False) if one.fatal]:
         raise EntryError(f"{path}: {fatal[0].at or 'the whole'}: {fatal[0].what}")
-    meta: Any = held.get("_meta") if wrapped else {}
-    said: Any = meta.get(OFFICIAL, {}) if isinstance(meta, dict) else {}
-    if not isinstance(said, dict):
-        raise EntryError(f"{path}: {OFFICIAL} is no object")
+    meta = table(held.get("_meta")) if wrapped else {}
     when = datetime.fromtimestamp(written, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    own = {"status": "active", "publishedAt": when, "updatedAt": when, **said}
+    own = {"status": "active", "publishedAt": when, "updatedAt": when, **table(meta.get(OFFICIAL))}
     try:
         changed = moment(str(own["updatedAt"]))
     except ValueError as error:
         raise EntryError(f"{path}: updatedAt: {error}") from None
-    out = {"server": server, "_meta": {**(meta if isinstance(meta, dict) else {}), OFFICIAL: own}}
+    out = {"server": server, "_meta": {**meta, OFFICIAL: own}}
     try:
         return Kept(out, read_listed(out), changed)
     except EntryError as error:
