@@ -1,5 +1,7 @@
 """What a server changes of its own is listed changed, and runs as it was registered."""
 
+from typing import Any
+
 import pytest
 
 from dragoman import Altered, Client, Context, PeerError, RegistrationError, Server
@@ -64,6 +66,8 @@ def test_a_change_that_cannot_be_changes_nothing() -> None:
         ({"send": Altered(arguments={"form": 1})}, "has no argument 'form'"),
         ({"send": Altered(arguments={"to": 1}, defaults={"to": 2})}, "either fixed or has a default"),
         ({"send": Altered(arguments={"to": object()})}, "are no JSON"),
+        ({"send": Altered(defaults={"to": 7})}, "7 is nothing for the argument 'to' of tool 'send': expected"),
+        ({"send": Altered(name="a\n")}, "printable characters"),
     ):
         with pytest.raises(RegistrationError, match=complaint):
             server.change(tools=change)
@@ -101,3 +105,23 @@ async def test_what_has_a_tag_is_switched_off_and_on() -> None:
         assert [prompt.name for prompt in await client.list_prompts()] == ["three"]
         server.enable(tags=["slow"])
         assert [tool.name for tool in await client.list_tools()] == ["one", "two"]
+
+
+async def test_names_may_go_round() -> None:
+    server = Server("round")
+    for name in "abc":
+        server.add_tool(lambda name=name: name, name=name)
+    with pytest.raises(RegistrationError, match="there is a tool 'c' already"):
+        server.change(tools={"a": Altered(name="b"), "b": Altered(name="c")})
+    with pytest.raises(RegistrationError, match="there is a tool 'd' already"):
+        server.change(tools={"a": Altered(name="d"), "b": Altered(name="d")})
+    server.change(tools={"a": Altered(name="b"), "b": Altered(name="c"), "c": Altered(name="a")})
+    async with Client(server) as client:
+        assert [(await client.call_tool(name)).text for name in "abc"] == ["c", "a", "b"]
+
+
+def test_what_is_no_server_is_not_mounted() -> None:
+    outer: Any = Server("outer")
+    with pytest.raises(RegistrationError, match="str is no Server"):
+        outer.mount("https://example.com/mcp")
+    outer.mount(Server("inner"))

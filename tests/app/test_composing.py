@@ -329,3 +329,26 @@ def test_a_prefix_is_put_into_an_address_and_taken_out_again(uri: str, outside: 
     assert naming.placed(uri) == outside
     assert naming.inner(outside) == uri
     assert naming.inner("data://y/a") is None
+
+
+async def test_servers_that_hang_are_waited_for_at_the_same_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "dragoman")
+    monkeypatch.setattr("dragoman.app.mirror.PATIENCE", 0.3)
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until it is given up
+        writer.close()
+
+    hanging = await asyncio.start_server(hang, "127.0.0.1", 0)
+    port = hanging.sockets[0].getsockname()[1]
+    outer = Server("outer")
+    outer.mount(child(), "alive")
+    for number in range(10):
+        outer.mount(Server.proxy(f"http://127.0.0.1:{port}/mcp"), f"hangs{number}")
+    began = asyncio.get_running_loop().time()
+    async with Client(outer) as client:
+        assert asyncio.get_running_loop().time() - began < 2  # one after the other that were 3
+        assert (await client.call_tool("alive_add", {"a": 1})).value == 3
+    hanging.close()

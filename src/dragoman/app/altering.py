@@ -6,7 +6,7 @@ Limit: done once for each thing, and for good; what is mounted is changed where 
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import structs
 
@@ -35,29 +35,50 @@ class Behind:
         self.resources = Resources(limits, face, workers, kept)
 
 
+class Ready(NamedTuple):
+    """One change that can be made: in which registry, and where what it changes goes."""
+
+    ours: Listing[Any]
+    theirs: Listing[Any]
+    key: str
+    change: Altered
+    answer: Handler
+
+
 def alter(surface: Surface, tools: Changes, prompts: Changes, resources: Changes) -> None:
     """Make changes. Raises RegistrationError, with nothing changed, for what there is not or cannot be."""
     behind = Behind(surface)
-    ready: list[tuple[Listing[Any], Listing[Any], str, Altered, Handler]] = []
+    ready: list[Ready] = []
     here, there = surface.tools.listing, behind.tools.listing
-    ready += [(here, there, *one) for one in _checked(here, tools, "tool", behind.tools.call)]
+    ready += [Ready(here, there, *one) for one in _checked(here, tools, "tool", behind.tools.call)]
     here_prompts, there_prompts = surface.prompts.listing, behind.prompts.listing
     ready += [
-        (here_prompts, there_prompts, *one) for one in _checked(here_prompts, prompts, "prompt", behind.prompts.get)
+        Ready(here_prompts, there_prompts, *one)
+        for one in _checked(here_prompts, prompts, "prompt", behind.prompts.get)
     ]
     for uri, change in resources.items():
         fixed = surface.resources.fixed.holder(uri) is not None
         ours = surface.resources.fixed if fixed else surface.resources.templates
         theirs = behind.resources.fixed if fixed else behind.resources.templates
-        ready += [(ours, theirs, *one) for one in _checked(ours, {uri: change}, "resource", behind.resources.read)]
-    for ours, theirs, key, change, answer in ready:
-        _alter(surface, ours, theirs, key, change, answer)
+        ready += [Ready(ours, theirs, *one) for one in _checked(ours, {uri: change}, "resource", behind.resources.read)]
+    made = [_altered(surface, one) for one in ready]
+    for one, (name, _) in zip(ready, made, strict=True):
+        if name != one.key:
+            one.ours.remove(one.key)
+    for one, (name, entry) in zip(ready, made, strict=True):
+        if entry is None:
+            one.ours.hide(name)
+        else:
+            one.ours.add(name, entry)
     for given, notice in ((tools, TOOLS_CHANGED), (prompts, PROMPTS_CHANGED), (resources, RESOURCES_CHANGED)):
         if given:
             surface.changed(notice)
 
 
 def _checked(listing: Listing[Any], changes: Changes, kind: str, answer: Handler) -> list[tuple[str, Altered, Handler]]:
+    # Names may go round: what leaves one in these changes frees it for another.
+    leaving = {key for key, change in changes.items() if change.name not in (None, key) and not change.hide}
+    taken: set[str] = set()
     for key, change in changes.items():
         entry = listing.holder(key)
         if entry is None:
@@ -67,32 +88,31 @@ def _checked(listing: Listing[Any], changes: Changes, kind: str, answer: Handler
         if getattr(entry, "task", None) is not None and not change.hide:
             raise RegistrationError(f"calls of the tool {key!r} can be tasks: register it as it should be")
         check_change(change, entry.definition, kind)
-        if change.name is not None and change.name != key and listing.holder(change.name) is not None:
-            raise RegistrationError(f"there is a {kind} {change.name!r} already", where=entry.where)
+        name = key if change.name is None else change.name
+        if name in taken or (name not in leaving and name != key and listing.holder(name) is not None):
+            raise RegistrationError(f"there is a {kind} {name!r} already", where=entry.where)
+        taken.add(name)
     return [(key, change, answer) for key, change in changes.items()]
 
 
-def _alter(
-    surface: Surface, ours: Listing[Any], theirs: Listing[Any], key: str, change: Altered, answer: Handler
-) -> None:
+def _altered(surface: Surface, one: Ready) -> tuple[str, Elsewhere | None]:
+    """Return the name and the entry of what is listed instead, None to hide it."""
+    key, change = one.key, one.change
     if change.hide:
-        ours.hide(key)
-        return
-    entry: Any = ours.holder(key)
-    theirs.add(key, entry)
+        return key, None
+    entry: Any = one.ours.holder(key)
+    one.theirs.add(key, entry)
     definition = changed(entry.definition, change)
     name = change.name or key
     made = Elsewhere(
         definition,
-        _answering(key, change, answer),
+        _answering(key, change, one.answer),
         entry.where,
         complete=_completing(surface, key),
         scopes=entry.scopes,
         tags=entry.tags | set(change.tags),
     )
-    if name != key:
-        ours.remove(key)
-    ours.add(name, made)
+    return name, made
 
 
 def _answering(key: str, change: Altered, answer: Handler) -> Handler:

@@ -11,6 +11,8 @@ from typing import Any, cast
 import msgspec
 from msgspec import UNSET, structs
 
+from dragoman.app import lazily
+from dragoman.app.registration import checked_name
 from dragoman.errors import RegistrationError, RequestError
 from dragoman.serving.nearest import nearest
 from dragoman.wire.base import EMPTY, NULL, Opt
@@ -52,12 +54,33 @@ def check_change(change: Altered, definition: Any, kind: str) -> None:
         raise RegistrationError(f"a resource keeps its URI and has no arguments: the change of {name!r} has them")
     if strange := [one for one in both if one not in known]:
         raise RegistrationError(f"{kind} {name!r} has no argument {strange[0]!r}{nearest(strange[0], known)}")
+    if change.name is not None:
+        checked_name(kind, change.name, "")
     if twice := change.arguments.keys() & change.defaults.keys():
         raise RegistrationError(f"{min(twice)!r} of {kind} {name!r} is either fixed or has a default")
     try:
         _encode([change.arguments, change.defaults])
     except (TypeError, ValueError) as error:
         raise RegistrationError(f"arguments of {kind} {name!r} are no JSON: {error}") from None
+    for one, value in {**change.arguments, **change.defaults}.items():
+        if fault := _misfit(definition, one, value):
+            raise RegistrationError(f"{value!r} is nothing for the argument {one!r} of {kind} {name!r}: {fault}")
+
+
+def _misfit(definition: Any, name: str, value: Any) -> str:
+    """Return why a value cannot be that argument, "" if it can, or nobody can tell."""
+    if not isinstance(definition, Tool):
+        return "" if isinstance(value, str) else "it is a text"
+    schema: Mapping[str, Any] = definition.input_schema
+    shared = {key: schema[key] for key in ("$defs", "definitions", "$schema") if key in schema}
+    inner: Any = schema["properties"][name]
+    try:
+        validator = lazily.validator({**shared, **inner} if isinstance(inner, Mapping) else inner)
+    except ValueError:
+        return ""
+    data = _encode(value)
+    wrong = validator.violations(msgspec.json.decode(data), data)
+    return f"expected {wrong[0].expected}" if wrong else ""
 
 
 def _names(definition: Any) -> Sequence[str]:

@@ -302,6 +302,8 @@ def mount(surface: Surface, own: Server, other: Server, prefix: str, changes: Ki
     """Mount `other` in `own`, whose surface is `surface`. Raises RegistrationError, and changes nothing then."""
     if prefix and not PREFIX.fullmatch(prefix):
         raise RegistrationError(f"a prefix has letters, digits and -._ between them, not {prefix[:100]!r}")
+    if not hasattr(other, "surface"):
+        raise RegistrationError(f"{type(other).__name__} is no Server; mount Server.proxy(...) of anything else")
     if other is own or any(one is own for one in _inside(other)):
         raise RegistrationError(f"{other.name!r} cannot be mounted in {own.name!r}, which it has in itself")
     for one in surface.mounts:

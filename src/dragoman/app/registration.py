@@ -44,7 +44,8 @@ def _or_unset(value: Any) -> Any:
     return UNSET if value is None or value == "" else value
 
 
-def _checked_name(kind: str, name: str, where: str) -> str:
+def checked_name(kind: str, name: str, where: str) -> str:
+    """Return a name. Raises RegistrationError for one that nothing can have."""
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise RegistrationError(f"a {kind}'s name has 1 to {MAX_NAME} printable characters, not {name!r}", where=where)
     if name == "<lambda>":
@@ -66,7 +67,7 @@ def make_tool(function: Callable[..., Any], options: ToolOptions) -> tools.Regis
     hints: dict[str, Any] = {_HINTS[key]: options[key] for key in _HINTS if key in options}  # type: ignore[literal-required]
     task = _task_use(function, options, plan)
     definition = Tool(
-        name=_checked_name("tool", options.get("name") or plan.name, plan.where),
+        name=checked_name("tool", options.get("name") or plan.name, plan.where),
         title=_or_unset(options.get("title")),
         description=_or_unset(options.get("description") or plan.description),
         input_schema=written or plan.input_schema,
@@ -183,7 +184,7 @@ def make_resource(function: Callable[..., Any], uri: str, options: ResourceOptio
         raise RegistrationError(f"the resource template {uri!r} does not parse: {error}", where=where) from None
     plan = read_resource_signature(function, template.variables, context_type=Context)
     shared: dict[str, Any] = {
-        "name": _checked_name("resource", options.get("name") or plan.name, where),
+        "name": checked_name("resource", options.get("name") or plan.name, where),
         "title": _or_unset(options.get("title")),
         "description": _or_unset(options.get("description") or plan.description),
         "mime_type": _or_unset(options.get("mime_type")),
@@ -214,7 +215,7 @@ def make_prompt(function: Callable[..., Any], options: PromptOptions) -> prompts
     function = inject(function)
     plan = read_prompt_signature(function, context_type=Context)
     definition = Prompt(
-        name=_checked_name("prompt", options.get("name") or plan.name, plan.where),
+        name=checked_name("prompt", options.get("name") or plan.name, plan.where),
         title=_or_unset(options.get("title")),
         description=_or_unset(options.get("description") or plan.description),
         arguments=_listed(plan.arguments),

@@ -6,6 +6,7 @@ other; this is where they meet. Limit: it registers nothing itself.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -147,7 +148,13 @@ class Surface:
     async def start(self) -> None:
         """Start what is mounted, and begin to run the tasks that wait, if there are any. Safe to call again."""
         for mount in self.mounts:
-            await mount.start()
+            if not mount.other.surface.forwards:
+                await mount.start()
+        # Those that wait for somebody else wait at the same time.
+        behind = [mount.start() for mount in self.mounts if mount.other.surface.forwards]
+        for fault in await asyncio.gather(*behind, return_exceptions=True):
+            if fault is not None:
+                raise fault
         for companion in self.companions:
             await companion.start()
         if self.face.tasks is not None:
