@@ -12,7 +12,7 @@ from dragoman.connectors.databases.database import Database
 from dragoman.connectors.databases.engine import Ask, EngineFault
 from dragoman.connectors.databases.mysql import Mysql
 from dragoman.connectors.databases.opening import open_address
-from dragoman.connectors.databases.rules import Rules
+from dragoman.connectors.databases.rules import Parameter, Query, Rules
 from dragoman.connectors.source import SourceError
 from dragoman.connectors.view import ALL
 from dragoman.errors import ToolError
@@ -186,3 +186,14 @@ def test_what_is_left_unread_does_not_wait_for_the_rest(shop: Database) -> None:
     rows = shop.query(ALL, "SELECT repeat(text, 5000) FROM big", 0, 1_000, "")
     assert rows.more and 50 < len(rows.rows) < 200  # cut by bytes
     assert shop.query(ALL, "SELECT 1", 0, 10, "").rows == [[1]]
+
+
+@pytest.mark.parametrize("value", ["Ada", "' OR '1'='1", "\\' OR 1=1 -- ", "%s", "Ada'; DROP TABLE orders; --"])
+def test_a_query_of_the_owners_has_its_values_bound(value: str, mariadb_shop: str) -> None:
+    sql = "SELECT id, '50%' AS share FROM customers WHERE name = :name AND name LIKE '%d%' LIMIT :most"
+    parameters = {"name": Parameter(), "most": Parameter(type="integer")}
+    rules = Rules(superuser=True, queries={"by_name": Query(sql=sql, parameters=parameters)})
+    shop = open_address("shop", mariadb_shop, rules)
+    found = shop.run(ALL, "by_name", {"name": value, "most": 5}, lambda share, text: None, lambda: False)
+    assert found.rows == ([[1, "50%"]] if value == "Ada" else [])
+    shop.close()

@@ -12,7 +12,7 @@ from dragoman.connectors.databases.database import Database
 from dragoman.connectors.databases.engine import Ask, EngineFault, OutOfTime
 from dragoman.connectors.databases.opening import open_address
 from dragoman.connectors.databases.postgres import Postgres
-from dragoman.connectors.databases.rules import Rules
+from dragoman.connectors.databases.rules import Parameter, Query, Rules
 from dragoman.connectors.source import SourceError
 from dragoman.connectors.view import ALL
 from dragoman.errors import ToolError
@@ -275,4 +275,14 @@ def test_changes_are_noticed_by_the_stamp(postgres_shop: str) -> None:
         db.execute("SELECT pg_stat_force_next_flush()")
         db.execute("DELETE FROM sales.leads WHERE id = 77")
     assert shop.stamp(ALL) != before
+    shop.close()
+
+
+@pytest.mark.parametrize("value", ["Ada", "' OR '1'='1", "%s", "Ada'; DROP TABLE orders; --"])
+def test_a_query_of_the_owners_has_its_values_bound(value: str, postgres_shop: str) -> None:
+    sql = "SELECT id, '50%' AS share FROM customers WHERE name = :name AND name LIKE '%d%' LIMIT :most"
+    parameters = {"name": Parameter(), "most": Parameter(type="integer")}
+    shop = open_address("shop", postgres_shop, Rules(queries={"by_name": Query(sql=sql, parameters=parameters)}))
+    found = shop.run(ALL, "by_name", {"name": value, "most": 5}, lambda share, text: None, lambda: False)
+    assert found.rows == ([[1, "50%"]] if value == "Ada" else [])
     shop.close()

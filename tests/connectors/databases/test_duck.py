@@ -179,7 +179,7 @@ def test_a_file_is_read_by_its_table_alone_where_there_are_rules(sql: str, folde
 
 def test_the_files_of_a_folder_are_its_tables(shop: Database) -> None:
     assert shop.tables(ALL) == ["customers", "days", "lines", "orders", "riddles", "years"]
-    assert shop.query(ALL, "SELECT sum(sold) FROM days", 0, 10, "").rows == [["30"]]
+    assert shop.query(ALL, "SELECT sum(sold) FROM days", 0, 10, "").rows == [[30]]
     assert shop.query(ALL, "SELECT year, n FROM years ORDER BY year", 0, 10, "").rows == [[2025, 7], [2026, 7]]
     assert shop.query(
         ALL, "SELECT c.name, o.total FROM orders o JOIN customers c ON c.id = o.customer_id WHERE o.id = 1", 0, 10, ""

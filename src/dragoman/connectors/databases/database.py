@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -18,13 +18,26 @@ from dragoman.connectors.databases.cells import column_in_words, rows_that_fit, 
 from dragoman.connectors.databases.engine import NOT_SAID, Ask, Engine, EngineFault, OutOfTime, Page, Table
 from dragoman.connectors.databases.functions import judge_functions
 from dragoman.connectors.databases.gate import judge_cost
-from dragoman.connectors.databases.judge import judge, why_not
+from dragoman.connectors.databases.judge import judge, reads_only_shown, why_not
+from dragoman.connectors.databases.named import Named
 from dragoman.connectors.databases.nearest import nearest
 from dragoman.connectors.databases.paging import cheap, paged
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.statement import Statement, check, expressions, read_statement, written
 from dragoman.connectors.extract.tables import markdown_table
-from dragoman.connectors.source import Entry, Hit, Hits, Listing, Passage, Position, Progress, Question, Rows
+from dragoman.connectors.source import (
+    Entry,
+    Hit,
+    Hits,
+    Listing,
+    Passage,
+    Position,
+    Program,
+    Progress,
+    Question,
+    Report,
+    Rows,
+)
 from dragoman.connectors.view import View, matches
 from dragoman.errors import ToolError
 
@@ -38,6 +51,8 @@ class Database:
     """One database under one name, with its owner's rules."""
 
     scheme = "db"
+    programs: Callable[[View], list[Program]]
+    run: Callable[[View, str, Mapping[str, Any], Report, Callable[[], bool]], Rows]
 
     def __init__(self, name: str, engine: Engine, rules: Rules | None = None) -> None:
         self.name = name
@@ -46,6 +61,13 @@ class Database:
         self._lock = threading.Lock()
         self._known: tuple[str, dict[str, Table]] = ("", {})
         self._seen: dict[View, Access] = {}
+        self._named = {
+            name: Named(name, query, engine.dialect, engine.style) for name, query in self.rules.queries.items()
+        }
+        if self._named:
+            # Only then: what has no queries has nothing to run.
+            self.programs = self._programs
+            self.run = self._run
 
     @property
     def about(self) -> str:
@@ -118,7 +140,13 @@ class Database:
 
     def describe(self, view: View, address: Address) -> dict[str, Any]:
         access = self.access(view)
+        if query := self._query_at(view, address.path):
+            return {
+                "uri": self._uri(address.path), "kind": "query", "about": query.about, "arguments": query.schema,
+                "run_with": f'run with tool="{query.name}"',
+            }  # fmt: skip
         if not address.path:
+            queries = [f"{_QUERIES}{query.name}: {query.about}" for query in self._programs(view)]
             tables = [as_line(sight) for sight in access.shown.values()]
             return {
                 "uri": self._uri(""),
@@ -126,6 +154,7 @@ class Database:
                 "dialect": self.about.removesuffix(" database"),
                 "tables": tables,
                 "tables_total": len(tables),
+                **({"queries": queries} if queries else {}),
             }
         sight = self._table(access, address.path)
         table = sight.table
@@ -184,6 +213,11 @@ class Database:
         """Return a page of what a statement gives; `changed` says that the data are not those of the first page."""
         if start > MAX_SKIP:
             raise ToolError(f"only the first {MAX_SKIP:,} rows can be paged through; narrow the statement with WHERE")
+        if not self._engine.guarded:
+            told = ", ".join(query.name for query in self._programs(view))
+            raise ToolError(
+                f"only the owner's own queries are served of {self.name}, by run: {told or 'there are none'}"
+            )
         access = self.access(view)
         before = self.stamp(view) if stamp else ""
         page = self.judged_page(access, sql, start, min(limit, self.rules.max_rows))
@@ -221,6 +255,37 @@ class Database:
             with self._explained(statement.text, access):
                 judge_cost(self._engine, ask, self.rules.max_read, access)
         return self._read(ask, statement.text, access)
+
+    def _programs(self, view: View) -> list[Program]:
+        """Return the owner's queries, but for those that read what the caller may not see."""
+        access = self.access(view)
+        return [
+            Program(name=named.name, about=named.about, schema=named.schema())
+            for named in self._named.values()
+            if view.everything or reads_only_shown(named.tree, access)
+        ]
+
+    def _query_at(self, view: View, path: str) -> Program | None:
+        name = path.removeprefix(_QUERIES)
+        if name == path or name not in self._named:
+            return None
+        return next((query for query in self._programs(view) if query.name == name), None)
+
+    def _run(
+        self, view: View, tool: str, arguments: Mapping[str, Any], report: Report, cancelled: Callable[[], bool]
+    ) -> Rows:
+        """Run one of the owner's queries and return its first rows."""
+        if tool not in {query.name for query in self._programs(view)}:
+            raise ToolError(f"there is no query {tool[:80]!r} in {self.name}; describe {self._uri('')} lists them")
+        bound = self._named[tool].bound(arguments, self.rules.max_rows + 1)
+        page = self._read(
+            Ask(
+                sql=bound.text, paged="" if self._engine.functions() is None else bound.page, parameters=bound.values,
+                limit=self.rules.max_rows, seconds=self.rules.timeout,
+            )
+        )  # fmt: skip
+        rows = [[shown(value) for value in row] for row in page.rows]
+        return Rows(columns=page.columns, rows=rows, more=page.more)
 
     def _read(self, ask: Ask, sql: str = "", access: Access | None = None) -> Page:
         with self._explained(sql, access):
@@ -281,6 +346,7 @@ class Database:
         return make(self.scheme, self.name, table)
 
 
+_QUERIES = "queries/"
 _WORDS_IN = re.compile(r"[\w$]+")
 
 

@@ -55,6 +55,8 @@ class Duck:
     """One DuckDB file, or one folder."""
 
     about = "DuckDB database"
+    guarded = True
+    style = "${}"
     dialect = "duckdb"
     much = 2_000_000_000.0
 

@@ -133,6 +133,16 @@ class Engine(Protocol):
         ...
 
     @property
+    def style(self) -> str:
+        """Return how its driver marks a parameter, "{}" for the name."""
+        ...
+
+    @property
+    def guarded(self) -> bool:
+        """Tell whether the engine holds alone against statements of strangers."""
+        ...
+
+    @property
     def much(self) -> float:
         """Return how many rows a statement may be expected to read where the owner sets no other bound."""
         ...

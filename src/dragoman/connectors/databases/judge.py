@@ -42,6 +42,17 @@ def why_not(table: Table, access: Access, dialect: str) -> str:
     return ""
 
 
+def reads_only_shown(tree: Any, access: Access) -> bool:
+    """Tell whether all tables that a statement of the owner's names are shown, whatever is masked in them."""
+    exp = expressions()
+    ctes = {fold(cte.alias) for cte in tree.find_all(exp.CTE)}
+    for node in tree.find_all(exp.Table):
+        found = access.find(".".join(part.name for part in node.parts)) if isinstance(node.this, exp.Identifier) else []
+        if any(not sight.shown for sight in found) or (not found and fold(node.name) not in ctes):
+            return False
+    return True
+
+
 class _Case:
     """One statement under judgement."""
 

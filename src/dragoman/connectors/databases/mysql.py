@@ -33,6 +33,8 @@ _MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
 class Mysql:
     """One database of a MySQL or MariaDB server."""
 
+    guarded = True
+    style = "%({})s"
     dialect = "mysql"
     much = 50_000_000.0
 

@@ -33,6 +33,8 @@ class Postgres:
     """One database of a PostgreSQL server."""
 
     about = "PostgreSQL database"
+    guarded = True
+    style = "%({})s"
     dialect = "postgres"
     much = 50_000_000.0
 

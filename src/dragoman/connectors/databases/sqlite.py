@@ -22,6 +22,8 @@ class Sqlite:
     """One SQLite file."""
 
     about = "SQLite database"
+    guarded = True
+    style = ":{}"
     dialect = "sqlite"
     much = float("inf")
 
