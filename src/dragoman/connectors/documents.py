@@ -19,11 +19,12 @@ import msgspec
 from dragoman.connectors.address import Address, make
 from dragoman.connectors.crawl import Folder, Found, NotServed
 from dragoman.connectors.extract.registry import format_of, why_not
-from dragoman.connectors.index import FAILED, SKIPPED, WAITING, File, Index, Match
+from dragoman.connectors.index import FAILED, READY, SKIPPED, WAITING, File, Index, Match
 from dragoman.connectors.indexer import Indexer
-from dragoman.connectors.query import Query, excerpt, understand
+from dragoman.connectors.query import EXCERPT, Query, excerpt, understand
 from dragoman.connectors.ranking import Ranked, rank
 from dragoman.connectors.reading import Wanted, cut
+from dragoman.connectors.scope import Scope, scope_of
 from dragoman.connectors.source import Entry, Hit, Hits, Listing, Passage, Position, Progress, Question, View
 from dragoman.errors import ToolError
 
@@ -47,8 +48,7 @@ class Documents:
 
     @property
     def about(self) -> str:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._index.kinds().items())
-        return f"documents ({kinds})" if kinds else "documents"
+        return _documents(self._index.kinds())
 
     def start(self) -> None:
         if self._patient_until == float("inf"):
@@ -65,13 +65,14 @@ class Documents:
     def search(self, view: View, question: Question, limit: int) -> Hits:
         self._settle()
         asked = understand(question.text)
-        ranked = rank(self._index, asked, limit)
-        progress = self.progress()
+        scope = scope_of(view, question)
+        if question.exact:
+            return self._exactly(view, question, scope, limit)
+        ranked = rank(self._index, asked, limit, scope)
+        progress = self._told(view)
         hits: dict[tuple[int, int, int], Callable[[], Hit]] = {}  # several pieces of one page are one result
         for match in ranked.matches:
             file = ranked.files[match.file]
-            if not view.sees(file.path):
-                continue
             place = (match.file, match.part, 0 if file.unit in ("page", "slide") else match.line)
             hits.setdefault(place, partial(self._hit, match, file, ranked.query))
         return Hits(
@@ -80,21 +81,54 @@ class Documents:
             hint=_hint(ranked, asked, progress, self.name),
         )
 
+    def _exactly(self, view: View, question: Question, scope: Scope, limit: int) -> Hits:
+        """Return the lines that hold the text as it stands; lower-case letters stand for both."""
+        text = question.text.strip()
+        found = self._index.holding(text, limit, scope, text != text.lower())
+        files = self._index.by_id({match.file for match in found})
+        asked = Query(terms=[], phrases=[text])
+        hits: dict[tuple[int, int, int], Callable[[], Hit]] = {}
+        for match in found:
+            if (file := files.get(match.file)) is not None:
+                body = self._index.piece(match.piece)[1]
+                at = body.find(text) if text != text.lower() else body.lower().find(text)
+                line = match.line + body.count("\n", 0, max(at, 0))
+                hits.setdefault(
+                    (match.file, match.part, line),
+                    partial(self._line_hit, match._replace(line=line), file, body, at, asked),
+                )
+        return Hits(hits=list(hits.values()), searched=f"{self.name}: {self._told(view).text()}")
+
+    def _line_hit(self, match: Match, file: File, body: str, at: int, asked: Query) -> Hit:
+        shown = body[body.rfind("\n", 0, at) + 1 :].partition("\n")[0][:EXCERPT]
+        return msgspec.structs.replace(self._hit(match, file, asked), text=shown)
+
+    def _told(self, view: View) -> Progress:
+        """Return how far the index is, as far as the caller may know: in numbers of what it sees."""
+        whole = self.progress()
+        if view.everything:
+            return whole
+        counts = self._index.counts(scope_of(view))
+        ready, waiting, failed = (counts.get(state, 0) for state in (READY, WAITING, FAILED))
+        return Progress(indexed=ready, total=ready + waiting + failed, failed=failed, complete=whole.complete)
+
     def items(self, view: View, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
         self._settle()
-        files = self._index.files(prefix, after, limit + 1)
-        total = self._index.count(prefix)
+        scope = scope_of(view, pattern=pattern)
+        files = self._index.files(prefix, after, limit + 1, scope)
+        total = self._index.count(prefix, scope)
         hint = ""
         if not total:
             hint = f"nothing below {self._uri(prefix)}" if prefix else "no file that is served"
+            hint += f" fits {pattern}; * stays within a folder, ** does not" if pattern else ""
         return Listing(
             entries=[self._entry(file) for file in files[:limit]], total=total, more=len(files) > limit, hint=hint
         )
 
     def describe(self, view: View, address: Address) -> dict[str, Any]:
         if not address.path:
-            return self._overview()
-        file = self._file(address.path)
+            return self._overview(view)
+        file = self._file(view, address.path)
         detail = self._index.detail(file.id)
         outline = [
             f"{'  ' * (level - 1)}{title} ({file.unit + ' ' + str(part) if file.unit else 'line ' + str(line)})"
@@ -109,7 +143,7 @@ class Documents:
         return {key: value for key, value in found.items() if value not in ("", [], {}, 0)}
 
     def fetch(self, view: View, address: Address, position: Position | None, room: int) -> Passage:
-        file = self._file(address.path)
+        file = self._file(view, address.path)
         wanted = self._wanted(file, address)
         taken = cut(self._index, file, wanted, position, room)
         unit = file.unit or "line"
@@ -136,17 +170,19 @@ class Documents:
     def _uri(self, path: str, fragment: str = "") -> str:
         return make(self.scheme, self.name, path, fragment)
 
-    def _file(self, path: str) -> File:
+    def _file(self, view: View, path: str) -> File:
         """Return the file at `path`, read and up to date.  Raises ToolError for what is not served or not readable."""
         self.indexer.look_again()
         if not path:
             raise ToolError(
                 f"{self._uri('')} is the whole source; list it, or search it, and fetch an address from there"
             )
+        if not view.sees(path):
+            raise ToolError(self._unknown(view, path))
         try:
             info = os.stat(self._folder.locate(path))
         except (NotServed, OSError) as fault:
-            raise ToolError(self._unknown(path)) from fault
+            raise ToolError(self._unknown(view, path)) from fault
         found = Found(path, info.st_size, info.st_mtime_ns)
         file = self._index.file(path)
         if reason := why_not(path, found.size):
@@ -155,13 +191,13 @@ class Documents:
             self.indexer.read_now(found)
             file = self._index.file(path)
         if file is None:
-            raise ToolError(self._unknown(path))
+            raise ToolError(self._unknown(view, path))
         if file.state == FAILED:
             raise ToolError(f"{self._uri(path)} cannot be read: {file.reason}")
         return file
 
-    def _unknown(self, path: str) -> str:
-        names = [file.path for file in self._index.files("", "", _NAMES)]
+    def _unknown(self, view: View, path: str) -> str:
+        names = [file.path for file in self._index.files("", "", _NAMES, scope_of(view))]
         near = difflib.get_close_matches(path, names, 3, 0.5)
         advice = "nearest: " + ", ".join(map(self._uri, near)) if near else f"list {self._uri('')} to see what there is"
         return f"there is no document at {self._uri(path)}; {advice}"
@@ -216,17 +252,19 @@ class Documents:
             problem="not read yet" if file.state == WAITING and not file.kind else file.reason,
         )  # fmt: skip
 
-    def _overview(self) -> dict[str, Any]:
+    def _overview(self, view: View) -> dict[str, Any]:
         self._settle()
-        counts = self._index.counts()
-        failed = self._index.problems(FAILED, _MAX_PROBLEMS)
-        skipped = self._index.reasons(SKIPPED, _MAX_PROBLEMS)
+        scope = scope_of(view)
+        counts = self._index.counts(scope)
+        failed = self._index.problems(FAILED, _MAX_PROBLEMS, scope)
+        skipped = self._index.reasons(SKIPPED, _MAX_PROBLEMS, scope)
         found: dict[str, Any] = {
-            "uri": self._uri(""), "kind": self.about, "progress": self.progress().text(), "kinds": self._index.kinds(),
+            "uri": self._uri(""), "kind": _documents(self._index.kinds(scope)), "progress": self._told(view).text(),
+            "kinds": self._index.kinds(scope),
             "unreadable": [f"{file.path}: {file.reason}" for file in failed], "unreadable_total": counts.get(FAILED, 0),
             "not_indexed": [_skipped(*row) for row in skipped],
             "not_indexed_total": counts.get(SKIPPED, 0),
-            "left_out": self.indexer.left(),
+            "left_out": self.indexer.left() if view.everything else "",
         }  # fmt: skip
         return {key: value for key, value in found.items() if value not in ("", [], {}, 0)}
 
@@ -235,6 +273,11 @@ class Documents:
             return f"fetch {self._uri(file.path, 'sheet=' + quote(labels[0], safe=''))}"
         last = min(3, max(file.parts, 1))
         return f'fetch with pages="1-{last}"' if file.unit else f'fetch with lines="1-{min(100, max(file.lines, 1))}"'
+
+
+def _documents(counted: dict[str, int]) -> str:
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in counted.items())
+    return f"documents ({kinds})" if kinds else "documents"
 
 
 def _skipped(reason: str, count: int, path: str) -> str:

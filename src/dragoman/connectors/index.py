@@ -7,7 +7,8 @@ Text is stored once, as pieces; joined, they are the documents' text.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import msgspec
 from dragoman.connectors.crawl import Found
 from dragoman.connectors.extract.document import Document, Heading
 from dragoman.connectors.index_file import IndexFile
+from dragoman.connectors.scope import OPEN, Scope
 
 WAITING, READY, FAILED, SKIPPED = "waiting", "ready", "failed", "skipped"
 
@@ -174,16 +176,27 @@ class Index:
             row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
             return str(row[0]) if row else ""
 
-    def counts(self) -> dict[str, int]:
-        """Return how many files are in each state."""
+    @contextmanager
+    def _within(self, scope: Scope) -> Generator[sqlite3.Connection, None, None]:
         with self._reader() as db:
-            return dict(db.execute("SELECT state, count(*) FROM file GROUP BY state"))
+            scope.prepare(db)
+            yield db
 
-    def kinds(self) -> dict[str, int]:
-        """Return how many indexed files there are of each kind."""
-        with self._reader() as db:
+    def counts(self, scope: Scope = OPEN) -> dict[str, int]:
+        """Return how many files are in each state."""
+        with self._within(scope) as db:
             return dict(
-                db.execute("SELECT kind, count(*) FROM file WHERE state = ? GROUP BY kind ORDER BY 2 DESC", (READY,))
+                db.execute(f"SELECT state, count(*) FROM file f{scope.where('WHERE')} GROUP BY state", scope.values)
+            )
+
+    def kinds(self, scope: Scope = OPEN) -> dict[str, int]:
+        """Return how many indexed files there are of each kind."""
+        with self._within(scope) as db:
+            return dict(
+                db.execute(
+                    f"SELECT kind, count(*) FROM file f WHERE state = ?{scope.where()} GROUP BY kind ORDER BY 2 DESC",
+                    (READY, *scope.values),
+                )
             )
 
     def waiting(self) -> list[Found]:
@@ -204,39 +217,47 @@ class Index:
             row = db.execute("SELECT detail FROM file WHERE id = ?", (number,)).fetchone()
             return msgspec.msgpack.decode(row[0], type=Detail) if row and row[0] else Detail()
 
-    def files(self, prefix: str, after: str, limit: int) -> list[File]:
+    def files(self, prefix: str, after: str, limit: int, scope: Scope = OPEN) -> list[File]:
         """Return up to `limit` files whose path starts with `prefix` and sorts after `after`."""
-        with self._reader() as db:
+        with self._within(scope) as db:
             rows = db.execute(
-                f"SELECT {_FILE} FROM file WHERE path > ? AND path >= ? AND path < ? ORDER BY path LIMIT ?",
-                (after, prefix, prefix + _LAST, limit),
+                f"SELECT {_FILE} FROM file f WHERE path > ? AND path >= ? AND path < ?{scope.where()} "
+                "ORDER BY path LIMIT ?",
+                (after, prefix, prefix + _LAST, *scope.values, limit),
             )
             return [File(*row) for row in rows]
 
-    def count(self, prefix: str) -> int:
+    def count(self, prefix: str, scope: Scope = OPEN) -> int:
         """Return how many files there are below `prefix`."""
-        with self._reader() as db:
+        with self._within(scope) as db:
             row = db.execute(
-                "SELECT count(*) FROM file WHERE path >= ? AND path < ?", (prefix, prefix + _LAST)
+                f"SELECT count(*) FROM file f WHERE path >= ? AND path < ?{scope.where()}",
+                (prefix, prefix + _LAST, *scope.values),
             ).fetchone()
             return int(row[0])
 
-    def problems(self, state: str, limit: int) -> list[File]:
+    def problems(self, state: str, limit: int, scope: Scope = OPEN) -> list[File]:
         """Return up to `limit` files in that state, by path."""
-        with self._reader() as db:
-            rows = db.execute(f"SELECT {_FILE} FROM file WHERE state = ? ORDER BY path LIMIT ?", (state, limit))
+        with self._within(scope) as db:
+            rows = db.execute(
+                f"SELECT {_FILE} FROM file f WHERE state = ?{scope.where()} ORDER BY path LIMIT ?",
+                (state, *scope.values, limit),
+            )
             return [File(*row) for row in rows]
 
-    def reasons(self, state: str, limit: int) -> list[tuple[str, int, str]]:
+    def reasons(self, state: str, limit: int, scope: Scope = OPEN) -> list[tuple[str, int, str]]:
         """Return why files are in that state: reason, how many files, and one of them; the most frequent first."""
-        with self._reader() as db:
+        with self._within(scope) as db:
             return db.execute(
-                "SELECT reason, count(*), min(path) FROM file WHERE state = ? GROUP BY reason ORDER BY 2 DESC LIMIT ?",
-                (state, limit),
+                f"SELECT reason, count(*), min(path) FROM file f WHERE state = ?{scope.where()} "
+                "GROUP BY reason ORDER BY 2 DESC LIMIT ?",
+                (state, *scope.values, limit),
             ).fetchall()
 
-    def match(self, expression: str, limit: int) -> list[Match]:
+    def match(self, expression: str, limit: int, scope: Scope = OPEN) -> list[Match]:
         """Return the `limit` best pieces for an FTS5 expression; the title counts most, then the heading."""
+        if not scope.open:
+            return self._match_within(expression, limit, scope)
         with self._reader() as db:
             rows = db.execute(
                 "SELECT p.id, p.file, w.rank, p.part, p.line FROM (SELECT rowid, rank FROM words WHERE words MATCH ? "
@@ -246,12 +267,34 @@ class Index:
             )
             return [Match(*row) for row in rows]
 
-    def frequency(self, word: str, limit: int = 1_000_000) -> int:
+    def _match_within(self, expression: str, limit: int, scope: Scope) -> list[Match]:
+        with self._within(scope) as db:
+            rows = db.execute(
+                "SELECT p.id, p.file, w.rank, p.part, p.line FROM words w JOIN piece p ON p.id = w.rowid "
+                "JOIN file f ON f.id = p.file WHERE words MATCH ? AND rank MATCH 'bm25(5.0, 2.0, 1.0)'"
+                f"{scope.where()} ORDER BY w.rank, p.id LIMIT ?",
+                (expression, *scope.values, limit),
+            )
+            return [Match(*row) for row in rows]
+
+    def holding(self, text: str, limit: int, scope: Scope, exact_case: bool) -> list[Match]:
+        """Return the first `limit` pieces that hold the text as it stands, by path and place."""
+        found = "instr(p.body, ?)" if exact_case else "instr(lower(p.body), lower(?))"
+        with self._within(scope) as db:
+            rows = db.execute(
+                f"SELECT p.id, p.file, 0.0, p.part, p.line FROM piece p JOIN file f ON f.id = p.file WHERE {found}"
+                f"{scope.where()} ORDER BY f.path, p.part, p.at LIMIT ?",
+                (text, *scope.values, limit),
+            )
+            return [Match(*row) for row in rows]
+
+    def frequency(self, word: str, limit: int = 1_000_000, scope: Scope = OPEN) -> int:
         """Return how many pieces hold the word, counting no further than `limit`."""
-        with self._reader() as db:
+        among = " JOIN piece p ON p.id = words.rowid JOIN file f ON f.id = p.file" if not scope.open else ""
+        with self._within(scope) as db:
             row = db.execute(
-                "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
-                ('"' + word.replace('"', '""') + '"', limit),
+                f"SELECT count(*) FROM (SELECT 1 FROM words{among} WHERE words MATCH ?{scope.where()} LIMIT ?)",
+                ('"' + word.replace('"', '""') + '"', *scope.values, limit),
             ).fetchone()
             return int(row[0])
 

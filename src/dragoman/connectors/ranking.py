@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from dragoman.connectors.index import File, Index, Match
 from dragoman.connectors.query import Query
+from dragoman.connectors.scope import OPEN, Scope
 
 MAX_HITS = 200
 _ENOUGH = 30  # results that hold all the words, from which on those that hold only some are not looked for
@@ -32,17 +33,17 @@ class Ranked(NamedTuple):
     all_words: bool
 
 
-def rank(index: Index, query: Query, limit: int) -> Ranked:
-    """Return up to `limit` matches (at most MAX_HITS)."""
+def rank(index: Index, query: Query, limit: int, scope: Scope = OPEN) -> Ranked:
+    """Return up to `limit` matches (at most MAX_HITS) within the scope."""
     limit = min(limit, MAX_HITS)
-    query, replaced = _spelled(index, query)
+    query, replaced = _spelled(index, query, scope)
     if not query.terms and not query.phrases:
         return Ranked(query, [], {}, replaced, False)
-    matches = index.match(query.strict(), MAX_HITS)
+    matches = index.match(query.strict(), MAX_HITS, scope)
     strict = len(matches)
-    if strict < _ENOUGH and (loose := _rare(index, query).loose()) != query.strict():
+    if strict < _ENOUGH and (loose := _rare(index, query, scope).loose()) != query.strict():
         seen = {match.piece for match in matches}
-        matches += [match for match in index.match(loose, MAX_HITS) if match.piece not in seen]
+        matches += [match for match in index.match(loose, MAX_HITS, scope) if match.piece not in seen]
     files = index.by_id({match.file for match in matches})
     # A file may have gone between the two look-ups.
     matches = [match for match in matches if match.file in files]
@@ -74,9 +75,9 @@ def _newest_first(matches: list[Match], files: dict[int, File]) -> list[Match]:
     return sorted(matches, key=lambda match: place.get(match.file, len(place)))
 
 
-def _rare(index: Index, query: Query) -> Query:
+def _rare(index: Index, query: Query, scope: Scope) -> Query:
     """Leave out words so frequent that they tell nothing about a piece that holds them, but never the rarest."""
-    counted = sorted((index.frequency(term), at, term) for at, term in enumerate(query.terms))
+    counted = sorted((index.frequency(term, scope=scope), at, term) for at, term in enumerate(query.terms))
     kept: list[str] = []
     total = 0
     for frequency, _, term in counted:
@@ -97,22 +98,23 @@ def _spread(matches: list[Match]) -> list[Match]:
     return first + rest
 
 
-def _spelled(index: Index, query: Query) -> tuple[Query, dict[str, str]]:
+def _spelled(index: Index, query: Query, scope: Scope) -> tuple[Query, dict[str, str]]:
     """Replace words that no document holds by the likest that one does; drop those that have none like them."""
     replaced: dict[str, str] = {}
     terms: list[str] = []
     for term in query.terms:
-        if index.frequency(term, 1):
+        if index.frequency(term, 1, scope):
             terms.append(term)
             continue
-        like = _like(index, term) if len(term) > 3 else []
+        like = _like(index, term, scope) if len(term) > 3 else []
         replaced[term] = like[0] if like else ""
         terms += like
     return Query(terms=list(dict.fromkeys(terms)), phrases=query.phrases, recent=query.recent), replaced
 
 
-def _like(index: Index, term: str) -> list[str]:
+def _like(index: Index, term: str, scope: Scope) -> list[str]:
     """Return the likest word that there is; of several, the one in most documents.  The index holds stems only."""
     known = index.words_like(term[:2])
     near = {word for form in (term, _ENDING.sub("", term)) for word in difflib.get_close_matches(form, known, 5, _LIKE)}
-    return sorted(near, key=known.index)[:1]
+    # The words of all documents are known together: one that only others may read is none.
+    return [word for word in sorted(near, key=known.index) if scope.open or index.frequency(word, 1, scope)][:1]

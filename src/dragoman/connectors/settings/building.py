@@ -69,13 +69,16 @@ class Configured:
         try:
             catalogue = Catalogue([source for _, source in self.opened.sources.values()], self._judge(self.opened))
             record = wishes.record or said.record
+            hidden = [name for name, one in self.opened.access.items() if one.scopes or one.rules or one.local_only]
+            # The server's name is told to everybody, and so tells of no source that somebody may not see.
+            shown = "-".join(name for name in self.opened.sources if name not in hidden)[:64]
             self.assembly = Assembly(
-                wishes.name or said.name or "-".join(self.opened.sources)[:64] or path.parent.name,
+                wishes.name or said.name or shown or self.read.folder.name or "data",
                 catalogue,
                 Recorder(self.read.folder / record) if record else None,
                 wishes.profile or said.profile,
                 instructions=said.instructions or None,
-                hidden=[name for name, one in self.opened.access.items() if one.scopes or one.rules or one.local_only],
+                hidden=hidden,
                 **({"title": said.title} if said.title else {}),
             )
             add_owners_prompts(self.assembly.server, self.read.settings.prompts)

@@ -1,0 +1,244 @@
+"""dragoman.yaml, served: each caller has what the file says, over HTTP and on stdio; changes are followed."""
+
+import asyncio
+import json
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.transport.raw_http import Answer, call, in_process, modern
+
+from dragoman import Client
+from dragoman.app.launching import Approvals
+from dragoman.app.protection import AuthSettings, protect
+from dragoman.connectors.settings.approving import Book, commands_of
+from dragoman.connectors.settings.building import Configured, Wishes
+from dragoman.connectors.settings.following import Follower
+from dragoman.connectors.settings.health import check
+from dragoman.connectors.source import SourceError
+
+KEYS = {name: f"{name}-key-of-at-least-24-characters" for name in ("ann", "bob", "eve")}
+SECRET = "marmalade"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    tmp_path.chmod(0o755)
+    for path, text in (("hr/pay.md", f"# Pay\n\n{SECRET} is paid.\n"), ("guide.md", "# Guide\n\nOil the pump.\n")):
+        file = tmp_path / "papers" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    db = sqlite3.connect(tmp_path / "shop.db")
+    db.execute("CREATE TABLE orders(id INTEGER PRIMARY KEY, note TEXT)")
+    db.execute("INSERT INTO orders VALUES (1, 'one')")
+    db.commit()
+    db.close()
+    return tmp_path
+
+
+def written(place: Path, said: dict[str, Any]) -> Path:
+    file = place / "dragoman.json"
+    file.write_text(json.dumps(said))
+    file.chmod(0o600)
+    return file
+
+
+def configured(place: Path, said: dict[str, Any], **wishes: Any) -> Configured:
+    book = Book(place / "dragoman.json", Approvals(place / "approved.json"))
+    return Configured(written(place, said), Wishes(cache_dir=place / "cache", **wishes), book)
+
+
+RULED: dict[str, Any] = {
+    "sources": {
+        "papers": {"path": "papers", "rules": [{"scope": "hr"}, {"subject": "bob", "deny": ["hr/**"]}]},
+        "shop": {"kind": "database", "url": "shop.db", "scopes": ["shop"]},
+    },
+    "auth": {
+        "keys": {
+            "ann": {"key": KEYS["ann"], "scopes": ["hr", "shop"]},
+            "bob": {"key": KEYS["bob"]},
+            "eve": {"key": KEYS["eve"]},
+        }
+    },
+}
+
+
+async def asked(app: Any, who: str, ask: Any) -> Answer:
+    headers = {**ask.headers, "authorization": f"Bearer {KEYS[who]}"}
+    return await in_process(app, ask._replace(headers=headers))
+
+
+async def tool(app: Any, who: str, name: str, **arguments: Any) -> str:
+    return (await asked(app, who, call(name, **arguments))).body.decode()
+
+
+ASKED: list[tuple[str, dict[str, Any]]] = [
+    ("search", {"query": SECRET}),
+    ("search", {"query": "marmelade"}),
+    ("search", {"query": "pay paid pump"}),
+    ("search", {"query": SECRET, "exact": True}),
+    ("list", {}),
+    ("list", {"uri": "papers"}),
+    ("list", {"uri": "papers", "pattern": "**/pay*"}),
+    ("list", {"uri": "papers/hr"}),
+    ("fetch", {"uri": "docs://papers/hr/pay.md"}),
+    ("fetch", {"uri": "docs://papers/hr/pa.md"}),
+    ("describe", {"uri": "docs://papers/hr/pay.md"}),
+    ("describe", {"uri": "docs://shop/"}),
+    ("describe", {"uri": "db://shop/orders"}),
+    ("describe", {"uri": "papers"}),
+]
+
+
+async def heard(made: Configured, who: str) -> list[str]:
+    """All that a caller hears in answer to the questions above, and to those about resources."""
+    protect(made.server, msgspec.convert(made.auth, AuthSettings))
+    template = {"type": "ref/resource", "uri": "docs://{source}/{+path}{#part}"}
+    async with made.server.lifespan():
+        app = made.server.asgi()
+        while "goes on" in await tool(app, "ann", "describe", uri="papers"):
+            await asyncio.sleep(0.01)
+        told = [await tool(app, who, name, **given) for name, given in ASKED]
+        for ask in (
+            modern("resources/list"),
+            modern("resources/read", uri="docs://papers/hr/pay.md"),
+            modern("completion/complete", ref=template, argument={"name": "path", "value": "h"}),
+            modern("completion/complete", ref=template, argument={"name": "source", "value": ""}),
+        ):
+            told.append((await asked(app, who, ask)).body.decode())
+        return told
+
+
+async def test_what_a_caller_may_not_see_is_not_there_for_it(place: Path) -> None:
+    """Byte for byte what one hears where it does not exist: in ranking, counts, lists, completions and errors."""
+    ann = "\n".join(await heard(configured(place, RULED), "ann"))
+    assert SECRET in ann and "db://shop/" in ann and "docs://papers/hr/pay.md" in ann
+    bob, eve = [await heard(configured(place, RULED), who) for who in ("bob", "eve")]
+    (place / "papers" / "hr" / "pay.md").unlink()
+    alone = {**RULED, "sources": {"papers": RULED["sources"]["papers"]}}
+    assert bob == await heard(configured(place, alone), "bob")
+    assert "docs://papers/guide.md" in bob[5]
+    assert "guide.md" not in "".join(eve) and '"items":[],"total":0' in eve[4]
+
+
+async def test_a_cursor_is_good_for_the_caller_that_got_it(place: Path) -> None:
+    for number in range(30):
+        (place / "papers" / f"note{number}.md").write_text(f"# Note {number}\n\nOil the pump.\n")
+    made = configured(place, RULED)
+    protect(made.server, msgspec.convert(made.auth, AuthSettings))
+    async with made.server.lifespan():
+        app = made.server.asgi()
+        while "goes on" in await tool(app, "ann", "describe", uri="papers"):
+            await asyncio.sleep(0.01)
+        answer = (await asked(app, "ann", call("search", query="pump", limit=5))).json["result"]["structuredContent"]
+        again = {"query": "pump", "limit": 5, "cursor": answer["next_cursor"]}
+        assert "does not belong to this call" in await tool(app, "bob", "search", **again)
+        assert "docs://papers/" in await tool(app, "ann", "search", **again)
+
+
+async def test_whoever_starts_it_on_stdio_sees_what_the_owner_does_not_deny(place: Path) -> None:
+    made = configured(place, {"sources": {"papers": {"path": "papers", "deny": ["hr/**"]}}})
+    async with Client(made.server) as client:
+        uris = [resource.uri for resource in await client.list_resources()]
+        assert uris == ["docs://papers/guide.md"]
+        assert (await client.call_tool("search", {"query": SECRET})).structured["total"] == 0
+
+
+def test_what_is_wrong_in_the_file_is_said_and_nothing_stays_open(place: Path) -> None:
+    for said, text in (
+        ({"sources": {}}, "names no sources"),
+        ({"sources": {"a": "nowhere"}}, "sources.a: there is nothing at"),
+        ({"sources": {"a": {"kind": "databse", "url": "x"}}}, "did you mean 'database'"),
+        ({"sources": {"a": {"path": "papers", "denny": ["x"]}}}, "did you mean 'deny'"),
+        ({"sources": {"a": {"path": "papers", "scopes": ["x"]}}}, "add auth"),
+        ({"sources": {"a": "papers"}, "allow_write": ["b"]}, "allow_write names 'b'"),
+        ({"sources": {"a": "papers"}, "allow_write": ["a"]}, "documents cannot be written to"),
+        ({"sources": {"a": "papers"}, "prompts": {"p": {"text": "x", "arguments": {"y": {}}}}}, "y does not stand"),
+    ):
+        with pytest.raises(SourceError, match=text):
+            configured(place, said)
+
+
+def test_a_secret_is_in_no_error(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHERE", "hunter22-nowhere")
+    with pytest.raises(SourceError, match=r"sources\.a: there is nothing at .*\*\*\*") as caught:
+        configured(place, {"sources": {"a": "${WHERE}"}})
+    assert "hunter22" not in str(caught.value)
+
+
+async def test_a_command_waits_for_approval_and_what_needs_it_stays_inactive(place: Path) -> None:
+    mark = place / "ran"
+    script = place / "where.py"
+    script.write_text(f"open({str(mark)!r}, 'w').close()\nprint('shop.db')\n")
+    said = {
+        "sources": {"papers": "papers", "shop": {"kind": "database", "url": f"${{command:{sys.executable} where.py}}"}}
+    }
+    made = configured(place, said)
+    assert list(made.opened.sources) == ["papers"]
+    assert "dragoman approve" in made.opened.inactive["shop"]
+    assert not mark.exists()
+    book = Book(made.read.path, Approvals(place / "approved.json"))
+    (command,) = commands_of(made.read)
+    launch = book.launch(*command)
+    Approvals(place / "approved.json").approve(launch, launch.digest, risky=True)
+    change = made.look()
+    assert made.take(change)[0] == ["new: shop"]
+    assert mark.exists()
+    # What is approved is bound to the script's bytes.
+    script.write_text(script.read_text() + "#\n")
+    assert "shop" in made.look().opened.inactive
+    for _, source in [*made.opened.sources.values()]:
+        source.close()
+
+
+async def test_a_changed_file_counts_and_a_wrong_one_changes_nothing(place: Path) -> None:
+    made = configured(place, {"sources": {"papers": "papers"}})
+    said: list[str] = []
+    follower = Follower(made, said.append, every=0.01, grace=0)
+    async with Client(made.server) as client:
+        papers = made.opened.sources["papers"][1]
+        await follower.start()
+        assert [tool.name for tool in await client.list_tools()] == ["search", "fetch", "list", "describe"]
+        written(place, {"sources": {"papers": "papers", "shop": {"kind": "database", "url": "shop.db"}}})
+        while not said:
+            await asyncio.sleep(0.01)
+        assert said[-1].endswith("was read again; new: shop")
+        assert made.opened.sources["papers"][1] is papers
+        assert "query" in made.server.surface.tools.listing
+        assert (await client.call_tool("query", {"sql": "SELECT note FROM orders"})).structured["rows"] == [["one"]]
+        written(place, {"sources": {"papers": "papers"}, "sorces": {}})
+        while len(said) < 2:
+            await asyncio.sleep(0.01)
+        assert "did you mean 'sources'" in said[-1] and said[-1].endswith("the configuration from before goes on")
+        assert (await client.call_tool("query", {"sql": "SELECT note FROM orders"})).structured["rows"] == [["one"]]
+        written(place, {"sources": {"shop": {"kind": "database", "url": "shop.db"}}})
+        while len(said) < 3:
+            await asyncio.sleep(0.01)
+        assert "gone: papers" in said[-1]
+        assert [item["uri"] for item in (await client.call_tool("list", {})).structured["items"]] == ["db://shop/"]
+        await follower.stop()
+
+
+async def test_the_check_tells_how_each_source_is_and_what_it_costs(place: Path) -> None:
+    made = configured(place, {"sources": {"papers": "papers", "shop": {"kind": "database", "url": "shop.db"}}})
+    (place / "shop.db").write_bytes(b"no database any more")
+    sources = [source for _, source in made.opened.sources.values()]
+    found = await check(made.server, sources, made.opened.inactive)
+    assert not found.good
+    assert [bool(one.problem) for one in found.sources] == [False, True]
+    assert found.sources[0].items == 2
+    assert found.tokens["search"] > 50
+
+
+async def test_prompts_of_the_owner_are_filled_in_and_reach_nothing_else(place: Path) -> None:
+    text = "About {topic}{more}: {{topic}} {topic.__class__}"
+    prompt = {"text": text, "about": "Weekly", "arguments": {"topic": {"about": "what"}, "more": {"required": False}}}
+    made = configured(place, {"sources": {"papers": "papers"}, "prompts": {"weekly": prompt}})
+    async with Client(made.server) as client:
+        listed = next(one for one in await client.list_prompts() if one.name == "weekly")
+        assert [(one.name, one.required) for one in listed.arguments] == [("topic", True), ("more", False)]
+        got = await client.prompt("weekly", {"topic": "pumps {more}"})
+        assert got.messages[0].content.text == "About pumps {more}: {topic} {topic.__class__}"
