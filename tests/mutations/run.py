@@ -71,11 +71,15 @@ def judged(src: Path, tests: tuple[str, ...]) -> tuple[int, str]:
     return done.returncode, done.stdout[-2000:]
 
 
-def tried(mutation: Mutation) -> tuple[str, str]:
+def copied(source: Path, folder: str) -> Path:
+    """Return a copy of the package's folder."""
+    return Path(shutil.copytree(source, Path(folder) / "src", ignore=shutil.ignore_patterns("__pycache__")))
+
+
+def tried(mutation: Mutation, source: Path = SRC) -> tuple[str, str]:
     """Return `red`, `survived` or `error` for one change, and which test noticed it or what went wrong."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
-        src = Path(folder) / "src"
-        shutil.copytree(SRC, src, ignore=shutil.ignore_patterns("__pycache__"))
+        src = copied(source, folder)
         file = src / "dragoman" / mutation.file
         try:
             changed = mutation.changed(file.read_text("utf-8"))
@@ -92,13 +96,14 @@ def tried(mutation: Mutation) -> tuple[str, str]:
 def run(chosen: list[Mutation], show: Callable[[str], None] = print) -> int:
     """Try the changes, show a table, and return the exit status."""
     tests = tuple(dict.fromkeys(test for mutation in chosen for test in mutation.tests))
-    status, said = judged(SRC, tests)
-    if status:
-        show(f"the tests fail without any change:\n{said}")
-        return 2
     outcomes: list[str] = []
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for mutation, (outcome, detail) in zip(chosen, pool.map(tried, chosen), strict=True):
+    with tempfile.TemporaryDirectory(prefix="mutations-") as folder, ThreadPoolExecutor(WORKERS) as pool:
+        source = copied(SRC, folder)  # so that all are tried on the same code, whoever goes on writing meanwhile
+        status, said = judged(source, tests)
+        if status:
+            show(f"the tests fail without any change:\n{said}")
+            return 2
+        for mutation, (outcome, detail) in zip(chosen, pool.map(lambda one: tried(one, source), chosen), strict=True):
             outcomes.append(outcome)
             show(f"{outcome:9}{mutation.row:10}{mutation.what}{'' if outcome == 'red' else f'  {detail}'}")
     show(", ".join(f"{outcomes.count(each)} {each}" for each in ("red", "survived", "error")))
