@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,26 @@ def write(folder: Path, name: str, version: str, **more: Any) -> Path:
 @contextmanager
 def registry(folder: Path) -> Iterator[tuple[str, RegistrySite]]:
     """Serve the entries in `folder`; yields the URL and the site."""
+    made: list[RegistrySite] = []
+
+    def app(url: str) -> Any:
+        made.append(RegistrySite(folder, url))
+        return SiteApp(made[0])
+
+    with over_http(app) as url:
+        yield url, made[0]
+
+
+@contextmanager
+def over_http(app: Callable[[str], Any]) -> Iterator[str]:
+    """Serve what `app` makes for a URL, and yield that URL."""
     listener = http.listen("127.0.0.1", 0)
     url = http.address(listener, "")
-    site = RegistrySite(folder, url)
-    server = uvicorn.Server(uvicorn.Config(SiteApp(site), log_level="error", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app(url), log_level="error", ws="none"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
     thread.start()
     try:
-        yield url, site
+        yield url
     finally:
         server.should_exit = True
         thread.join()

@@ -34,7 +34,8 @@ def main():
         elif asked["method"] == "tools/list":
             result = {"tools": [{"name": "told", "inputSchema": {"type": "object"}}]}
         elif asked["method"] == "tools/call":
-            told = {"args": sys.argv[1:], "env": {n: v for n, v in os.environ.items() if n.startswith("MADE_")}}
+            env = {n: v for n, v in os.environ.items() if n.startswith(("MADE_", "DRAGOMAN_"))}
+            told = {"args": sys.argv[1:], "env": env}
             result = {"content": [{"type": "text", "text": json.dumps(told)}]}
         else:
             fault = {"code": -32601, "message": "no"}
@@ -52,7 +53,7 @@ lines.on("line", (line) => {
   const asked = JSON.parse(line);
   if (asked.id === undefined) return;
   const answer = (rest) => console.log(JSON.stringify({ jsonrpc: "2.0", id: asked.id, ...rest }));
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("MADE_")));
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(MADE|DRAGOMAN)_/.test(name)));
   const told = JSON.stringify({ args: process.argv.slice(2), env });
   if (asked.method === "initialize")
     answer({ result: { protocolVersion: asked.params.protocolVersion, capabilities: { tools: {} },

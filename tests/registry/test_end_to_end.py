@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.registry.desk import registry, write
+from tests.registry.desk import over_http, registry, write
 from tests.registry.made import bundle, files_over_http, python_index, wheel
 from tests.registry.user import (
     NAME,
@@ -27,6 +27,7 @@ from tests.registry.user import (
 
 __all__ = ["at_once", "entries", "home", "url"]  # fixtures
 
+from dragoman import Server
 from dragoman.cli import main
 from dragoman.registry.pins import load
 from dragoman.registry.records import Records, data_home
@@ -170,6 +171,31 @@ def test_a_remote_server_goes_in_as_an_address_and_with_a_secret_through_this_pr
     assert put_in("com.example/keyed", "--input", "tenant=acme", "--to", "cursor", "--yes", secret="hunter2\n") == 0
     assert cursor(home)["keyed"]["args"][-3:] == ["registry", "start", "com.example/keyed"]
     assert "hunter2" not in (Records(data_home()).place("com.example/keyed") / "record.json").read_text()
+
+
+def test_a_remote_server_gets_its_secret_from_the_wallet(entries: Path, url: str, home: Path) -> None:
+    server = Server("far")
+
+    @server.tool
+    def told_() -> str:
+        """Tell something."""
+        return json.dumps({"from": "far"})
+
+    server_app = server.asgi()
+
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and dict(scope["headers"]).get(b"x-key") != b"hunter2":
+            await send({"type": "http.response.start", "status": 403, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await server_app(scope, receive, send)
+
+    with over_http(lambda _: guarded) as far:
+        header = {"name": "X-Key", "isSecret": True, "isRequired": True}
+        remote = {"type": "streamable-http", "url": f"{far}/mcp", "headers": [header]}
+        write(entries, "com.example/far", "1.0.0", remotes=[remote])
+        assert put_in("com.example/far", "--to", "cursor", "--yes", secret="hunter2\n") == 0
+        assert asyncio.run(told(cursor(home)["far"], "told_")) == {"from": "far"}
 
 
 def test_a_secret_that_would_be_a_word_of_the_command_is_refused(

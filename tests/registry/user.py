@@ -77,10 +77,10 @@ def put_in(*words: str, secret: str = "") -> int:
         return main(["registry", "add", *words])
 
 
-async def told(entry: dict[str, Any]) -> Any:
+async def told(entry: dict[str, Any], tool: str = "told") -> Any:
     """Start a client's entry as the client would, and return what its tool tells."""
     async with Client({**entry, "env": {"DRAGOMAN_WALLET_KEY": "a key for tests"}}) as client:
-        result = await client.call_tool("told")
+        result = await client.call_tool(tool)
         return json.loads(result.content[0].text)  # type: ignore[union-attr]
 
 

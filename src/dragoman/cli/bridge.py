@@ -6,6 +6,7 @@ Everything goes through as it is, in the revision that the client speaks; a logi
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from dragoman.app.server import Server
 from dragoman.app.target import Options
@@ -46,7 +47,11 @@ def run(options: argparse.Namespace) -> int:
     # Before anything else can print: stdout belongs to the protocol.
     streams = seize()
     headers = read_headers(options.header)
-    login = kept_login(target, headers)
-    entry = {"url": target, "headers": headers}
-    server = Server.proxy(entry, name="bridge", credentials=login, timeout=options.timeout, options=Options())
+    return lead({"url": target, "headers": headers}, streams, "bridge", options.timeout)
+
+
+def lead(entry: dict[str, Any], streams: tuple[int, int], name: str, timeout: float | None = None) -> int:
+    """Serve on `streams` what is at the other end of `entry`, until the client leaves; a kept login is used."""
+    login = kept_login(entry["url"], entry["headers"])
+    server = Server.proxy(entry, name=name, credentials=login, timeout=timeout, options=Options())
     return hosting.on_stdio(server, streams)

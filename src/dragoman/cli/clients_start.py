@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from dragoman.auth.wallet_disk import default_wallet
+from dragoman.auth.wallet_disk import KEY, default_wallet
 from dragoman.cli.clients_target import SECRET_KEY
 from dragoman.cli.outcome import UsageError
 from dragoman.configs.launch import settings
@@ -30,6 +30,8 @@ def start(options: argparse.Namespace) -> int:
 
 def become(words: list[str], environ: Mapping[str, str], folder: str = "") -> int:
     """Become a program, in a folder if one is given; this returns where a process cannot. Raises UsageError."""
+    # What opens the wallet is no business of a server's.
+    environ = {name: value for name, value in environ.items() if name != KEY}
     try:
         if folder:
             os.chdir(folder)

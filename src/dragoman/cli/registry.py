@@ -6,9 +6,9 @@ What is put in has an exact version, its hash and its owner checked, and nothing
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from importlib import import_module
 
-from dragoman.cli import hosting, registry_add, registry_files, registry_show, registry_start
+from dragoman.cli import hosting
 from dragoman.cli.outcome import UsageError
 
 EPILOG = """\
@@ -81,21 +81,24 @@ def run(options: argparse.Namespace) -> int:
         what = f"registry does not know {words[0]!r}; there" if words else "registry takes a word: there"
         raise UsageError(f"{what} is {', '.join(ACTIONS)}")
     options.words = words[1:]
-    return action(options)
+    # Clients start servers again and again: what serves a registry or asks for one is not loaded for that.
+    module, _, function = action.partition(":")
+    status: int = getattr(import_module(f"dragoman.cli.{module}"), function)(options)
+    return status
 
 
-ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "search": registry_show.search,
-    "show": registry_show.show,
-    "add": registry_add.add,
-    "remove": registry_add.remove,
-    "list": registry_show.listed,
-    "sources": registry_show.sources,
-    "publish": registry_files.publish,
-    "serve": registry_files.serve,
-    "pack": registry_files.pack,
-    "verify": registry_files.verify,
-    "unpack": registry_files.unpack,
-    "install": registry_add.install,
-    "start": registry_start.start,
+ACTIONS = {
+    "search": "registry_show:search",
+    "show": "registry_show:show",
+    "add": "registry_add:add",
+    "remove": "registry_add:remove",
+    "list": "registry_show:listed",
+    "sources": "registry_show:sources",
+    "publish": "registry_files:publish",
+    "serve": "registry_files:serve",
+    "pack": "registry_files:pack",
+    "verify": "registry_files:verify",
+    "unpack": "registry_files:unpack",
+    "install": "registry_add:install",
+    "start": "registry_start:start",
 }

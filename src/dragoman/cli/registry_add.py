@@ -19,7 +19,8 @@ from dragoman.cli import clients, clients_show
 from dragoman.cli.clients_target import SECRET_KEY
 from dragoman.cli.outcome import FAILED, OK, USAGE, UsageError
 from dragoman.cli.paste import own_words
-from dragoman.cli.registry_show import asked_sources, doubtful, json_text, name_and_version, way_text
+from dragoman.cli.registry_names import asked_sources, name_and_version
+from dragoman.cli.registry_show import doubtful, json_text, way_text
 from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.configs import plans
 from dragoman.configs.entry import Entry

@@ -15,6 +15,7 @@ import msgspec
 
 from dragoman.auth.wallet_disk import config_home
 from dragoman.cli.outcome import FAILED, OK, UsageError
+from dragoman.cli.registry_names import asked_sources, name_and_version
 from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.errors import McpError
 from dragoman.registry import shelf, watching
@@ -27,24 +28,6 @@ from dragoman.registry.records import Known, Record, Records, data_home
 from dragoman.registry.sources import Source
 
 MOST = 500  # entries of one search
-
-
-def asked_sources(options: argparse.Namespace) -> tuple[known_sources.Sources, Source | None]:
-    """Return the user's registries, and the only one that --registry names."""
-    every = known_sources.load(config_home())
-    return every, every.named(options.registry) if options.registry else None
-
-
-def name_and_version(words: Sequence[str]) -> tuple[str, str]:
-    """Return what NAME[@VERSION] says. Raises UsageError."""
-    if len(words) != 1:
-        raise UsageError(
-            "one server, please, by its name, as in: io.github.user/weather or io.github.user/weather@1.2.0"
-        )
-    name, _, version = words[0].partition("@")
-    if name.count("/") != 1 or not all(name.split("/")):
-        raise UsageError(f"{words[0]!r} is no name of a server, which has one slash, as in io.github.user/weather")
-    return name, version
 
 
 def search(options: argparse.Namespace) -> int:

@@ -10,16 +10,14 @@ import argparse
 import asyncio
 import os
 from collections.abc import Mapping
+from importlib import import_module
 
 from dragoman.app.saying import say
-from dragoman.app.server import Server
-from dragoman.app.target import Options
 from dragoman.auth.wallet_disk import default_wallet
-from dragoman.cli import hosting
 from dragoman.cli.clients_start import become
 from dragoman.cli.clients_target import SECRET_KEY
 from dragoman.cli.outcome import UsageError
-from dragoman.cli.registry_show import name_and_version
+from dragoman.cli.registry_names import name_and_version
 from dragoman.registry import watching
 from dragoman.registry.inputs import Word
 from dragoman.registry.records import Records, data_home
@@ -39,10 +37,12 @@ def start(options: argparse.Namespace) -> int:
     secrets = asyncio.run(_secrets(recipe.secrets(), name))
     if recipe.url:
         streams = seize()
+        # Only for those who need it: what serves takes long to load.
+        bridge = import_module("dragoman.cli.bridge")
         headers = {one: _text(word, secrets) for one, word in recipe.headers.items()}
         entry = {"url": _text(recipe.url, secrets), "headers": headers, **({"type": "sse"} if recipe.sse else {})}
-        server = Server.proxy(entry, name=record.alias, options=Options())
-        return hosting.on_stdio(server, streams)
+        status: int = bridge.lead(entry, streams, record.alias)
+        return status
     words = [_text(word, secrets) for word in recipe.words]
     env = {one: _text(word, secrets) for one, word in recipe.env.items()}
     return become(words, {**os.environ, **env}, recipe.cwd)
