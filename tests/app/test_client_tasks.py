@@ -4,16 +4,16 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from tests.app.reaching import reaching
 from tests.serving.tasking import office
 
-from dragoman import Client, DeadlineError, LocalError, MalformedError, PeerError, Server, ToolError
+from dragoman import Client, DeadlineError, Depends, Limits, LocalError, MalformedError, PeerError, Server, ToolError
 from dragoman.calling.task_handle import TaskStatus, read_status
 from dragoman.wire.notices import Progress
 
@@ -284,3 +284,30 @@ def test_a_task_outlives_client_and_server(tmp_path: Path) -> None:
     )
     words = [sys.executable, "-c", program, str(file), json.dumps(saved)]
     assert subprocess.run(words, capture_output=True, text=True, check=True, timeout=30).stdout == "slowly\n"
+
+
+@pytest.mark.parametrize("mode", ["modern", "legacy"])
+async def test_what_a_cancelled_task_used_is_cleaned_up_to_the_end(mode: str) -> None:
+    server, cleaned = Server("careful", limits=Limits(task_poll=0.02)), asyncio.Event()
+    begun = asyncio.Event()
+
+    async def opened() -> AsyncGenerator[int]:
+        try:
+            yield 1
+        finally:
+            for _ in range(20):
+                await asyncio.sleep(0.005)  # cleaning up takes its time
+            cleaned.set()
+
+    @server.tool(task="optional")
+    async def hang(one: Annotated[int, Depends(opened)]) -> str:
+        begun.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    async with of(server, mode) as client:
+        task = await client.start_task("hang")
+        await asyncio.wait_for(begun.wait(), 20)
+        await task.cancel()
+        await asyncio.wait_for(cleaned.wait(), 20)
+        assert (await task.status()).status == "cancelled"

@@ -109,7 +109,7 @@ class Runs:
         """Stop a task that runs here; its record says already that it was cancelled."""
         found = self._runs.get(task_id)
         if found is not None:
-            found.cancel()
+            _cancel(found)
 
     async def stop(self) -> None:
         """Let what runs end for `limits.drain_seconds`, then leave it to others or say that it was stopped."""
@@ -118,7 +118,7 @@ class Runs:
         if runs:
             _, late = await asyncio.wait(runs, timeout=self._limits.drain_seconds)
             for task in late:
-                task.cancel()
+                _cancel(task)
             if late:
                 # Once, and not again and again: what is the user's may have to clean up.
                 await asyncio.wait(late, timeout=self._limits.drain_seconds)
@@ -170,7 +170,13 @@ class Runs:
                 log.debug("a lease is not renewed yet: %s", error)
                 await asyncio.sleep(AGAIN)
         if running is not None:
-            running.cancel()
+            _cancel(running)
+
+
+def _cancel(run: asyncio.Task[None]) -> None:
+    """Cancel a run once: a second time would cut off what its function cleans up."""
+    if not run.cancelling():
+        run.cancel()
 
 
 def _id(key: str) -> str:
