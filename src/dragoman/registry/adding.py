@@ -12,6 +12,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -59,7 +60,7 @@ class Brought(NamedTuple):
     def discard(self) -> None:
         """Remove the files."""
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            _remove(self.folder)
 
 
 async def find(name: str, version: str, sources: Sources, only: Source | None = None) -> Choice:
@@ -130,8 +131,15 @@ async def bring(choice: Choice, way: Way, records: Records, indexes: Indexes) ->
     try:
         return await BRINGS[way.registry_type](choice, way, pin, folder, indexes)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         raise
+
+
+def _remove(folder: Path) -> None:
+    """Remove a server's files, and its place if nothing else is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()
 
 
 async def _pypi(choice: Choice, package: Package, pin: Pin, folder: Path, indexes: Indexes) -> Brought:
