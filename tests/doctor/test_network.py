@@ -1,6 +1,9 @@
 """DNS, TCP and TLS: each way in which a connection does not come about, and the one in which it does."""
 
 import socket
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 import pytest
 from tests.doctor.certificates import written
@@ -34,6 +37,35 @@ async def test_a_port_where_nothing_listens_is_named() -> None:
         taken.bind(("127.0.0.1", 0))
         alive, report = await looked(f"http://127.0.0.1:{taken.getsockname()[1]}/mcp")
     assert (alive, kinds(report)) == (False, ["port-closed"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how Linux drops what a full queue has no place for")
+async def test_a_port_that_swallows_packets_is_named() -> None:
+    with ExitStack() as held, socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):  # nobody takes them, and from the second on there is no place
+            caller = held.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        alive, report = await looked(f"http://127.0.0.1:{full.getsockname()[1]}/mcp")
+    assert (alive, kinds(report)) == (False, ["no-connection"])
+    assert "no answer within 0.5 s" in report.findings[0].what
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="all of 127.0.0.0/8 is this machine there")
+async def test_an_address_of_a_name_that_does_not_answer_is_named() -> None:
+    async def two(host: str, port: int) -> Sequence[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    async def one(host: str, port: int) -> Sequence[str]:
+        return ["127.0.0.1"]
+
+    async with serving(nothing) as url:
+        for resolve, expected in ((two, ["address-dead"]), (one, [])):
+            report = Report(target=url)
+            assert await network.look(report, url.replace("127.0.0.1", "localhost"), 0.5, resolve)
+            assert kinds(report) == expected
 
 
 async def test_a_port_that_answers_is_fine() -> None:

@@ -31,6 +31,11 @@ async def test_a_server_that_answers_and_ends_is_fine() -> None:
     assert await file("odd.py", "fine") == (True, [])
 
 
+async def test_a_server_that_takes_long_to_start_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "SLOW", 0.0)
+    assert await file("odd.py", "fine") == (True, ["start-slow"])
+
+
 async def test_a_program_that_there_is_not_is_named() -> None:
     assert await examined("/nowhere/server") == (False, ["start-failed"])
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from dragoman.doctor.findings import Report
 from dragoman.protocol.discovery import is_loopback
-from dragoman.transport.fetch import resolve_name
+from dragoman.transport.fetch import Resolve, resolve_name
 from dragoman.transport.http_route import Route, route_to
 from dragoman.transport.http_settings import HttpSettings
 
@@ -23,7 +23,7 @@ SOON = 14  # days
 _EXPIRED, _OTHER_NAMES = 10, frozenset({62, 64})  # of OpenSSL's X509_V_ERR
 
 
-async def look(report: Report, url: str, seconds: float) -> bool:
+async def look(report: Report, url: str, seconds: float, resolve: Resolve = resolve_name) -> bool:
     """Return whether there is a connection to the server at `url`, with TLS where its scheme says so.
 
     Each step takes at most `seconds`. Raises LocalError for a URL that cannot be used.
@@ -35,17 +35,17 @@ async def look(report: Report, url: str, seconds: float) -> bool:
         proxy = f"{route.proxy.host}:{route.proxy.port}"
         report.skip("network", f"the proxy {proxy} does all this; it is what HTTPS_PROXY and HTTP_PROXY say")
         return True
-    addresses = await _resolved(report, route)
+    addresses = await _resolved(report, route, resolve)
     alive = await _connected(report, route, addresses, seconds) if addresses else []
     if not alive:
         return False
     return route.tls is None or await _secured(report, route, route.tls, alive[0], seconds)
 
 
-async def _resolved(report: Report, route: Route) -> list[str]:
+async def _resolved(report: Report, route: Route, resolve: Resolve) -> list[str]:
     with report.stage("dns") as told:
         try:
-            found = list(await resolve_name(route.host, route.port))
+            found = list(await resolve(route.host, route.port))
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
             report.find("name-unknown", f"the name {route.host} leads nowhere: {reason}")
