@@ -191,12 +191,16 @@ class SkillError(MalformedError):
 
 
 class AuthorizationError(McpError):
-    """The server refused for want of authorization: `status` is 401 or 403, `challenge` its WWW-Authenticate."""
+    """The server refused for want of authorization: `status` is 401 or 403, `challenge` its WWW-Authenticate.
 
-    def __init__(self, message: str, *, status: int = 401, challenge: str = "") -> None:
+    `nonce` is what proofs of a key have to hold from now on, "" for nothing (RFC 9449, section 9).
+    """
+
+    def __init__(self, message: str, *, status: int = 401, challenge: str = "", nonce: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.challenge = challenge
+        self.nonce = nonce
 
 
 class AuthorizationNeededError(AuthorizationError):

@@ -40,7 +40,8 @@ async def test_a_server_is_protected_by_settings() -> None:
         assert (await in_process(app, bearing(call("greet"), issuer.token()))).value == "hello"
         other = await in_process(app, bearing(call("greet"), issuer.token(aud="https://other.example/mcp")))
         assert other.status == 401 and "audience" in challenge(other)
-        for tool, token, scope in (("change", issuer.token(), "write"), ("greet", issuer.token(scope="x"), "read")):
+        tokens = ("change", issuer.token(), "read write"), ("greet", issuer.token(scope="x"), "read")
+        for tool, token, scope in tokens:
             lacking = await in_process(app, bearing(call(tool), token))
             assert lacking.status == 403 and f'scope="{scope}"' in challenge(lacking)
 

@@ -47,7 +47,8 @@ async def test_an_active_token_says_who_asks() -> None:
         {"iss": "https://other.example"},
         {"exp": int(time.time()) - 31},
         {"token_type": "refresh_token"},
-        {"cnf": {"jkt": "x"}},
+        {"cnf": {"x5t#S256": "x"}},
+        {"token_type": "DPoP"},
         {"sub": None, "client_id": None},
     ],
 )

@@ -1,5 +1,7 @@
 """Bearer tokens: read from one header only, asked for in challenges that nobody's text can break."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import example, given
@@ -13,6 +15,7 @@ from dragoman.protocol.bearer import (
     metadata_paths,
     metadata_url,
     read_bearer,
+    read_bound,
     write_challenge,
     write_metadata,
 )
@@ -132,7 +135,8 @@ def test_metadata_lies_at_the_path_inserted_and_at_the_root() -> None:
 
 
 def test_the_metadata_names_issuers_and_scopes() -> None:
-    document = msgspec.json.decode(write_metadata("https://a/mcp", "me", ["https://i"], ["b", "a"]))
+    plain: dict[str, Any] = {"algorithms": (), "bound": False}
+    document = msgspec.json.decode(write_metadata("https://a/mcp", "me", ["https://i"], ["b", "a"], **plain))
     assert document == {
         "resource": "https://a/mcp",
         "resource_name": "me",
@@ -140,4 +144,24 @@ def test_the_metadata_names_issuers_and_scopes() -> None:
         "bearer_methods_supported": ["header"],
         "scopes_supported": ["a", "b"],
     }
-    assert "scopes_supported" not in msgspec.json.decode(write_metadata("https://a", "me", ["https://i"], []))
+    assert "scopes_supported" not in msgspec.json.decode(write_metadata("https://a", "me", ["https://i"], [], **plain))
+    bound = msgspec.json.decode(write_metadata("https://a", "me", ["https://i"], [], algorithms=["ES256"], bound=True))
+    assert bound["dpop_signing_alg_values_supported"] == ["ES256"]
+    assert bound["dpop_bound_access_tokens_required"] is True
+
+
+@pytest.mark.parametrize("text", [b"DPoP abc", b"dpop  abc=", b" DPoP a.b.c "])
+def test_a_token_that_is_bound_to_a_key_comes_under_a_name_of_its_own(text: bytes) -> None:
+    """RFC 9449, section 7.1."""
+    assert read_bound(text) == text.split()[1].decode() and read_bearer(text) is None
+
+
+@pytest.mark.parametrize("text", [None, b"", b"Bearer abc", b"DPoPx abc", b"Basic abc"])
+def test_another_scheme_is_no_bound_token(text: bytes | None) -> None:
+    assert read_bound(text) is None
+
+
+@pytest.mark.parametrize("text", [b"DPoP", b"DPoP ", b"DPoP a b", b"DPoP \xff", b"DPoP " + b"x" * (MAX_TOKEN + 1)])
+def test_a_header_that_says_dpop_and_holds_no_token_is_malformed(text: bytes) -> None:
+    with pytest.raises(MalformedError, match="DPoP"):
+        read_bound(text)

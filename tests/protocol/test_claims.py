@@ -81,13 +81,26 @@ def test_a_token_of_another_issuer_is_refused(issuer: Any) -> None:
         ({"sub": ""}, "who its subject is"),
         ({"sub": 5}, "who its subject is"),
         ({"sub": ["ann"]}, "who its subject is"),
-        ({"cnf": {"jkt": "x"}}, "bound to a key"),
+        ({"cnf": {"x5t#S256": "x"}}, "bound to a key"),
+        ({"cnf": {"jkt": "x", "x5t#S256": "x"}}, "bound to a key"),
+        ({"cnf": {"jkt": 5}}, "bound to a key"),
+        ({"cnf": {}}, "bound to a key"),
         ({"cnf": None}, "bound to a key"),
     ],
 )
 def test_what_a_token_must_say_is_checked(change: dict[str, Any], words: str) -> None:
     with pytest.raises(TokenError, match=words):
         judged(**change)
+
+
+def test_a_token_that_is_bound_to_a_key_says_to_which() -> None:
+    """RFC 9449, section 6.1; whether it must be is the server's choice."""
+    assert judged(cnf={"jkt": "x"}).bound_to == "x" and judged().bound_to == ""
+    for kind in ("required", "nonce"):
+        strict = Rules(RULES.issuer, RULES.audiences, dpop=kind)
+        assert judged(strict, cnf={"jkt": "x"}).bound_to == "x"
+        with pytest.raises(TokenError, match="bound to no key"):
+            judged(strict)
 
 
 def test_clocks_may_differ_by_the_leeway() -> None:

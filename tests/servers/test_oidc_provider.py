@@ -36,8 +36,8 @@ class Place(NamedTuple):
     issuer: str
 
 
-def protected(issuer: str) -> Server:
-    server = Server("orders", auth=JWTAuth(issuer, scopes=["orders"], algorithms=["ES256"]))
+def protected(issuer: str, dpop: str = "taken") -> Server:
+    server = Server("orders", auth=JWTAuth(issuer, scopes=["orders"], algorithms=["ES256"], dpop=dpop))
 
     @server.tool
     def whoami(ctx: Context) -> str:
@@ -53,7 +53,7 @@ def protected(issuer: str) -> Server:
 
 
 @asynccontextmanager
-async def places(seconds: int = 3600, resource: str = "") -> AsyncIterator[Place]:
+async def places(seconds: int = 3600, resource: str = "", dpop: str = "taken") -> AsyncIterator[Place]:
     """Run oidc-provider and a server that trusts it."""
     npm_ci(HERE, HOME, "oidc-provider")
     (HOME / "provider.js").write_bytes((HERE / "provider.js").read_bytes())
@@ -65,7 +65,7 @@ async def places(seconds: int = 3600, resource: str = "") -> AsyncIterator[Place
 
     async with listening(app) as own:
         url = f"http://127.0.0.1:{own.port}/mcp"
-        apps.append(protected(issuer).asgi(url=url))
+        apps.append(protected(issuer, dpop).asgi(url=url))
         with provider(issuer, resource or url, seconds) as process:
             async with asyncio.timeout(READY):
                 assert await asyncio.to_thread(process.readline) == "ready\n"
@@ -171,6 +171,24 @@ async def test_a_token_bound_to_a_key_is_had() -> None:
         held = await session.login()
         assert held.kind == "DPoP" and held.key is not None
         assert set(await session.fields("POST", place.url)) == {"authorization", "dpop"}
+
+
+@pytest.mark.parametrize("dpop", ["required", "nonce"])
+async def test_a_server_takes_bound_tokens_of_others_and_nothing_less(dpop: str) -> None:
+    """RFC 9449: the client learns from the challenge that it has to bind its token, and steps up with another."""
+    async with places(dpop=dpop) as place:
+        browser = Browser()
+        session = OAuth(on_authorize=browser).session(place.url, SafeFetcher)
+        held = await session.login()
+        assert held.kind == "DPoP"
+        with pytest.raises(AuthorizationError, match="bound to a key"):
+            async with Client(place.url, auth=held.token):
+                pass
+        await session.close()
+        async with Client(place.url, auth=OAuth(on_authorize=browser)) as client:
+            for _ in range(2):
+                assert (await client.call_tool("whoami", {})).text
+            assert (await client.call_tool("cancel", {})).text == "cancelled"
 
 
 async def test_an_issuer_that_does_not_know_the_resource_gives_nothing() -> None:

@@ -13,6 +13,7 @@ import msgspec
 from dragoman.auth.gate import BearerGate, check_verifiers
 from dragoman.auth.introspection import IntrospectionAuth
 from dragoman.auth.jwt import USUAL, JWTAuth
+from dragoman.auth.proofs import Proofs
 from dragoman.auth.static_keys import KeyAuth
 from dragoman.errors import LocalError
 from dragoman.ports.fetch import Fetcher
@@ -135,7 +136,9 @@ def gate(server: Server, url: str) -> BearerGate:
     for verifier in verifiers:
         if isinstance(verifier, Hosted):
             verifier.protects(url, server.surface.scopes.listed)
-    return BearerGate(server.name, checked_resource(url) if url else "", verifiers, server.surface.scopes.listed, dial)
+    resource = checked_resource(url) if url else ""
+    proofs = Proofs(resource, server.storage, server.surface.face.states) if resource else None
+    return BearerGate(server.name, resource, verifiers, server.surface.scopes.listed, dial, proofs=proofs)
 
 
 def dial(base: str) -> Fetcher:

@@ -50,9 +50,10 @@ class IntrospectionAuth:
         scopes: Iterable[str] = (),
         implies: Mapping[str, Iterable[str]] | None = None,
         cache_seconds: float = CACHE_SECONDS,
+        dpop: str = "taken",
     ) -> None:
         """Raises LocalError for options that cannot be."""
-        self._rules = rules_of("IntrospectionAuth", issuer, audience, implies)
+        self._rules = rules_of("IntrospectionAuth", issuer, audience, implies, dpop=dpop)
         self._scopes = checked_scopes(scopes, "IntrospectionAuth")
         if not 0 <= cache_seconds <= MAX_CACHE:
             raise LocalError(f"IntrospectionAuth: cache_seconds is from 0 to {MAX_CACHE:g}, not {cache_seconds!r}")
@@ -87,6 +88,11 @@ class IntrospectionAuth:
         """For how long a good token is taken again without asking."""
         return self._cache_seconds
 
+    @property
+    def dpop(self) -> str:
+        """Whether tokens have to be bound to a key, as in JWTAuth."""
+        return self._rules.dpop
+
     def connect(self, dial: Dial) -> None:
         """Say how to ask."""
         self._line.set(dial, self._endpoint or self._rules.issuer)
@@ -109,9 +115,13 @@ class IntrospectionAuth:
         if claims.get("active") is not True:
             self._refuse(digest)
             raise TokenError("its issuer does not call it active")
-        if str(claims.get("token_type", "bearer")).lower() not in ("bearer", "access_token"):
-            raise TokenError("it is no bearer token")
-        return check_claims(claims, aimed(self._rules, resource), self._clock(), introspected=True)
+        kind = str(claims.get("token_type", "bearer")).lower()
+        if kind not in ("bearer", "access_token", "dpop"):
+            raise TokenError("it is of a type that is not taken here")
+        identity = check_claims(claims, aimed(self._rules, resource), self._clock(), introspected=True)
+        if kind == "dpop" and not identity.bound_to:
+            raise TokenError("its issuer says that it is bound to a key, and not to which")
+        return identity
 
     def _refuse(self, digest: bytes) -> None:
         self._refused[digest] = self._clock() + REFUSED_SECONDS

@@ -66,15 +66,18 @@ def rules_of(
     *,
     leeway: float = 30.0,
     strict: bool = False,
+    dpop: str = "taken",
 ) -> Rules:
     """Return the rules for tokens of one issuer. Raises LocalError for options that cannot be."""
     if not 0 <= leeway <= MAX_LEEWAY:
         raise LocalError(f"{what}: leeway is from 0 to {MAX_LEEWAY:g} seconds, not {leeway!r}")
+    if dpop not in ("taken", "required", "nonce"):
+        raise LocalError(f"{what}: dpop is 'taken', 'required' or 'nonce', not {dpop!r}")
     audiences = frozenset([audience] if isinstance(audience, str) else audience or ())
     if not all(isinstance(item, str) and item for item in audiences):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise LocalError(f"{what}: an audience is a text, and not empty")
     implied = {scope: frozenset(checked_scopes(more, what)) for scope, more in (implies or {}).items()}
-    return Rules(checked_issuer(issuer, what), audiences, leeway, strict, implied)
+    return Rules(checked_issuer(issuer, what), audiences, leeway, strict, implied, dpop)
 
 
 def aimed(rules: Rules, resource: str) -> Rules:

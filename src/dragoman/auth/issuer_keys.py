@@ -59,15 +59,24 @@ def _key(item: dict[str, Any]) -> Key | None:
     if kind not in ("RSA", "EC", "OKP") or use != "sig" or "verify" not in operations or "d" in item:
         return None
     try:
+        return public_key(item)
+    except ValueError as error:
+        log.warning("a key of the issuer cannot be used: %s", error)
+        return None
+
+
+def public_key(item: Mapping[str, Any]) -> Key | None:
+    """Return a public key, None for a weak one. Raises ValueError if it cannot be used, LocalError without joserfc."""
+    kind = str(item.get("kty"))
+    try:
         key = joserfc("jwk").import_key({name: value for name, value in item.items() if name not in ("use", "key_ops")})
         if kind == "RSA" and key.public_key.key_size < RSA_BITS:
             return None
     except LocalError:
         raise
     except Exception as error:  # the library's and OpenSSL's own, of many kinds
-        log.warning("a key of the issuer cannot be used: %s", type(error).__name__)
-        return None
-    return Key(str(item.get("kid", "")), str(item.get("alg", "")), str(kind), key)
+        raise ValueError(type(error).__name__) from None
+    return Key(str(item.get("kid", "")), str(item.get("alg", "")), kind, key)
 
 
 def joserfc(name: str) -> Any:

@@ -34,7 +34,8 @@ class JWTAuth:
     (or several) is what tokens must be for: the server's URL unless it is given.
     `scopes` are needed by every request; `implies` says which scopes include
     which. `algorithms` are all that is taken. `leeway` is in seconds, 60 at most;
-    `strict` takes only tokens of the type at+jwt.
+    `strict` takes only tokens of the type at+jwt. `dpop` "required" takes only
+    tokens that are bound to a key, "nonce" wants a nonce in their proofs, too.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class JWTAuth:
         **rules: Any,
     ) -> None:
         """Raises LocalError for options that cannot be."""
-        if unknown := rules.keys() - {"leeway", "strict"}:
+        if unknown := rules.keys() - {"leeway", "strict", "dpop"}:
             raise LocalError(f"JWTAuth takes no option {min(unknown)!r}")
         self._rules = rules_of("JWTAuth", issuer, audience, implies, **rules)
         self._algorithms = frozenset(algorithms)
@@ -82,6 +83,11 @@ class JWTAuth:
         """For how long a good token is taken again without checking its signature."""
         return CACHE_SECONDS
 
+    @property
+    def dpop(self) -> str:
+        """Whether tokens have to be bound to a key: "taken" or "required", or "nonce" for proofs with nonces."""
+        return self._rules.dpop
+
     def connect(self, dial: Dial) -> None:
         """Say how to fetch keys. Raises LocalError without joserfc."""
         joserfc("jws")
@@ -106,7 +112,7 @@ class JWTAuth:
         keys = await self._keys.find(kid if isinstance(kid, str) else "", algorithm)
         if not keys:
             raise TokenError("it is signed with a key that its issuer does not show")
-        payload = next((found for key in keys if (found := _signed(token, key, algorithm)) is not None), None)
+        payload = next((found for key in keys if (found := signed(token, key, algorithm)) is not None), None)
         if payload is None:
             raise TokenError("its signature is wrong")
         # The bytes that were signed, read anew, and not what was peeked at.
@@ -130,8 +136,8 @@ class JWTAuth:
             raise TransportError(f"{answer.url} has no keys: {error}") from None
 
 
-def _signed(token: str, key: Key, algorithm: str) -> bytes | None:
-    """Return what a token holds if `key` signed it, else None."""
+def signed(token: str, key: Key, algorithm: str) -> bytes | None:
+    """Return what a token or proof holds if `key` signed it, else None."""
     jws = joserfc("jws")
     registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
     registry.max_header_length = registry.max_payload_length = len(token)

@@ -1,6 +1,6 @@
 """Judging tokens: what a server asks of whoever knows an issuer, and what HTTP asks of the server.
 
-Write a Verifier for tokens of a kind that is not served here. Limit: bearer tokens only.
+Write a Verifier for tokens of a kind that is not served here. Limit: tokens of the Authorization header only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from dragoman.ports.fetch import Fetcher
 from dragoman.protocol.identity import Identity
+from dragoman.protocol.proofs import Shown
 
 # Makes a fetcher for documents of the server at an address that the user gave.
 Dial: TypeAlias = Callable[[str], Fetcher]
@@ -68,15 +69,15 @@ class Gate(Protocol):
         """Return who comes with this Authorization header, if that was found out a short while ago."""
         ...
 
-    async def admit(self, authorization: bytes | None) -> Identity:
-        """Return who comes with this Authorization header.
+    async def admit(self, authorization: bytes | None, shown: Shown | None = None) -> Identity:
+        """Return who comes with this Authorization header, and what the request shows beside it.
 
         Raises AuthorizationError with the HTTP status and the challenge to answer with.
         """
         ...
 
-    def step_up(self, scopes: frozenset[str]) -> str:
-        """Return the challenge for a request that needs `scopes` and came without."""
+    def step_up(self, scopes: frozenset[str], bound: bool = False) -> str:
+        """Return the challenge for a request that needs `scopes` and came without, its token `bound` to a key."""
         ...
 
     def document(self, path: str) -> bytes | None:

@@ -1,6 +1,6 @@
-"""Bearer tokens in HTTP: read from the Authorization header and from nowhere else, and asked for by challenges.
+"""Tokens in HTTP: read from the Authorization header and from nowhere else, and asked for by challenges.
 
-Source: RFC 6750, sections 2.1 and 3; RFC 9110, section 11; RFC 9728, sections 3 and 5.1.
+Source: RFC 6750, sections 2.1 and 3; RFC 9110, section 11; RFC 9728, sections 2, 3 and 5.1; RFC 9449, section 7.1.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ MAX_TOKEN = 16 * 1024  # bytes
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr](?: +([A-Za-z0-9\-._~+/]+=*))?[ \t]*")
 _SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr](?![!#$%&'*+\-.^_`|~0-9A-Za-z])")
+_BOUND = re.compile(rb"[Dd][Pp][Oo][Pp] +([A-Za-z0-9\-._~+/]+=*)")
+_BOUND_SCHEME = re.compile(rb"[Dd][Pp][Oo][Pp](?![!#$%&'*+\-.^_`|~0-9A-Za-z])")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 _UNSAFE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 
@@ -37,13 +39,27 @@ def read_bearer(authorization: bytes | None) -> str | None:
     return found[1].decode("ascii")
 
 
-def write_challenge(params: Mapping[str, str]) -> str:
-    """Return a Bearer challenge for WWW-Authenticate; empty values are left out.
+def read_bound(authorization: bytes | None) -> str | None:
+    """Return the token of an Authorization header that says DPoP, None if it says something else.
+
+    Raises MalformedError for one that holds no token (RFC 9449, section 7.1).
+    """
+    value = b"" if authorization is None else authorization.strip(b" \t")
+    if not _BOUND_SCHEME.match(value):
+        return None
+    found = _BOUND.fullmatch(value)
+    if found is None or len(found[1]) > MAX_TOKEN:
+        raise MalformedError(f"the Authorization header is not DPoP and a token of at most {MAX_TOKEN} bytes")
+    return found[1].decode("ascii")
+
+
+def write_challenge(params: Mapping[str, str], scheme: str = "Bearer") -> str:
+    """Return a challenge for WWW-Authenticate; empty values are left out.
 
     What a quoted string of RFC 6750 cannot hold is shown as `?`: no text of anybody's can end a header or a value.
     """
     pairs = [f'{name}="{_UNSAFE.sub("?", value)}"' for name, value in params.items() if value]
-    return f"Bearer {', '.join(pairs)}" if pairs else "Bearer"
+    return f"{scheme} {', '.join(pairs)}" if pairs else scheme
 
 
 def checked_scopes(scopes: object, where: str) -> tuple[str, ...]:
@@ -85,8 +101,13 @@ def metadata_url(resource: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path}"
 
 
-def write_metadata(resource: str, name: str, issuers: Iterable[str], scopes: Iterable[str]) -> bytes:
-    """Return the metadata document of a protected resource (RFC 9728, section 2)."""
+def write_metadata(
+    resource: str, name: str, issuers: Iterable[str], scopes: Iterable[str], *, algorithms: Iterable[str], bound: bool
+) -> bytes:
+    """Return the metadata document of a protected resource (RFC 9728, section 2).
+
+    `algorithms` are those of the proofs that are taken, and with `bound` no token is taken without.
+    """
     document: dict[str, object] = {
         "resource": resource,
         "resource_name": name,
@@ -95,4 +116,8 @@ def write_metadata(resource: str, name: str, issuers: Iterable[str], scopes: Ite
     }
     if listed := sorted(scopes):
         document["scopes_supported"] = listed
+    if taken := list(algorithms):
+        document["dpop_signing_alg_values_supported"] = taken
+    if bound:
+        document["dpop_bound_access_tokens_required"] = True
     return msgspec.json.encode(document)

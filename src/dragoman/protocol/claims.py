@@ -24,13 +24,17 @@ TYPES = frozenset({"", "jwt", "at+jwt"})
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What a token must say. `audiences` are exact; `leeway` is in seconds; `strict` wants the type at+jwt."""
+    """What a token must say. `audiences` are exact; `leeway` is in seconds; `strict` wants the type at+jwt.
+
+    `dpop` is "taken" where a token may be bound to a key, "required" or "nonce" where it has to be.
+    """
 
     issuer: str
     audiences: frozenset[str]
     leeway: float = 30.0
     strict: bool = False
     implied: Mapping[str, frozenset[str]] = {}
+    dpop: str = "taken"
 
 
 class Unverified(NamedTuple):
@@ -76,12 +80,13 @@ def read_object(data: bytes) -> dict[str, Any]:
         found = read_strict(data, "a part of it")
     except MalformedError as error:
         raise TokenError(str(error)) from None
-    if not _is_object(found):
+    if not is_object(found):
         raise TokenError("a part of it is no JSON object")
     return found
 
 
-def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Say whether a decoded value is an object."""
     return isinstance(value, dict)
 
 
@@ -107,9 +112,7 @@ def check_claims(claims: Mapping[str, Any], rules: Rules, now: float, *, introsp
     if not any(isinstance(item, str) and item in rules.audiences for item in _items(audience, [audience])):
         raise TokenError("it is for another audience than this server")
     expires = _times(claims, rules, now, needed=not introspected)
-    if "cnf" in claims:
-        # Whoever stole such a token could use it here, which is what binding it to a key is against.
-        raise TokenError("it is bound to a key, whose proof is not taken here")
+    _check_binding(claims, rules)
     client = _first(claims, "client_id", "azp", "cid", "appid")
     subject = claims.get("sub")
     if subject is None and introspected:
@@ -118,6 +121,19 @@ def check_claims(claims: Mapping[str, Any], rules: Rules, now: float, *, introsp
         raise TokenError("it does not say who its subject is")
     scopes = widen(_scopes(claims), rules.implied)
     return Identity(subject, rules.issuer, client, scopes, dict(claims), expires)
+
+
+def _check_binding(claims: Mapping[str, Any], rules: Rules) -> None:
+    """Raise TokenError for a token that is bound to what nobody here asks a proof of, or to nothing where it must be.
+
+    Whoever stole such a token could use it, which is what binding it to a key is against. That a key of DPoP is proved,
+    the gate sees to (RFC 9449, section 7.1).
+    """
+    binding = claims.get("cnf")
+    if "cnf" in claims and not (is_object(binding) and list(binding) == ["jkt"] and isinstance(binding["jkt"], str)):
+        raise TokenError("it is bound to a key, whose proof is not taken here")
+    if "cnf" not in claims and rules.dpop != "taken":
+        raise TokenError("it is bound to no key, and this server takes only tokens that are (DPoP)")
 
 
 def _times(claims: Mapping[str, Any], rules: Rules, now: float, *, needed: bool) -> float | None:

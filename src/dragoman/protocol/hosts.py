@@ -15,7 +15,7 @@ from typing import NamedTuple
 from dragoman.errors import LocalError
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-EXPOSED = b"Mcp-Session-Id, WWW-Authenticate, MCP-Protocol-Version"
+EXPOSED = b"Mcp-Session-Id, WWW-Authenticate, MCP-Protocol-Version, DPoP-Nonce"
 # The asterisk is for `Mcp-Param-*`, whose names depend on the tools.  It covers neither Authorization nor, in older
 # browsers, anything: hence the list before it.
 REQUESTED = (

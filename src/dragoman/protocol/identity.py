@@ -34,6 +34,13 @@ class Identity(msgspec.Struct, frozen=True, dict=True):
         """Who this is, as one text: what belongs to one principal is not there for others (issuer, subject, client)."""
         return msgspec.json.encode([self.issuer, self.subject, self.client_id]).decode()
 
+    @cached_property
+    def bound_to(self) -> str:
+        """The thumbprint of the key that the token is bound to, "" for none (RFC 9449, section 6.1)."""
+        binding = self.claims.get("cnf")
+        key: Any = binding.get("jkt") if isinstance(binding, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        return key if isinstance(key, str) else ""
+
     def __repr__(self) -> str:
         # Claims are personal, and this ends up in logs.
         return f"Identity(subject={self.subject!r}, issuer={self.issuer!r}, client_id={self.client_id!r})"
@@ -46,10 +53,11 @@ class Admitted(dict[bytes, bytes]):
         self,
         headers: Mapping[bytes, bytes],
         identity: Identity,
-        step_up: Callable[[frozenset[str]], str] = lambda scopes: "Bearer",
+        step_up: Callable[[frozenset[str], bool], str] = lambda scopes, bound: "Bearer",
     ) -> None:
         super().__init__(headers)
         self.pop(b"authorization", None)
+        self.pop(b"dpop", None)
         self.step_up = step_up  # makes the challenge for scopes that are missing
         self.identity = identity
         self.principal = identity.principal

@@ -44,7 +44,7 @@ log = logging.getLogger("dragoman")
 # A second one of these could mean one thing to a gateway and another to us (threat 17).
 SINGLE = frozenset(
     {b"host", b"origin", b"content-type", b"content-length", b"mcp-protocol-version", b"mcp-method", b"mcp-name"}
-    | {b"mcp-session-id", b"authorization"}
+    | {b"mcp-session-id", b"authorization", b"dpop"}
 )
 
 
@@ -106,7 +106,7 @@ class Endpoint:
                 if document is not None:
                     return await send_metadata(send, document, extra, head=scope["method"] == "HEAD")
                 if scope["method"] != "OPTIONS":
-                    headers = await admitted(self._gate, headers)
+                    headers = await admitted(self._gate, headers, scope)
             if not (scope["path"] == self._path or self._is_mount(scope)):
                 await self._elsewhere(scope, headers, receive, send, extra)
             elif scope["method"] == "POST":

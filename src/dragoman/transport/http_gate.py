@@ -12,19 +12,21 @@ from dragoman.errors import AuthorizationError
 from dragoman.ports.verifier import Gate
 from dragoman.protocol.exchange import Call, Headers, sign
 from dragoman.protocol.identity import Admitted
+from dragoman.protocol.proofs import Shown
 from dragoman.transport.http_door import FORBIDDEN as FORBIDDEN
 from dragoman.transport.http_plain import RawHeaders, Refused, Send
 
 RETRY_SECONDS = 5
 
 
-async def admitted(gate: Gate, headers: Headers) -> Admitted:
+async def admitted(gate: Gate, headers: Headers, scope: Any) -> Admitted:
     """Return the headers of a request with whom it comes from. Raises Refused with a challenge."""
     authorization = headers.get(b"authorization")
     identity = gate.known(authorization)
     if identity is None:
+        shown = Shown(headers.get(b"dpop"), scope["method"], scope["path"])
         try:
-            identity = await gate.admit(authorization)
+            identity = await gate.admit(authorization, shown)
         except AuthorizationError as error:
             raise Refused(error.status, str(error), _fields(error)) from None
     return Admitted(headers, identity, gate.step_up)
@@ -33,7 +35,8 @@ async def admitted(gate: Gate, headers: Headers) -> Admitted:
 def _fields(error: AuthorizationError) -> RawHeaders:
     if not error.challenge:
         return [(b"retry-after", b"%d" % RETRY_SECONDS)]
-    return [(b"www-authenticate", error.challenge.encode("ascii")), (b"cache-control", b"no-store")]
+    fields = [(b"www-authenticate", error.challenge.encode("ascii")), (b"cache-control", b"no-store")]
+    return [*fields, (b"dpop-nonce", error.nonce.encode("ascii"))] if error.nonce else fields
 
 
 def mark(call: Call, headers: Headers) -> None:
@@ -47,7 +50,8 @@ def step_up(call: Call, extra: RawHeaders) -> None:
     """Add the challenge for what a refused call needs to the headers of its answer (AUTHRS-06)."""
     headers = call.headers
     if call.needs is not None and isinstance(headers, Admitted):
-        extra.append((b"www-authenticate", headers.step_up(call.needs).encode("ascii")))
+        challenge = headers.step_up(call.needs, bool(headers.identity.bound_to))
+        extra.append((b"www-authenticate", challenge.encode("ascii")))
 
 
 def metadata(gate: Gate, scope: Any) -> bytes | None:

@@ -62,6 +62,11 @@ class Clients:
         self._gate = asyncio.Semaphore(FETCHES)
         self._times: deque[float] = deque()
 
+    @property
+    def programs(self) -> bool:
+        """Whether there are clients that ask in their own right."""
+        return any(client.is_program for client in self._named.values())
+
     async def find(self, client_id: str) -> Applicant:
         """Return a client. Raises Denied with `invalid_client`."""
         if client_id in self._named:
@@ -178,9 +183,11 @@ def _kept_for(control: str) -> float:
 def _owned(client_id: str, client: Mapping[str, Any]) -> Applicant:
     secret = str(client.get("client_secret", ""))
     try:
-        made = read_client(dict(client), method="client_secret_basic" if secret else "none")
+        made = read_client(dict(client), method="client_secret_basic" if secret else "none", owned=True)
     except Denied as denied:
         raise LocalError(f"the client {client_id!r} cannot be: {denied.description}") from None
+    if made.is_program and not secret:
+        raise LocalError(f"the client {client_id!r} asks in its own right, so it needs a client_secret to prove that")
     if (made.token_endpoint_auth_method != "none") != bool(secret):
         raise LocalError(f"the client {client_id!r} needs a client_secret, or the method none; not both")
     return msgspec.structs.replace(made, client_id=client_id, secret=digest(secret) if secret else "")

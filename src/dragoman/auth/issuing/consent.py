@@ -46,6 +46,10 @@ class Desk:
     def _at(self, end: str) -> str:
         return f"{self._issuer.rstrip('/')}/{end}"
 
+    def granting(self) -> dict[str, frozenset[str]]:
+        """Return the servers that tokens are given for, and the scopes of each as they are now."""
+        return {name: scopes() for name, scopes in self.resources.items()}
+
     async def authorize(self, visitor: Visitor) -> Page:
         """Begin: judge the request, find out who is there, ask."""
         query = visitor.query
@@ -55,8 +59,7 @@ class Desk:
         except Denied as denied:
             return fault(f"The program that sent you here cannot be answered: {denied.description}.")
         try:
-            resources = {name: scopes() for name, scopes in self.resources.items()}
-            asked = read_request(query, client, resources)
+            asked = read_request(query, client, self.granting())
         except Denied as denied:
             state = query.get("state", "")[:2000]
             fields = {"error": denied.error, "error_description": denied.description}

@@ -82,6 +82,12 @@ class Grants:
         await self._store.add(self._at("code", code), kept, CODE_SECONDS)
         return code
 
+    async def own(self, client_id: str, resource: str, scopes: tuple[str, ...], seconds: float) -> Grant:
+        """Return the grant of a program in its own right, which lives as long as its token; nothing renews it."""
+        grant = Grant(secrets.token_urlsafe(16), client_id, client_id, resource, scopes, self._clock())
+        await self._store.add(self._at("grant", grant.id), msgspec.json.encode(grant), seconds)
+        return grant
+
     async def redeem(self, code: str, client_id: str, redirect_uri: str, verifier: str) -> tuple[Grant, str]:
         """Return the grant of a code, and its first refresh token. Raises Denied (AUTHAS-07)."""
         key, spent = self._at("code", code), self._at("spent", code)

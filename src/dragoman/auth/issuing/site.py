@@ -26,10 +26,12 @@ from dragoman.ports.site import NOTHING, Page, Visitor
 from dragoman.protocol.claims import peek
 from dragoman.protocol.discovery import SERVER, origin_of
 from dragoman.protocol.identity import Identity
-from dragoman.protocol.issuing import Applicant, Denied
+from dragoman.protocol.issuing import OWN_RIGHT, Applicant, Denied, read_own
 
 Answer = Callable[[Visitor], Awaitable[Page]]
 Verify = Callable[[str], Awaitable[Identity]]
+USUAL = ("authorization_code", "refresh_token")
+LATE = 120.0  # seconds after a token's end that its grant is still known, for servers whose clocks differ
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -105,7 +107,7 @@ class IssuingSite:
     async def _describe(self, visitor: Visitor) -> Page:
         """Give the metadata (AUTHAS-01, AUTHAS-02)."""
         base = self._issuer.rstrip("/")
-        scopes = {scope for scopes in self._parts.desk.resources.values() for scope in scopes()}
+        scopes = frozenset[str]().union(*self._parts.desk.granting().values())
         document: dict[str, Any] = {
             "issuer": self._issuer,
             "authorization_endpoint": f"{base}/authorize",
@@ -114,7 +116,7 @@ class IssuingSite:
             "revocation_endpoint": f"{base}/revoke",
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "grant_types_supported": [*USUAL, *((OWN_RIGHT,) if self._parts.clients.programs else ())],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
             "authorization_response_iss_parameter_supported": True,
@@ -155,9 +157,13 @@ class IssuingSite:
         """Give tokens for a code or a refresh token."""
         form, parts = visitor.form, self._parts
         kind = form.get("grant_type", "")
-        if kind not in ("authorization_code", "refresh_token"):
-            raise Denied("unsupported_grant_type", "grant_type is authorization_code or refresh_token here")
+        if kind not in (*USUAL, OWN_RIGHT):
+            raise Denied("unsupported_grant_type", f"grant_type is one of {', '.join(USUAL)}, {OWN_RIGHT} here")
         client = await self._client(visitor)
+        if kind == OWN_RIGHT:
+            resource, scopes = read_own(form, client, parts.desk.granting())
+            grant = await parts.grants.own(client.client_id, resource, scopes, parts.token_seconds + LATE)
+            return _json(await self._given(grant, scopes))
         if kind == "authorization_code":
             code, redirect_uri = form.get("code", ""), form.get("redirect_uri", "")
             grant, refresh = await parts.grants.redeem(
@@ -172,14 +178,15 @@ class IssuingSite:
             await parts.grants.end(grant.id)
             raise Denied("invalid_grant", "the token was granted for another resource or fewer scopes; it is over")
         await parts.clients.used(client)
-        answer = {
+        return _json({**await self._given(grant, scopes), "refresh_token": refresh})
+
+    async def _given(self, grant: Grant, scopes: tuple[str, ...]) -> dict[str, Any]:
+        return {
             "access_token": await self._access(grant, scopes),
             "token_type": "Bearer",
-            "expires_in": int(parts.token_seconds),
-            "refresh_token": refresh,
+            "expires_in": int(self._parts.token_seconds),
             "scope": " ".join(scopes),
         }
-        return _json(answer)
 
     async def _access(self, grant: Grant, scopes: tuple[str, ...]) -> str:
         """Return an access token for one server and one client (RFC 9068, section 2.2)."""
