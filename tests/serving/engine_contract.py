@@ -154,7 +154,6 @@ async def test_a_server_that_stops_lets_its_tasks_end(site: Site) -> None:
 
 
 async def test_a_question_sets_the_worker_free_and_its_answer_queues_the_task_again(site: Site) -> None:
-    """TASK-16"""
     accepting, first = Owner(site.yard(tasks=0)), site.yard(tasks=1)
     await first.service.start()
     asking = await accepting.begin("greet", item="greet")
