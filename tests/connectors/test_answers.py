@@ -9,7 +9,7 @@ import pytest
 from tests.connectors import fixtures
 from tests.connectors.desk import documents, written
 
-from dragoman.connectors.answers import Answers
+from dragoman.connectors.answers import Answers, Filters
 from dragoman.connectors.answers_run import MoreAnswers
 from dragoman.connectors.catalogue import Catalogue
 from dragoman.connectors.databases.database import Database
@@ -63,7 +63,7 @@ def pages(call, *arguments: str) -> Iterator[dict]:
 
 def test_pages_of_a_search_are_all_hits_once(answers: Answers) -> None:
     def search(query: str, cursor: str) -> dict:
-        return answers.search(query, "", 7, cursor)
+        return answers.search(query, Filters(""), 7, cursor)
 
     found = list(pages(search, "pump"))
     uris = [hit["uri"] for answer in found for hit in answer["items"]]
@@ -128,7 +128,7 @@ def test_a_page_of_a_pdf_is_read_by_argument_or_by_address(answers: Answers) -> 
 
 
 def test_every_hit_can_be_fetched_and_described(answers: Answers) -> None:
-    for hit in answers.search("pump good lamp orders", "", 50, "")["items"]:
+    for hit in answers.search("pump good lamp orders", Filters(""), 50, "")["items"]:
         assert answers.fetch(hit["uri"], "", "", "")["text"]
         assert answers.describe(hit["uri"])["uri"] == hit["uri"].partition("#")[0]
 
@@ -157,10 +157,10 @@ def test_a_database_that_changes_between_pages_is_said_to_have(answers: Answers,
 @pytest.mark.parametrize(
     ("call", "arguments", "text"),
     [
-        ("search", ("", "", 10, ""), "query is empty"),
-        ("search", ("x" * 3_000, "", 10, ""), "at most 2,000"),
-        ("search", ("pump", "nowhere", 10, ""), "sources here: docs://papers/, db://shop/"),
-        ("search", ("pump", "", 10, "abc"), "cursor does not belong"),
+        ("search", ("", Filters(""), 10, ""), "query is empty"),
+        ("search", ("x" * 3_000, Filters(""), 10, ""), "at most 2,000"),
+        ("search", ("pump", Filters("nowhere"), 10, ""), "sources here: docs://papers/, db://shop/"),
+        ("search", ("pump", Filters(""), 10, "abc"), "cursor does not belong"),
         ("fetch", ("docs://paper/a.md", "", "", ""), "did you mean docs://papers/"),
         ("fetch", ("docs://papers/", "", "", ""), "whole source"),
         ("fetch", ("docs://papers/good.pdf", "x", "", ""), "pages: a range is a number or two"),
@@ -178,7 +178,7 @@ def test_a_wrong_argument_is_answered_with_the_next_step(answers: Answers, call:
 
 
 def test_a_search_without_hits_says_what_was_searched_and_what_to_try(answers: Answers) -> None:
-    answer = answers.search("xylophone", "", 10, "")
+    answer = answers.search("xylophone", Filters(""), 10, "")
     assert answer["items"] == []
     assert "134 of 134 indexed" in answer["searched"]
     assert "shop: names of tables and columns" in answer["searched"]
@@ -186,7 +186,7 @@ def test_a_search_without_hits_says_what_was_searched_and_what_to_try(answers: A
 
 
 def test_a_search_can_be_kept_to_one_source(answers: Answers) -> None:
-    everywhere = {hit["uri"].partition(":")[0] for hit in answers.search("orders note", "", 100, "")["items"]}
+    everywhere = {hit["uri"].partition(":")[0] for hit in answers.search("orders note", Filters(""), 100, "")["items"]}
     assert everywhere == {"docs", "db"}
-    only = {hit["uri"].partition(":")[0] for hit in answers.search("orders note", "shop", 100, "")["items"]}
+    only = {hit["uri"].partition(":")[0] for hit in answers.search("orders note", Filters("shop"), 100, "")["items"]}
     assert only == {"db"}

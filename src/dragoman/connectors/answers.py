@@ -42,11 +42,9 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 class Filters(NamedTuple):
     """What narrows a search down, as the model gave it."""
 
-    source: str = ""
+    source: str = ""  # a source, a folder of it, or a glob of paths
     kind: str = ""
-    path: str = ""
-    since: str = ""
-    until: str = ""
+    dates: str = ""  # "2026", or "2026-01..2026-03"
     exact: bool = False
 
 
@@ -56,13 +54,13 @@ class Answers:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
 
-    def search(self, query: str, source: str, limit: int, cursor: str, filters: Filters | None = None) -> Plain:
+    def search(self, query: str, filters: Filters, limit: int, cursor: str) -> Plain:
         """Return a page of hits, and what was searched."""
         if not query.strip():
             raise ToolError("query is empty: give the words to look for, or call list to see what there is")
         if len(query) > _MAX_QUERY:
             raise ToolError(f"query has {len(query):,} characters; at most {_MAX_QUERY:,}: give the words that matter")
-        only, question = self._question(query, (filters or Filters())._replace(source=source))
+        only, question = self._question(query, filters)
         call = self.call("search", query, only, *map(str, msgspec.structs.astuple(question)[1:]))
         start = read_cursor(call, cursor, tuple[Count])[0] if cursor else 0
         limit = max(1, min(limit, MAX_PAGE))
@@ -74,7 +72,7 @@ class Answers:
         end = start + len(page)
         hint = found.hint
         if not total:
-            more = " or drop a filter" if filters and any(filters[1:]) else ""
+            more = " or drop a filter" if any(filters) else ""
             hint = f"{hint}; try fewer or other words{more}, or call list".lstrip("; ")
         elif total >= MAX_HITS:
             hint = f"{hint}; more than {total} results: add words to narrow it down".lstrip("; ")
@@ -154,22 +152,30 @@ class Answers:
 
     def _question(self, query: str, filters: Filters) -> tuple[str, Question]:
         """Return the only source to search, if one was named, and what is asked of it."""
-        only, path = "", filters.path.strip().strip("/")
-        if "://" in filters.path:
-            found, address = self.catalogue.find(filters.path)
-            only, path = found.name, address.path.strip("/")
-        if filters.source.strip():
-            named = self.catalogue.find(filters.source)[0].name
-            if only and named != only:
-                raise ToolError(f"path lies in {only}, and source says {named}: leave one of them out")
-            only = named
+        only, path = self._place(filters.source.strip())
         if path and (complaint := complaint_about(path)):
-            raise ToolError(f"path: {complaint}")
-        since, until = _day("since", filters.since), _day("until", filters.until)
+            raise ToolError(f"source: {complaint}")
+        first, dots, last = filters.dates.partition("..")
+        since, until = _day(first, end=False), _day(last if dots else first, end=True)
         if since and until and since > until:
-            raise ToolError(f"since ({since}) comes after until ({until})")
+            raise ToolError(f"dates go backwards: {since} comes after {until}")
         kind = filters.kind.strip().lower().lstrip(".")
         return only, Question(text=query, kind=kind, path=path, since=since, until=until, exact=filters.exact)
+
+    def _place(self, text: str) -> tuple[str, str]:
+        """Return the source that a text names, "" for all, and the path within it."""
+        if "://" in text:
+            found, address = self.catalogue.find(text)
+            return found.name, address.path.strip("/")
+        first, _, rest = text.strip("/").partition("/")
+        if first in self.catalogue.sources:
+            return first, rest
+        # A word alone is meant for a source's name; a path or pattern is one of all sources.
+        return (
+            (self.catalogue.find(text)[0].name, "")
+            if text and not re.search(r"[/*?\[.]", text)
+            else ("", text.strip("/"))
+        )
 
 
 def data(value: Any) -> Any:
@@ -201,8 +207,8 @@ def _span(name: str, text: str) -> Span:
         raise ToolError(f"{name}: {fault}") from fault
 
 
-def _day(name: str, text: str) -> str:
-    """Return a day as it is, a year or month as its first or last day.  Raises ToolError."""
+def _day(text: str, *, end: bool) -> str:
+    """Return a day as it is, a year or month as its first day, or its last.  Raises ToolError."""
     text = text.strip()
     if not text:
         return ""
@@ -211,9 +217,11 @@ def _day(name: str, text: str) -> str:
         found = datetime.date.fromisoformat(full) if _DAY.fullmatch(full) else None
     except ValueError:
         found = None
-    if found is None:
-        raise ToolError(f"{name} is a day such as 2026-03-31, or a year or month, not {text[:40]!r}")
-    if name == "until" and len(text) < len(full):
+    if found is None or found.year >= datetime.MAXYEAR:
+        raise ToolError(
+            f"dates are a year, month or day, or two of them, as in 2026 or 2026-01..2026-03, not {text[:40]!r}"
+        )
+    if end and len(text) < len(full):
         following = found.replace(year=found.year + 1) if len(text) == 4 else found + datetime.timedelta(days=31)
         found = following.replace(day=1) - datetime.timedelta(days=1)
     return found.isoformat()

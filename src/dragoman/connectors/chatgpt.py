@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dragoman.connectors.answers import Answers
+from dragoman.connectors.answers import Answers, Filters
 from dragoman.connectors.catalogue import Catalogue
 from dragoman.connectors.envelope import encoded
 from dragoman.connectors.recording import Recorder
@@ -29,7 +29,7 @@ class ChatGPT:
 
     def search(self, ctx: Context, query: str) -> ToolResult:
         """Search the documents, tables and files of this server by words. Each result has an id for fetch."""
-        answer = Answers(self._seen(ctx)).search(query, "", _RESULTS, "")
+        answer = Answers(self._seen(ctx)).search(query, Filters(), _RESULTS, "")
         results: list[dict[str, Any]] = [
             {"id": hit["uri"], "title": hit["title"], "url": hit["uri"], "text": hit.get("text", "")}
             for hit in answer["items"]

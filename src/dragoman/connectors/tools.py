@@ -57,9 +57,7 @@ class Tools:
         query: str,
         source: str = "",
         kind: str = "",
-        path: str = "",
-        since: str = "",
-        until: str = "",
+        dates: str = "",
         exact: bool = False,
         limit: Limit = DEFAULT_HITS,
         cursor: str = "",
@@ -71,16 +69,15 @@ class Tools:
         says what was searched, and how much is indexed so far.
 
         Args:
-            source: name of the only source to search
+            source: only this source, folder or glob, as in manuals or docs://manuals/reports/**
             kind: of item, as list shows it: pdf, sheet, table
-            path: folder or glob within the source, as in reports/**
-            since: day, as in 2026-01-31
+            dates: as in 2026, or 2026-01..2026-03
             exact: the words as they stand, line by line (grep)
             cursor: next_cursor of the same search
         """
-        filters = Filters(source, kind, path, since, until, exact)
         answers = Answers(self._seen(ctx))
-        return self._answered(ctx, "search", answers.search(query, source, limit, cursor, filters))
+        filters = Filters(source, kind, dates, exact)
+        return self._answered(ctx, "search", answers.search(query, filters, limit, cursor))
 
     def fetch(self, ctx: Context, uri: str, pages: str = "", lines: str = "", cursor: str = "") -> ToolResult:
         """Read the text of one item: a document as Markdown, a file, rows of a table; an image as an image.
