@@ -20,6 +20,7 @@ from dragoman.protocol.discovery import is_loopback
 REDIRECTS = 20
 NAME = 100  # characters
 METHODS = ("none", "client_secret_basic", "client_secret_post")
+OWN_RIGHT = "client_credentials"
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
@@ -49,15 +50,21 @@ class Applicant(msgspec.Struct, frozen=True, kw_only=True):
     secret: str = ""
 
     @property
+    def is_program(self) -> bool:
+        """Whether it asks in its own right, and never for a user."""
+        return self.grant_types == (OWN_RIGHT,)
+
+    @property
     def only_local(self) -> bool:
         """Whether every redirect address is on the user's machine, where any program could be listening."""
         return all(is_loopback(urlsplit(uri).hostname or "") for uri in self.redirect_uris)
 
 
-def read_client(document: object, *, method: str = "none") -> Applicant:
+def read_client(document: object, *, method: str = "none", owned: bool = False) -> Applicant:
     """Return the client that a document describes; `method` is what it uses if it does not say.
 
-    Raises Denied with `invalid_redirect_uri` or `invalid_client_metadata`.
+    One that is `owned`, written down by the owner of the server, may be a program
+    without users.  Raises Denied with `invalid_redirect_uri` or `invalid_client_metadata`.
     """
     if isinstance(document, dict):
         stated: dict[str, Any] = {**document, "secret": ""}  # pyright: ignore[reportUnknownVariableType]
@@ -67,6 +74,8 @@ def read_client(document: object, *, method: str = "none") -> Applicant:
         client = msgspec.convert(document, Applicant)
     except msgspec.ValidationError as error:
         raise Denied("invalid_client_metadata", f"the description of the client is wrong: {error}") from None
+    if owned and client.is_program:
+        return msgspec.structs.replace(client, client_name=plain_name(client.client_name))
     if not 0 < len(client.redirect_uris) <= REDIRECTS:
         raise Denied("invalid_redirect_uri", f"a client has 1 to {REDIRECTS} redirect_uris")
     for uri in client.redirect_uris:
@@ -161,6 +170,25 @@ def read_request(query: Mapping[str, str], client: Applicant, resources: Mapping
     if len(state) > 2000:
         raise Denied("invalid_request", "state has 2000 characters at most")
     return Asked(client.client_id, query["redirect_uri"], challenge, resource, scopes, state)
+
+
+def read_own(
+    form: Mapping[str, str], client: Applicant, resources: Mapping[str, frozenset[str]]
+) -> tuple[str, tuple[str, ...]]:
+    """Return for which server, and with which scopes, a program asks for a token in its own right.
+
+    It gets what the owner wrote down for it, or the part of that which it asks for.  Raises Denied (OAuth 2.1, 4.2).
+    """
+    if not client.is_program:
+        raise Denied("unauthorized_client", "this client asks for users: its grant is authorization_code")
+    resource = form.get("resource", "")
+    if resource not in resources:
+        raise Denied("invalid_target", "resource names the server that the token is for, as its metadata does")
+    granted = [scope for scope in client.scope.split() if scope in resources[resource]]
+    asked = form["scope"].split() if form.get("scope") else granted
+    if not set(asked) <= set(granted):
+        raise Denied("invalid_scope", "the owner of the authorization server gave this client fewer scopes")
+    return resource, tuple(dict.fromkeys(asked))
 
 
 def answer_url(redirect_uri: str, issuer: str, state: str, **fields: str) -> str:
