@@ -79,6 +79,18 @@ def test_a_client_that_only_starts_commands_reaches_a_url_over_a_bridge(tmp_path
     assert differences(look(plan.spot).entries[0], entry) == []
 
 
+@pytest.mark.parametrize("name", ["zed", "cline", "lm-studio", "copilot-cli", "goose"])
+def test_a_header_that_a_client_cannot_say_goes_over_the_bridge(name: str, tmp_path: Path) -> None:
+    here, client = setting(tmp_path), client_named(name)
+    entry = Entry(
+        name="remote", transport="http", url=("https://h.example.com/mcp",), headers={"X-Key": (Ref("env", "K"),)}
+    )
+    plan = put(client, [entry], here)
+    carry_out(plan, here)
+    assert "X-Key: ${env:K}" in plan.spot.path.read_text()
+    assert differences(look(plan.spot).entries[0], entry) == []
+
+
 def test_what_does_not_fit_is_told_of_and_the_rest_goes_in(tmp_path: Path) -> None:
     here = setting(tmp_path, "mac")
     unfit = Entry(name="off", transport="stdio", command=("x",), disabled=True)

@@ -249,6 +249,7 @@ def test_a_package_of_python_is_put_in_from_an_index_and_called(
     "claim, more, what",
     [
         ("com.example/another", {}, "it says it is of com.example/another"),
+        (NAME, {"fileSha256": "0" * 64}, "the registry names 0000"),
         (NAME, {"registryBaseUrl": "https://packages.example.com"}, "which nobody named here"),
         (NAME, {"identifier": "--index-url=x"}, "is no name of a package of pypi"),
     ],
