@@ -14,10 +14,11 @@ import environments
 import load
 import over_http
 import over_stdio
+import sql
 import with_data
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("install", "http", "tools", "stdio", "data")
+PARTS = ("install", "http", "tools", "stdio", "data", "sql")
 
 
 class Table:
@@ -58,6 +59,8 @@ def measure(parts: list[str], rounds: int, seconds: float) -> Table:
             table.add(f"stdio {name}: ratio to mcp", got["ratio"], most, f"{got['ours']:.3g} against {got['mcp']:.3g}")
     if "data" in parts:
         with_data.measure(table)
+    if "sql" in parts:
+        sql.measure(table)
     return table
 
 

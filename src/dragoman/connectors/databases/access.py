@@ -68,6 +68,11 @@ class Access:
         """Return the tables that a name in a statement can mean: one, or several that differ by case."""
         return self._by_name.get(fold(name), [])
 
+    def rows(self, name: str) -> int:
+        """Return how many rows the tables of a name have, about; -1 if that is not known."""
+        counts = [sight.table.rows for sight in self.find(name)]
+        return max(counts) if counts and min(counts) >= 0 else -1
+
     def table(self, name: str) -> Sight | None:
         """Return the table that is shown under this name; the very spelling wins."""
         if name in self.shown:

@@ -20,7 +20,7 @@ from dragoman.connectors.databases.engine import (
     Ask,
     Column,
     EngineFault,
-    Estimate,
+    Gate,
     Link,
     OutOfTime,
     Page,
@@ -34,7 +34,8 @@ from dragoman.connectors.source import SourceError
 _DIALECTS = {"postgresql": "postgres", "mssql": "tsql", "mariadb": "mysql", "awsathena": "athena", "spark": "spark"}
 _SPOKEN = {
     "athena", "bigquery", "clickhouse", "databricks", "doris", "drill", "druid", "duckdb", "exasol", "hive", "mysql",
-    "oracle", "postgres", "presto", "redshift", "snowflake", "spark", "sqlite", "starrocks", "teradata", "trino", "tsql",
+    "oracle", "postgres", "presto", "redshift", "snowflake", "spark", "sqlite", "starrocks", "teradata", "trino",
+    "tsql",
 }  # fmt: skip
 
 
@@ -77,7 +78,7 @@ class Alchemy:
     def stamp(self) -> str:
         return NOT_SAID
 
-    def read(self, ask: Ask) -> Page:
+    def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         # What looks like a parameter of SQLAlchemy's in a text that has none is text.
         sql = ask.paged or ask.sql
         text = sqlalchemy.text(sql if ask.parameters else sql.replace(":", "\\:"))
@@ -98,9 +99,6 @@ class Alchemy:
 
     def explain(self, sql: str, seconds: float) -> Page:
         return self.read(Ask(sql=f"EXPLAIN {sql}", seconds=seconds))
-
-    def estimate(self, ask: Ask) -> Estimate | None:
-        """Say nothing: every engine tells its plans in its own way."""
 
     def close(self) -> None:
         self._engine.dispose()

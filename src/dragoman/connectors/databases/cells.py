@@ -42,6 +42,24 @@ def shown(value: Any, depth: int = 0) -> Any:
     return str(value)[:MAX_CELL]
 
 
+def all_shown(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Return rows as JSON can hold them.  Column by column, as most hold one plain type that needs no look at each."""
+    columns = [column if _plain(column) else [shown(value) for value in column] for column in zip(*rows, strict=True)]
+    return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in rows]
+
+
+def _plain(column: tuple[Any, ...]) -> bool:
+    kinds = set(map(type, column)) - {type(None)}
+    if kinds == {str}:
+        return max(map(len, filter(None, column)), default=0) <= MAX_CELL
+    if kinds == {int}:
+        there: list[int] = [value for value in column if value is not None]
+        return min(there) >= -_LARGE and max(there) <= _LARGE
+    if kinds == {float}:
+        return all(map(math.isfinite, filter(None, column)))
+    return kinds <= {bool}
+
+
 def rows_that_fit(columns: Sequence[str], rows: Sequence[list[Any]], room: int) -> list[list[Any]]:
     """Return the first rows that a Markdown table of `room` characters holds; at least one, if there is one."""
     used = sum(len(name) + 10 for name in columns)

@@ -14,14 +14,14 @@ from typing import Any
 
 from dragoman.connectors.address import Address, make
 from dragoman.connectors.databases.access import Access, Sight, access_to, as_columns, as_line
-from dragoman.connectors.databases.cells import column_in_words, rows_that_fit, shown
-from dragoman.connectors.databases.engine import NOT_SAID, Ask, Engine, EngineFault, OutOfTime, Page, Table
+from dragoman.connectors.databases.cells import all_shown, column_in_words, rows_that_fit, shown
+from dragoman.connectors.databases.engine import NOT_SAID, Ask, Engine, EngineFault, Gate, OutOfTime, Page, Table
 from dragoman.connectors.databases.functions import judge_functions
 from dragoman.connectors.databases.gate import judge_cost
 from dragoman.connectors.databases.judge import judge, reads_only_shown, why_not
 from dragoman.connectors.databases.named import Named
 from dragoman.connectors.databases.nearest import nearest
-from dragoman.connectors.databases.paging import cheap, paged
+from dragoman.connectors.databases.paging import at_most, cheap, paged
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.statement import Statement, check, expressions, read_statement, written
 from dragoman.connectors.extract.tables import markdown_table
@@ -199,7 +199,7 @@ class Database:
         limit = min(self.rules.max_rows, last - first + 1)
         ask = Ask(sql=self._select(sight), start=first - 1, limit=limit, seconds=self.rules.timeout)
         page = self._read(ask)
-        rows = [[shown(value) for value in row] for row in page.rows]
+        rows = all_shown(page.rows)
         kept = rows_that_fit(page.columns, rows, room)
         end = first + len(kept) - 1
         more = (page.more or len(kept) < len(rows)) and end < last
@@ -223,7 +223,7 @@ class Database:
         page = self.judged_page(access, sql, start, min(limit, self.rules.max_rows))
         return Rows(
             columns=page.columns,
-            rows=[[shown(value) for value in row] for row in page.rows],
+            rows=all_shown(page.rows),
             more=page.more,
             changed=bool(stamp) and NOT_SAID not in (stamp, before) and before != stamp,
         )
@@ -251,10 +251,10 @@ class Database:
             sql=statement.text, paged=text, parameters=values, start=start, limit=limit, seconds=self.rules.timeout,
             closed=access.closed_columns() if access.restricted else frozenset(),
         )  # fmt: skip
-        if not cheap(statement.tree):
-            with self._explained(statement.text, access):
-                judge_cost(self._engine, ask, self.rules.max_read, access)
-        return self._read(ask, statement.text, access)
+        bound = self.rules.max_read or self._engine.much
+        asks = not cheap(statement.tree) and at_most(statement.tree, access.rows) > bound
+        gate = partial(judge_cost, bound=bound, access=access) if asks else None
+        return self._read(ask, statement.text, access, gate)
 
     def _programs(self, view: View) -> list[Program]:
         """Return the owner's queries, but for those that read what the caller may not see."""
@@ -284,12 +284,12 @@ class Database:
                 limit=self.rules.max_rows, seconds=self.rules.timeout,
             )
         )  # fmt: skip
-        rows = [[shown(value) for value in row] for row in page.rows]
+        rows = all_shown(page.rows)
         return Rows(columns=page.columns, rows=rows, more=page.more)
 
-    def _read(self, ask: Ask, sql: str = "", access: Access | None = None) -> Page:
+    def _read(self, ask: Ask, sql: str = "", access: Access | None = None, gate: Gate | None = None) -> Page:
         with self._explained(sql, access):
-            return self._engine.read(ask)
+            return self._engine.read(ask, gate)
 
     def _select(self, sight: Sight) -> str:
         exp = expressions()

@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 
-from dragoman.connectors.databases.duck_folder import fingerprint, made_of, tables_in
+from dragoman.connectors.databases.duck_folder import counted, fingerprint, made_of, tables_in
 from dragoman.connectors.databases.engine import (
     MAX_TABLES,
     Ask,
     Column,
     EngineFault,
     Estimate,
+    Gate,
     Link,
     OutOfTime,
     Page,
@@ -67,12 +69,17 @@ class Duck:
             self.about = "folder of tables, read by DuckDB, database"
         self._lock = threading.Lock()
         self._kept: tuple[str, Any] = ("", None)
+        self._rows: dict[str, int] = {}
         self._looked: tuple[float, str] = (0.0, "")
         self._functions: frozenset[str] | None = None
 
     def tables(self) -> dict[str, Table]:
         with self._connected() as db:
-            return _read_tables(db)
+            found = _read_tables(db)
+        return {
+            name: msgspec.structs.replace(table, rows=self._rows[name], exact=True) if name in self._rows else table
+            for name, table in found.items()
+        }
 
     def functions(self) -> frozenset[str]:
         if self._functions is None:
@@ -102,9 +109,14 @@ class Duck:
             self._looked = (now, found)
         return found
 
-    def read(self, ask: Ask) -> Page:
+    def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         with self._connected() as db, _stopped(db, ask.seconds):
             _only_select(db, ask.sql)
+            if gate is not None:
+                plan = db.execute(
+                    f"EXPLAIN (FORMAT JSON) {ask.paged or ask.sql}", dict(ask.parameters) or None
+                ).fetchall()
+                gate(_dearest(json.loads(plan[0][1])[0]))
             db.execute(ask.paged or ask.sql, dict(ask.parameters) or None)
             columns = [str(column[0]) for column in db.description or ()]
             found, more = taken(db, 0 if ask.paged else ask.start, ask.limit)
@@ -114,12 +126,6 @@ class Duck:
         with self._connected() as db, _stopped(db, seconds):
             _only_select(db, sql)
             return Page(["plan"], [(row[1],) for row in db.execute(f"EXPLAIN {sql}").fetchall()], False)
-
-    def estimate(self, ask: Ask) -> Estimate | None:
-        with self._connected() as db, _stopped(db, ask.seconds):
-            _only_select(db, ask.sql)
-            plan = db.execute(f"EXPLAIN (FORMAT JSON) {ask.paged or ask.sql}", dict(ask.parameters) or None).fetchall()
-        return _dearest(json.loads(plan[0][1])[0]) if plan else None
 
     def close(self) -> None:
         with self._lock:
@@ -150,10 +156,13 @@ class Duck:
             if self._kept[0] != stamp or self._kept[1] is None:
                 root = duckdb.connect(":memory:", config={**_SETTINGS, "temp_directory": ""})
                 found = tables_in(self._path)
+                self._rows = {}
                 for name, files in found.items():
                     # A file that cannot be read hides no other; `describe` does not list it.
                     with _left_out():
                         root.execute(made_of(name, files))
+                        if count := counted(files):
+                            self._rows[name] = int(root.execute(count).fetchall()[0][0])
                 _shut_in(root, [str(file) for files in found.values() for file in files])
                 self._kept = (stamp, root)
             return self._kept[1]

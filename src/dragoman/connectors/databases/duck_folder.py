@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from dragoman.connectors.crawl import visible
+from dragoman.connectors.folders.crawl import visible
 
 MAX_FILES = 5_000
 MAX_DEPTH = 8
@@ -48,6 +48,14 @@ def made_of(name: str, files: list[Path]) -> str:
     options = ", union_by_name = true, hive_partitioning = true" if len(files) > 1 else ""
     quoted = name.replace('"', '""')
     return f'CREATE VIEW "{quoted}" AS SELECT * FROM {reader}([{listed}]{options})'
+
+
+def counted(files: list[Path]) -> str:
+    """Return the statement that counts the rows of files by what stands at their end, "" if only reading tells."""
+    if _ending(files[0].name) != ".parquet":
+        return ""
+    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    return f"SELECT sum(num_rows) FROM parquet_file_metadata([{listed}])"
 
 
 def fingerprint(path: Path) -> str:

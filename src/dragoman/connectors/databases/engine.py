@@ -6,8 +6,10 @@ the parser before it.  What a statement may name is judged above, in `judge`, fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from sys import getsizeof
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -102,6 +104,9 @@ class Estimate(NamedTuple):
     table: str = ""
 
 
+Gate: TypeAlias = Callable[[Estimate], None]
+
+
 class OutOfTime(Exception):
     """The statement ran longer than it may, and was stopped at the engine."""
 
@@ -163,16 +168,16 @@ class Engine(Protocol):
         """Return a short text that changes when the data do, soon if not at once; NOT_SAID if that cannot be told."""
         ...
 
-    def read(self, ask: Ask) -> Page:
-        """Run one statement that reads and return a page of its rows."""
+    def read(self, ask: Ask, gate: Gate | None = None) -> Page:
+        """Run one statement that reads and return a page of its rows.
+
+        `gate` is shown first what the engine expects of it, if it can tell, and
+        raises what it will.
+        """
         ...
 
     def explain(self, sql: str, seconds: float) -> Page:
         """Return the plan as the engine tells it, without running the statement."""
-        ...
-
-    def estimate(self, ask: Ask) -> Estimate | None:
-        """Return what the engine expects the page to cost, None if it cannot tell."""
         ...
 
     def close(self) -> None:
@@ -191,11 +196,21 @@ def taken(cursor: Any, start: int, limit: int) -> tuple[list[Sequence[Any]], boo
     rows: list[Sequence[Any]] = []
     size = 0
     while not left and (found := cursor.fetchmany(min(CHUNK, limit + 1 - len(rows)))):
-        for row in found:
-            size += sum(len(value) if isinstance(value, str | bytes) else 16 for value in row)
-            if rows and size > MAX_BYTES:
-                return rows, True
-            rows.append(row)
+        size += sum(map(getsizeof, chain.from_iterable(found)))
+        if size > MAX_BYTES:
+            return _within(rows, found, limit)
+        rows += found
         if len(rows) > limit:
             return rows[:limit], True
     return rows, False
+
+
+def _within(rows: list[Sequence[Any]], found: Sequence[Sequence[Any]], limit: int) -> tuple[list[Sequence[Any]], bool]:
+    """Return the rows with as many of those found as MAX_BYTES leaves, at least one in all."""
+    size = sum(map(getsizeof, chain.from_iterable(rows)))
+    for row in found[: limit - len(rows)]:
+        size += sum(map(getsizeof, row))
+        if rows and size > MAX_BYTES:
+            break
+        rows.append(row)
+    return rows, True

@@ -26,12 +26,12 @@ SYNTAX = frozenset({
 PLAIN = frozenset({
     "abs", "acos", "asin", "atan", "atan2", "avg", "ceil", "ceiling", "char_length", "character_length", "concat",
     "concat_ws", "cos", "cot", "count", "cume_dist", "current_date", "current_time", "current_timestamp", "degrees",
-    "dense_rank", "exp", "first_value", "floor", "ifnull", "iif", "initcap", "instr", "lag", "last_value", "lead", "left",
-    "length", "ln", "localtime", "localtimestamp", "log", "log10", "log2", "lower", "lpad", "ltrim", "max", "md5",
-    "min", "mod", "nth_value", "ntile", "octet_length", "percent_rank", "percentile_cont", "percentile_disc", "pi",
-    "pow", "power", "radians", "rank", "repeat", "replace", "reverse", "right", "round", "row_number", "rpad", "rtrim",
-    "sign", "sin", "sqrt", "stddev", "stddev_pop", "stddev_samp", "strpos", "substr", "sum", "tan", "trunc", "upper",
-    "var_pop", "var_samp", "variance",
+    "dense_rank", "exp", "first_value", "floor", "ifnull", "iif", "initcap", "instr", "lag", "last_value", "lead",
+    "left", "length", "ln", "localtime", "localtimestamp", "log", "log10", "log2", "lower", "lpad", "ltrim", "max",
+    "md5", "min", "mod", "nth_value", "ntile", "octet_length", "percent_rank", "percentile_cont", "percentile_disc",
+    "pi", "pow", "power", "radians", "rank", "repeat", "replace", "reverse", "right", "round", "row_number", "rpad",
+    "rtrim", "sign", "sin", "sqrt", "stddev", "stddev_pop", "stddev_samp", "strpos", "substr", "sum", "tan", "trunc",
+    "upper", "var_pop", "var_samp", "variance",
 })  # fmt: skip
 
 

@@ -5,20 +5,13 @@ from __future__ import annotations
 import re
 
 from dragoman.connectors.databases.access import Access, Sight
-from dragoman.connectors.databases.engine import Ask, Engine
+from dragoman.connectors.databases.engine import Estimate
 from dragoman.errors import ToolError
 
 
-def judge_cost(engine: Engine, ask: Ask, most: float, access: Access) -> None:
-    """Raise ToolError, with the filter or index that would help, if the engine expects more than `most` rows read.
-
-    0 means the engine's usual bound.
-    """
-    bound = most or engine.much
-    if bound == float("inf"):
-        return
-    found = engine.estimate(ask)
-    if found is None or found.rows <= bound:
+def judge_cost(found: Estimate, bound: float, access: Access) -> None:
+    """Raise ToolError, with the filter or index that would help, if more than `bound` rows are expected to be read."""
+    if found.rows <= bound:
         return
     advice = "aggregate less, or add a condition that leaves fewer rows"
     sight = access.table(found.table) if found.table else None

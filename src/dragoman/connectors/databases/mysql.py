@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -17,13 +18,14 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import SSCursor
 
-from dragoman.connectors.databases.engine import Ask, EngineFault, Estimate, OutOfTime, Page, Table, taken
-from dragoman.connectors.databases.mysql_catalog import FUNCTIONS, POWERS, STAMP, read_tables
+from dragoman.connectors.databases.engine import Ask, EngineFault, Estimate, Gate, OutOfTime, Page, Table, taken
+from dragoman.connectors.databases.mysql_catalog import FUNCTIONS, POWERS, SCHEMA, STAMP, read_tables
 from dragoman.connectors.databases.pool import Pool
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.source import SourceError
 
 CONNECT = 10  # seconds
+_LOOK = 2.0  # seconds between two looks at the catalogue
 _SLACK = 5.0  # seconds that a socket waits longer than the server's clock
 _OUT_OF_TIME = {1969, 3024, 1317, 2013}
 _MISSING = {1146: "table", 1054: "column", 1305: "function"}
@@ -44,6 +46,7 @@ class Mysql:
         self._maria = False
         self._pool: Pool[Any] = Pool(self._connected, _ended, lambda connection: bool(connection.open))
         self._lock = threading.Lock()
+        self._looked: tuple[float, str] = (-_LOOK, "")
         with self._lent(5.0) as cursor:
             powers = self._powers(cursor)
         if powers and not rules.superuser:
@@ -65,27 +68,27 @@ class Mysql:
         return FUNCTIONS
 
     def schema_stamp(self) -> str:
+        """Return the state of tables and columns, looked at again every two seconds at most."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._looked[0] < _LOOK:
+                return self._looked[1]
         with self._lent(5.0) as cursor:
-            cursor.execute(
-                "SELECT concat(count(*), '-', coalesce(max(create_time), '')) FROM information_schema.tables "
-                "WHERE table_schema = %s",
-                (self._database,),
-            )
-            tables = cursor.fetchall()[0][0]
-            cursor.execute(
-                "SELECT count(*), sum(crc32(concat(table_name, '.', column_name, column_type))) "
-                "FROM information_schema.columns WHERE table_schema = %s",
-                (self._database,),
-            )
-            return f"{tables}-{cursor.fetchall()[0]}"
+            cursor.execute(SCHEMA, (self._database, self._database))
+            found = str(cursor.fetchall()[0])
+        with self._lock:
+            self._looked = (now, found)
+        return found
 
     def stamp(self) -> str:
         with self._lent(5.0) as cursor:
             cursor.execute(STAMP, (self._database,))
             return str(cursor.fetchall()[0][0])
 
-    def read(self, ask: Ask) -> Page:
+    def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         with self._lent(ask.seconds) as cursor:
+            if gate is not None:
+                gate(_estimate(cursor, ask))
             cursor.execute(ask.paged or ask.sql, dict(ask.parameters) or None)
             columns = [str(column[0]) for column in cursor.description or ()]
             found, more = taken(cursor, 0 if ask.paged else ask.start, ask.limit)
@@ -95,22 +98,6 @@ class Mysql:
 
     def explain(self, sql: str, seconds: float) -> Page:
         return self.read(Ask(sql=f"EXPLAIN {sql}", seconds=seconds))
-
-    def estimate(self, ask: Ask) -> Estimate | None:
-        """Return the rows of the steps multiplied, as each is done once for every row of those before it."""
-        with self._lent(ask.seconds) as cursor:
-            cursor.execute(f"EXPLAIN {ask.sql}", dict(ask.parameters) or None)
-            names = [str(column[0]).lower() for column in cursor.description or ()]
-            steps = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        totals: dict[Any, float] = {}
-        dearest = Estimate(0.0)
-        for step in steps:
-            rows = float(step.get("rows") or 1)
-            totals[step["id"]] = totals.get(step["id"], 1.0) * max(rows, 1.0)
-            if rows >= dearest.rows:
-                how = "a scan of all" if step.get("type") == "ALL" else f"access by {step.get('type')}"
-                dearest = Estimate(rows, f"{how} of {step.get('table')}", str(step.get("table") or ""))
-        return dearest._replace(rows=sum(totals.values()))
 
     def close(self) -> None:
         self._pool.close()
@@ -215,3 +202,19 @@ def _ended(connection: Any) -> None:
     with suppress(pymysql.MySQLError, OSError):
         if connection.open:
             connection.close()
+
+
+def _estimate(cursor: Any, ask: Ask) -> Estimate:
+    """Return the rows of the steps multiplied, as each is done once for every row of those before it."""
+    cursor.execute(f"EXPLAIN {ask.sql}", dict(ask.parameters) or None)
+    names = [str(column[0]).lower() for column in cursor.description or ()]
+    steps = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    totals: dict[Any, float] = {}
+    dearest = Estimate(0.0)
+    for step in steps:
+        rows = float(step.get("rows") or 1)
+        totals[step["id"]] = totals.get(step["id"], 1.0) * max(rows, 1.0)
+        if rows >= dearest.rows:
+            how = "a scan of all" if step.get("type") == "ALL" else f"access by {step.get('type')}"
+            dearest = Estimate(rows, f"{how} of {step.get('table')}", str(step.get("table") or ""))
+    return dearest._replace(rows=sum(totals.values()))

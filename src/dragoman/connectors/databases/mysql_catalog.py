@@ -37,6 +37,12 @@ FUNCTIONS = PLAIN | frozenset({
     "weight_string", "year", "yearweek",
 })  # fmt: skip
 
+SCHEMA = """
+SELECT (SELECT concat(count(*), '-', coalesce(max(create_time), '')) FROM information_schema.tables
+        WHERE table_schema = %s),
+       (SELECT concat(count(*), '-', coalesce(sum(crc32(concat(table_name, '.', column_name, column_type))), 0))
+        FROM information_schema.columns WHERE table_schema = %s)
+"""
 STAMP = """
 SELECT concat(count(*), '-', coalesce(max(update_time), ''), '-', coalesce(sum(table_rows), 0))
 FROM information_schema.tables WHERE table_schema = %s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dragoman.connectors.databases.statement import expressions, written
@@ -38,6 +39,23 @@ def cheap(tree: Any) -> bool:
     if any(tree.args.get(name) for name in slow) or source is None or not isinstance(source.this, exp.Table):
         return False
     return isinstance(source.this.this, exp.Identifier) and tree.find(exp.AggFunc, exp.Window, exp.Subquery) is None
+
+
+def at_most(tree: Any, rows: Callable[[str], int]) -> float:
+    """Return how many rows the statement can read, were each row of its tables to meet all others: infinite if unknown.
+
+    `rows` tells how many a table has, -1 if that is not known.
+    """
+    exp = expressions()
+    most = 1.0
+    if tree.find(exp.With, exp.Lateral, exp.Unnest) is not None:
+        return float("inf")
+    for table in tree.find_all(exp.Table):
+        name = ".".join(part.name for part in table.parts) if isinstance(table.this, exp.Identifier) else ""
+        if not name or (count := rows(name)) < 0:
+            return float("inf")
+        most *= max(count, 1)
+    return most
 
 
 def _number(node: Any, kind: Any) -> int | None:

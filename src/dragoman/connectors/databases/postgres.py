@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
@@ -16,14 +17,14 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from dragoman.connectors.databases.engine import CHUNK, Ask, EngineFault, Estimate, OutOfTime, Page, Table, taken
+from dragoman.connectors.databases.engine import CHUNK, Ask, EngineFault, Estimate, Gate, OutOfTime, Page, Table, taken
 from dragoman.connectors.databases.pool import Pool
 from dragoman.connectors.databases.postgres_catalog import FUNCTIONS, POWERS, STAMP, read_tables
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.source import SourceError
 
 CONNECT = 10  # seconds
-_KNOWN_FOR = 300.0
+_LOOK = 2.0  # seconds between two looks at the catalogue
 _QUOTED = re.compile(r'(?:relation|column|function) "?([^"\s]+)"? does not exist')
 _MISSING = {"42P01": "table", "42703": "column", "42883": "function"}
 _GONE = ("08", "57P")
@@ -40,6 +41,7 @@ class Postgres:
 
     def __init__(self, address: str, rules: Rules) -> None:
         self._address = address
+        self._seconds = rules.timeout
         self._password = self._secret(address)
         self._pool: Pool[psycopg.Connection[Any]] = Pool(
             self._connected, lambda connection: connection.close(), lambda connection: not connection.closed
@@ -47,6 +49,7 @@ class Postgres:
         self._lock = threading.Lock()
         self._functions: frozenset[str] | None = None
         self._rows: dict[str, int] = {}
+        self._looked: tuple[float, str] = (-_LOOK, "")
         with self._lent(5.0) as cursor:
             self._judge_account(cursor, rules)
 
@@ -65,32 +68,42 @@ class Postgres:
             return self._functions
 
     def schema_stamp(self) -> str:
-        """Return the newest change in the catalogue, as far as PostgreSQL keeps one."""
-        with self._lent(5.0) as cursor:
+        """Return the newest change in the catalogue, looked at again every two seconds at most."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._looked[0] < _LOOK:
+                return self._looked[1]
+        with self._lent(self._seconds) as cursor:
             cursor.execute(
                 "SELECT (SELECT count(*) || ':' || coalesce(max(xmin::text::bigint), 0) FROM pg_class) || '/' || "
                 "(SELECT count(*) || ':' || coalesce(max(xmin::text::bigint), 0) FROM pg_attribute)"
             )
-            return str(_first(cursor))
+            found = str(_first(cursor))
+        with self._lock:
+            self._looked = (now, found)
+        return found
 
     def stamp(self) -> str:
         with self._lent(5.0) as cursor:
             cursor.execute(STAMP)
             return str(_first(cursor))
 
-    def read(self, ask: Ask) -> Page:
-        with self._lent(ask.seconds) as cursor, closing(_rows(cursor, ask.paged or ask.sql, ask.parameters)) as rows:
-            found, more = taken(_Stream(rows), 0 if ask.paged else ask.start, ask.limit)
-            columns = [column.name for column in cursor.description or ()]
+    def read(self, ask: Ask, gate: Gate | None = None) -> Page:
+        sql = ask.paged or ask.sql
+        with self._lent(ask.seconds) as cursor:
+            if gate is not None:
+                gate(self._estimate(cursor, sql, ask.parameters))
+            with closing(_rows(cursor, sql, ask.parameters)) as rows:
+                found, more = taken(_Stream(rows), 0 if ask.paged else ask.start, ask.limit)
+                columns = [column.name for column in cursor.description or ()]
         return Page(columns, found, more)
 
     def explain(self, sql: str, seconds: float) -> Page:
         with self._lent(seconds) as cursor, closing(_rows(cursor, f"EXPLAIN {sql}", {})) as rows:
             return Page(["plan"], _Stream(rows).fetchmany(1_000), False)
 
-    def estimate(self, ask: Ask) -> Estimate | None:
-        sql = f"EXPLAIN (FORMAT JSON) {ask.paged or ask.sql}"
-        with self._lent(ask.seconds) as cursor, closing(_rows(cursor, sql, ask.parameters)) as rows:
+    def _estimate(self, cursor: psycopg.Cursor[Any], sql: str, values: Mapping[str, Any]) -> Estimate:
+        with closing(_rows(cursor, f"EXPLAIN (FORMAT JSON) {sql}", values)) as rows:
             plan = next(rows)[0]
         return self._work((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
 
@@ -119,8 +132,8 @@ class Postgres:
     @contextmanager
     def _lent(self, seconds: float) -> Generator[psycopg.Cursor[Any], None, None]:
         with self._told(), self._pool.lent() as connection:
-            limit = max(1, int(seconds * 1_000))
-            connection.execute(_said(f"SET LOCAL statement_timeout = {limit}"))
+            if seconds != self._seconds:
+                connection.execute(_said(f"SET LOCAL statement_timeout = {max(1, int(seconds * 1_000))}"))
             try:
                 with connection.cursor() as cursor:
                     yield cursor
@@ -137,6 +150,7 @@ class Postgres:
         connection.execute("SET default_transaction_read_only = on")
         connection.execute("SET standard_conforming_strings = on")
         connection.execute("SET lock_timeout = '2s'")
+        connection.execute(_said(f"SET statement_timeout = {max(1, int(self._seconds * 1_000))}"))
         connection.execute("SET idle_in_transaction_session_timeout = '60s'")
         connection.commit()
         return connection

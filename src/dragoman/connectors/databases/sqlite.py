@@ -11,7 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dragoman.connectors.databases.engine import Ask, EngineFault, Estimate, Page, Table, taken
+from dragoman.connectors.databases.engine import Ask, EngineFault, Gate, Page, Table, taken
 from dragoman.connectors.databases.guarded import guarded
 from dragoman.connectors.databases.sqlite_schema import fingerprint, read_schema
 
@@ -46,7 +46,8 @@ class Sqlite:
     def schema_stamp(self) -> str:
         return self.stamp()
 
-    def read(self, ask: Ask) -> Page:
+    def read(self, ask: Ask, gate: Gate | None = None) -> Page:
+        """As the port says; SQLite's plans hold no numbers for the gate, and the time limit stands behind."""
         with _explained(), guarded(self._path, ask.seconds, ask.closed) as db:
             cursor = db.execute(ask.sql, dict(ask.parameters))
             columns = [str(column[0]) for column in cursor.description or ()]
@@ -55,9 +56,6 @@ class Sqlite:
 
     def explain(self, sql: str, seconds: float) -> Page:
         return self.read(Ask(sql=f"EXPLAIN QUERY PLAN {sql}", seconds=seconds))
-
-    def estimate(self, ask: Ask) -> Estimate | None:
-        """Say nothing: SQLite's plans hold no numbers, and the time limit stands behind."""
 
     def close(self) -> None:
         """Nothing is open between calls."""

@@ -73,7 +73,7 @@ def read_statement(sql: str, dialect: str, *, placeholders: bool = False) -> Sta
     text = written(_judged(bare[explained.end() :] if explained else bare, dialect, placeholders), dialect)
     # Once more, so that the tree which is judged is the tree of the very text that runs.
     tree = _judged(text, dialect, placeholders)
-    return Statement(tree, written(tree, dialect), explained is not None)
+    return Statement(tree, text, explained is not None)
 
 
 def expressions() -> Any:
