@@ -95,7 +95,14 @@ async def test_the_metadata_of_another_issuer_is_not_believed() -> None:
 
 def test_options_that_cannot_be_are_refused() -> None:
     usual: dict[str, Any] = {"issuer": "https://i.example", "client_id": "a", "client_secret": "b"}
-    for change in ({"cache_seconds": 301}, {"cache_seconds": -1}, {"client_secret": ""}, {"issuer": "x"}):
+    for change in (
+        {"cache_seconds": 301},
+        {"cache_seconds": -1},
+        {"client_secret": ""},
+        {"issuer": "x"},
+        {"dpop": "x"},
+        {"leeway": 1},
+    ):
         with pytest.raises(LocalError):
             IntrospectionAuth(**{**usual, **change})
     made = IntrospectionAuth(**usual, cache_seconds=0)

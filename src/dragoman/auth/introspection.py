@@ -35,8 +35,8 @@ class IntrospectionAuth:
 
     `client_id` and `client_secret` are this server's own at the issuer, sent as
     Basic. The endpoint is in the issuer's metadata unless it is given. Good
-    answers are kept for `cache_seconds`, 300 at most, 0 for not at all. The rest
-    is as in JWTAuth.
+    answers are kept for `cache_seconds`, 300 at most, 0 for not at all. The rest,
+    `implies` and `dpop`, is as in JWTAuth.
     """
 
     def __init__(
@@ -48,12 +48,13 @@ class IntrospectionAuth:
         client_secret: str,
         endpoint: str | None = None,
         scopes: Iterable[str] = (),
-        implies: Mapping[str, Iterable[str]] | None = None,
         cache_seconds: float = CACHE_SECONDS,
-        dpop: str = "taken",
+        **rules: Any,
     ) -> None:
         """Raises LocalError for options that cannot be."""
-        self._rules = rules_of("IntrospectionAuth", issuer, audience, implies, dpop=dpop)
+        if unknown := rules.keys() - {"implies", "dpop"}:
+            raise LocalError(f"IntrospectionAuth takes no option {min(unknown)!r}")
+        self._rules = rules_of("IntrospectionAuth", issuer, audience, **rules)
         self._scopes = checked_scopes(scopes, "IntrospectionAuth")
         if not 0 <= cache_seconds <= MAX_CACHE:
             raise LocalError(f"IntrospectionAuth: cache_seconds is from 0 to {MAX_CACHE:g}, not {cache_seconds!r}")

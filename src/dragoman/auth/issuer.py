@@ -62,7 +62,7 @@ def rules_of(
     what: str,
     issuer: str,
     audience: str | Iterable[str] | None,
-    implies: Mapping[str, Iterable[str]] | None,
+    implies: Mapping[str, Iterable[str]] | None = None,
     *,
     leeway: float = 30.0,
     strict: bool = False,
