@@ -10,6 +10,8 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from msgspec import structs
+
 from dragoman.connectors.address import Address, BadAddress, parse
 from dragoman.connectors.source import ALL, Historical, Hits, Queryable, Question, Runnable, Source, View
 from dragoman.errors import ToolError
@@ -22,6 +24,10 @@ _EVEN = 10  # added to each place: with less, the first places would count for e
 # Says what a caller may see of the source with this name, None if it is not there for it.  No caller means whoever
 # started the server: on stdio and in memory nobody is asked who they are.
 Judge: TypeAlias = Callable[[Caller | None, str], View | None]
+
+
+def _all(_caller: Caller | None, _name: str) -> View:
+    return ALL
 
 
 class Catalogue:
@@ -43,10 +49,15 @@ class Catalogue:
         Those who do not come over HTTP, on stdio and in memory, are not asked
         who they are: whoever is there started this.
         """
-        if self.judge is None:
+        if self.judge is None and not (caller.principal and self.runnables()):
             return self
         asked = caller if http or caller.identity is not None else None
-        views = {name: view for name in self.sources if (view := self.judge(asked, name)) is not None}
+        judge = self.judge or _all
+        views = {
+            name: structs.replace(view, who=caller.principal)
+            for name in self.sources
+            if (view := judge(asked, name)) is not None
+        }
         seen = Catalogue([self.sources[name] for name in views])
         seen.views = views
         # Whom and what cursors are good for: another caller's, or one from before the rules changed, is none.

@@ -15,15 +15,16 @@ from typing import Any
 
 import msgspec
 
-from dragoman.connectors.crawl import visible
 from dragoman.connectors.databases.kind import KIND as DATABASE
-from dragoman.connectors.documents_kind import KIND as DOCUMENTS
+from dragoman.connectors.folders.crawl import visible
+from dragoman.connectors.folders.kind import KIND as DOCUMENTS
 from dragoman.connectors.kind import Kind, Opening, scheme_of, slug
+from dragoman.connectors.programs.kind import KIND as PROGRAMS
 from dragoman.connectors.source import Source, SourceError
 from dragoman.serving.nearest import nearest
 
 # Asked in this order whether a text is theirs; a folder that nobody else claims holds documents.
-KINDS: tuple[Kind, ...] = (DATABASE, DOCUMENTS)
+KINDS: tuple[Kind, ...] = (PROGRAMS, DATABASE, DOCUMENTS)
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _NAMED = re.compile(r"([a-z][a-z0-9-]{0,31})=(.+)", re.DOTALL)
 

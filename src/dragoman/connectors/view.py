@@ -24,11 +24,13 @@ class View(msgspec.Struct, frozen=True):
     Both hold patterns of paths within the source, steps separated by "/":
     `*` and `?` stay within a step, `**` goes over any number of them, and a
     pattern for a folder means all that is below it. `allow` empty means
-    everything; `deny` wins over it.
+    everything; `deny` wins over it. `who` is the caller, empty for whoever
+    started the server: what a source keeps for one caller is no other's.
     """
 
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    who: str = ""
 
     @property
     def everything(self) -> bool:
