@@ -63,6 +63,7 @@ class Issuer:
     given: list[str] = field(default_factory=list)
     expires_in: float | None = 3600
     refreshes: bool = True
+    moved: dict[str, tuple[int, str]] = field(default_factory=dict)  # a part of a path: status and address
 
     @property
     def issuer(self) -> str:
@@ -95,7 +96,10 @@ class Issuer:
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         seen = Seen(got.method, parts.path, query, got.headers, got.body)
         self.seen.append(seen)
-        if parts.path in (self.documents or [f"{SERVER}{self.path}"]):
+        gone = next((to for end, to in self.moved.items() if end in parts.path), None)
+        if gone is not None:
+            got.reply(b"", gone[0], location=gone[1])
+        elif parts.path in (self.documents or [f"{SERVER}{self.path}"]):
             got.reply(self.described())
         elif parts.path == f"{self.path}/authorize":
             got.reply(b"", 302, location=self.agreed(query))

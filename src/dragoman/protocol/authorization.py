@@ -6,6 +6,7 @@ Source: RFC 9728, section 2; RFC 8414, section 2; RFC 6749, section 5; RFC 7591,
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TypeVar
 
@@ -97,4 +98,6 @@ def read_token(body: bytes, what: str) -> TokenAnswer:
             raise MalformedError(f"{what} has a token that cannot be sent: too long, or of strange characters")
     if not answer.access_token:
         raise MalformedError(f"{what} has an empty access_token")
+    if answer.expires_in is not None and not math.isfinite(answer.expires_in):
+        raise MalformedError(f"{what} has an expires_in that is no number of seconds")  # as text, it could be "nan"
     return answer
