@@ -100,6 +100,7 @@ def test_arguments_are_judged_by_their_types() -> None:
     assert faults(day="2026-01-02", count=3) == []
     assert [str(fault) for fault in faults(count=3)] and faults(day="2026-01-02", count=10)
     assert faults(day="2026-01-02", count=1, size="M") and faults(day="2026-01-02", count=1, other=1)
+    assert faults(day="yesterday", count=3) and faults(day="2026-13-02", count=3)
     assert faults(day="x" * (MAX_TEXT + 1), count=1)
 
 

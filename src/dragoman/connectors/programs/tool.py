@@ -23,6 +23,14 @@ MAX_STEPS = 20
 _PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_-]+)?)\}|\{\{|\}\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+# What a validator only notes of a format, these hold to.
+_FORMATS = {
+    "date": r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$",
+    "time": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$",
+    "date-time": r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[T ]([01]\d|2[0-3]):[0-5]\d",
+    "uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+    "email": r"^[^@\s]{1,64}@[^@\s]{1,255}$",
+}
 Words: TypeAlias = list[str | list[str]]
 
 
@@ -141,10 +149,10 @@ def schema_of(tool: Tool) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for name, param in tool.params.items():
         one: dict[str, Any] = {"type": param.type, "description": param.about, "enum": param.enum}
-        items: dict[str, Any] = {"format": param.format, "pattern": param.pattern}
+        items: dict[str, Any] = {"format": param.format, "pattern": param.pattern or _FORMATS.get(param.format, "")}
         bounds = {"minimum": param.min, "maximum": param.max}
         if param.type == "string":
-            one |= items | {"maxLength": MAX_TEXT, "format": param.format}
+            one |= items | {"maxLength": MAX_TEXT}
         elif param.type == "array":
             one |= {"items": _said({"type": "string", "maxLength": MAX_TEXT, **items}), "maxItems": MAX_VALUES}
         elif param.type != "boolean":
