@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -235,6 +236,46 @@ async def test_without_cryptography_the_answers_stay_in_the_store(monkeypatch: p
     elsewhere = await Person(second, ANSWERS, MODERN).leg("tools/call", name="buy", requestState=state)
     assert elsewhere["error"]["message"] == str(not_ours())
     assert "result" in await person.leg("tools/call", name="buy", requestState=state)
+
+
+WITHOUT = """
+import asyncio, sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "cryptography":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+import importlib.util
+found, importlib.util.find_spec = importlib.util.find_spec, lambda name, package=None: (
+    None if name == "cryptography" else found(name, package))
+from dragoman.app.keeping import sealer, states
+from dragoman.errors import RequestError
+from dragoman.store.memory import MemoryStore
+
+async def main():
+    store = MemoryStore()
+    one = states("one", ["a secret of the server"], store)
+    text = await one.save(b"payload", b"call")
+    assert await one.load(text, b"call") == b"payload"
+    cursor = await one.seal(b"2", b"list", 60)
+    assert await one.unseal(cursor, b"list") == b"2"
+    for bad in (text[:-1] + ("A" if text[-1] != "A" else "B"), "AAAA", cursor):
+        try:
+            await one.load(bad, b"call")
+        except RequestError:
+            continue
+        raise SystemExit("a forged handle was taken")
+    print(type(sealer(["a secret of the server"])).__name__, "cryptography" in sys.modules)
+
+asyncio.run(main())
+"""
+
+
+def test_where_cryptography_is_not_installed_handles_are_signed_with_the_standard_library_alone() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Signed False\n", "")
 
 
 def test_bad_secrets_and_stores_are_told_when_the_server_is_made() -> None:

@@ -60,7 +60,8 @@ class SigningKeys:
         """Return the JWK Set to show: never a private member."""
         self._looked = float("-inf")  # another process may have signed with a key that is new to this one
         shown = ("kty", "crv", "x", "y", "kid", "alg", "use")
-        return {"keys": [{name: kept.jwk[name] for name in shown} for kept in await self._ready()]}
+        now, keys = self._clock(), await self._ready()
+        return {"keys": [{name: one.jwk[name] for name in shown} for one in keys if now - one.made < SHOWN]}
 
     async def _ready(self) -> list[Kept]:
         now = self._clock()
