@@ -19,7 +19,7 @@ from dragoman.cli import clients, clients_show
 from dragoman.cli.clients_target import SECRET_KEY
 from dragoman.cli.outcome import FAILED, OK, USAGE, UsageError
 from dragoman.cli.paste import own_words
-from dragoman.cli.registry_names import asked_sources, name_and_version
+from dragoman.cli.registry_names import asked_sources, kept_record, name_and_version, one_word
 from dragoman.cli.registry_show import doubtful, json_text, way_text
 from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.configs import plans
@@ -63,9 +63,8 @@ def add(options: argparse.Namespace) -> int:
 
 def install(options: argparse.Namespace) -> int:
     """Put in the server of a bundle's file. Whose it is, nobody says but its hash."""
-    if len(options.words) != 1:
-        raise UsageError("install takes one bundle, as in: dragoman registry install server.mcpb")
-    choice, way, brought = adding.from_file(Path(options.words[0]), Records(data_home()), options.sha256)
+    file = one_word(options.words, "install takes one bundle, as in: dragoman registry install server.mcpb")
+    choice, way, brought = adding.from_file(Path(file), Records(data_home()), options.sha256)
     return _put_in(options, choice, way, brought, None)
 
 
@@ -247,11 +246,7 @@ def _facts(ready: Ready) -> dict[str, Any]:
 
 def remove(options: argparse.Namespace) -> int:
     """Take a server out: of clients, of this machine, of the lock file; its secrets, too."""
-    name, _ = name_and_version(options.words)
-    records = Records(data_home())
-    record = records.read(name)
-    if record is None:
-        raise UsageError(f"{name} was not put in; 'dragoman registry list' shows what was")
+    records, record = kept_record(options.words)
     setting = clients.setting_of(options)
     targets = clients.targets_of(options, setting.machine) if options.to else []
     todo = [plans.take(client, [record.alias], setting) for client in targets]
@@ -267,8 +262,8 @@ def remove(options: argparse.Namespace) -> int:
         return OK if options.dry_run else USAGE
     for key in secrets:
         asyncio.run(default_wallet().remove(SECRET_KEY + key))
-    records.remove(name)
-    pins.change(_lock_file(options), name, None)
+    records.remove(record.name)
+    pins.change(_lock_file(options), record.name, None)
     if options.json:
-        Paper(sys.stdout).line(json_text({"removed": name}))
+        Paper(sys.stdout).line(json_text({"removed": record.name}))
     return OK

@@ -14,6 +14,7 @@ from dragoman.app import http
 from dragoman.app.saying import say
 from dragoman.auth import private_files
 from dragoman.cli.outcome import FAILED, OK, UsageError
+from dragoman.cli.registry_names import one_word
 from dragoman.cli.registry_show import json_text
 from dragoman.cli.terminal import Paper, one_line, size, visible
 from dragoman.protocol.hosts import read_authority
@@ -60,9 +61,9 @@ def _told(options: argparse.Namespace, what: str, problems: Sequence[Problem], m
 
 def serve(options: argparse.Namespace) -> int:
     """Serve a private registry until told to stop."""
-    if len(options.words) != 1:
-        raise UsageError("serve takes one folder of entries, as in: dragoman registry serve ./entries")
-    folder = Path(options.words[0])
+    folder = Path(
+        one_word(options.words, "serve takes one folder of entries, as in: dragoman registry serve ./entries")
+    )
     listener = http.listen(options.host, options.port)
     try:
         origin = options.url.rstrip("/") or http.address(listener, "").replace("//0.0.0.0:", "//127.0.0.1:")
@@ -79,9 +80,7 @@ def serve(options: argparse.Namespace) -> int:
 
 def pack(options: argparse.Namespace) -> int:
     """Make a bundle of a folder."""
-    if len(options.words) != 1:
-        raise UsageError("pack takes one folder with a manifest.json")
-    folder = Path(options.words[0])
+    folder = Path(one_word(options.words, "pack takes one folder with a manifest.json"))
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder")
     data = packing.pack(folder)
@@ -94,12 +93,11 @@ def pack(options: argparse.Namespace) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Look at a bundle: exit status 1 if it could not be put in."""
-    if len(options.words) != 1:
-        raise UsageError("verify takes one bundle")
-    found = bundle.load(Path(options.words[0]))
+    file = one_word(options.words, "verify takes one bundle")
+    found = bundle.load(Path(file))
     if options.sha256:
         bundle.check_hash(found, options.sha256)
-    return _bundle(options, found, options.words[0], bundle.check(found))
+    return _bundle(options, found, file, bundle.check(found))
 
 
 def _bundle(options: argparse.Namespace, found: bundle.Bundle, name: str, problems: Sequence[Problem]) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dragoman.auth.wallet_disk import config_home
 from dragoman.cli.outcome import UsageError
 from dragoman.registry import sources as known_sources
+from dragoman.registry.records import Record, Records, data_home
 from dragoman.registry.sources import Source
 
 
@@ -27,3 +28,20 @@ def name_and_version(words: Sequence[str]) -> tuple[str, str]:
     if name.count("/") != 1 or not all(name.split("/")):
         raise UsageError(f"{words[0]!r} is no name of a server, which has one slash, as in io.github.user/weather")
     return name, version
+
+
+def kept_record(words: Sequence[str]) -> tuple[Records, Record]:
+    """Return the record of the server that is named, with all others. Raises UsageError if it was not put in."""
+    name, _ = name_and_version(words)
+    records = Records(data_home())
+    record = records.read(name)
+    if record is None:
+        raise UsageError(f"{name} was not put in here; 'dragoman registry list' shows what was")
+    return records, record
+
+
+def one_word(words: Sequence[str], usage: str) -> str:
+    """Return the only word. Raises UsageError with how it is used."""
+    if len(words) != 1:
+        raise UsageError(usage)
+    return words[0]

@@ -17,24 +17,19 @@ from dragoman.auth.wallet_disk import default_wallet
 from dragoman.cli.clients_start import become
 from dragoman.cli.clients_target import SECRET_KEY
 from dragoman.cli.outcome import UsageError
-from dragoman.cli.registry_names import name_and_version
+from dragoman.cli.registry_names import kept_record
 from dragoman.registry import watching
 from dragoman.registry.inputs import Word
-from dragoman.registry.records import Records, data_home
 from dragoman.transport.wire_fds import seize
 
 
 def start(options: argparse.Namespace) -> int:
     """Become the server, or a bridge to it. Raises UsageError, and WithdrawnError for a server that was deleted."""
-    name, _ = name_and_version(options.words)
-    records = Records(data_home())
-    record = records.read(name)
-    if record is None:
-        raise UsageError(f"{name} was not put in here: dragoman registry add {name}")
+    records, record = kept_record(options.words)
     for note in asyncio.run(watching.before_start(record, records)):
         say(note)
     recipe = record.recipe
-    secrets = asyncio.run(_secrets(recipe.secrets(), name))
+    secrets = asyncio.run(_secrets(recipe.secrets(), record.name))
     if recipe.url:
         streams = seize()
         # Only for those who need it: what serves takes long to load.
