@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dragoman.connectors.crawl import Folder
-from dragoman.connectors.documents import Documents
-from dragoman.connectors.index import Index
+from dragoman.connectors.folders.crawl import Folder
+from dragoman.connectors.folders.documents import Documents
+from dragoman.connectors.folders.index import Index
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import pytest
 from tests.connectors import fixtures
 from tests.connectors.desk import written
 
-from dragoman.connectors import documents_kind
+from dragoman.connectors.folders import kind as documents_kind
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_source
 from dragoman.connectors.source import ALL, SourceError

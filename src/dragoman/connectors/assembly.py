@@ -206,8 +206,6 @@ class Assembly:
     def _add_tool(self, name: str, function: Callable[..., Any], title: str) -> None:
         runs = name == "run"
         hints: dict[str, Any] = {"read_only": not runs, "destructive": runs, "idempotent": not runs, "open_world": runs}
-        if runs:
-            hints["task"] = "optional"
         schema: Any = output_schema(name)
         if self._profile == "chatgpt" and name in ("search", "fetch"):
             schema = False

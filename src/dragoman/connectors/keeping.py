@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from dragoman.connectors.documents_kind import default_cache
+from dragoman.connectors.folders.kind import default_cache
 from dragoman.connectors.source import SourceError
 from dragoman.serving.nearest import nearest
 

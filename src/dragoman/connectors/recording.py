@@ -40,6 +40,8 @@ _FLAGS: dict[str, re.Pattern[str]] = {
     "phone": re.compile(r"(?<![\w.])\+\d{1,3}[ ()/-]{0,2}\d(?:[ ()/-]?\d){6,12}(?![\w.])"),
 }
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
+# By the first digit: what the networks issue.
+_CARD_LENGTHS = {2: (16,), 3: (14, 15, 16), 4: (13, 16, 19), 5: (16,), 6: (16, 17, 18, 19)}
 _CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.])")
 
 
@@ -112,7 +114,7 @@ def _items(answer: dict[str, Any]) -> Iterable[str]:
 def _is_card(text: str) -> bool:
     """Tell whether the digits have a card's length, beginning and checksum (ISO/IEC 7812, Luhn)."""
     digits = [int(sign) for sign in text if sign.isdigit()]
-    if not 13 <= len(digits) <= 19 or digits[0] not in (2, 3, 4, 5, 6):
+    if len(digits) not in _CARD_LENGTHS.get(digits[0], ()):
         return False
     doubled = [digit * 2 - 9 * (digit > 4) if place % 2 else digit for place, digit in enumerate(reversed(digits))]
     return sum(doubled) % 10 == 0

@@ -158,6 +158,8 @@ class Tools:
         describe on the tool's uri gives its parameters; list shows the tools, and past runs, which fetch reads.
         """
         answers = MoreAnswers(self._seen(ctx))
+        if answers.program(tool)[1].slow:
+            ctx.detach()  # for clients that know tasks; others wait
         answer = answers.run(tool, arguments or {}, _reporting(ctx), lambda: ctx.cancelled)
         return self._told(ctx, "run", answer) if "text" in answer else self._answered(ctx, "run", answer)
 

@@ -102,14 +102,13 @@ async def heard(made: Configured, who: str) -> list[str]:
         while "goes on" in await tool(app, "ann", "describe", uri="papers"):
             await asyncio.sleep(0.01)
         told = [await tool(app, who, name, **given) for name, given in ASKED]
-        for ask in (
+        more = (
             modern("resources/list"),
             modern("resources/read", uri="docs://papers/hr/pay.md"),
             modern("completion/complete", ref=template, argument={"name": "path", "value": "h"}),
             modern("completion/complete", ref=template, argument={"name": "source", "value": ""}),
-        ):
-            told.append((await asked(app, who, ask)).body.decode())
-        return told
+        )
+        return [*told, *[(await asked(app, who, ask)).body.decode() for ask in more]]
 
 
 async def test_what_a_caller_may_not_see_is_not_there_for_it(place: Path) -> None:

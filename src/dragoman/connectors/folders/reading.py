@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dragoman.connectors.address import Span
-from dragoman.connectors.index import File, Index, Stretch
+from dragoman.connectors.folders.index import File, Index, Stretch
 from dragoman.connectors.source import Position
 
 

@@ -10,9 +10,9 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from dragoman.connectors.index import File, Index, Match
-from dragoman.connectors.query import Query
-from dragoman.connectors.scope import OPEN, Scope
+from dragoman.connectors.folders.index import File, Index, Match
+from dragoman.connectors.folders.query import Query
+from dragoman.connectors.folders.scope import OPEN, Scope
 
 MAX_HITS = 200
 _ENOUGH = 30  # results that hold all the words, from which on those that hold only some are not looked for

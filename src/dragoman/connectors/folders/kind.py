@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from dragoman.connectors.crawl import Folder, visible
-from dragoman.connectors.documents import Documents
 from dragoman.connectors.extract.registry import EXTRA, FORMATS, format_of, missing_package, why_not
-from dragoman.connectors.index import Index
+from dragoman.connectors.folders.crawl import Folder, visible
+from dragoman.connectors.folders.documents import Documents
+from dragoman.connectors.folders.index import Index
 from dragoman.connectors.kind import Kind, Opening
 from dragoman.connectors.source import Source, SourceError
 

@@ -17,14 +17,14 @@ from urllib.parse import quote
 import msgspec
 
 from dragoman.connectors.address import Address, make
-from dragoman.connectors.crawl import Folder, Found, NotServed
 from dragoman.connectors.extract.registry import format_of, why_not
-from dragoman.connectors.index import FAILED, READY, SKIPPED, WAITING, File, Index, Match
-from dragoman.connectors.indexer import Indexer
-from dragoman.connectors.query import EXCERPT, Query, excerpt, understand
-from dragoman.connectors.ranking import Ranked, rank
-from dragoman.connectors.reading import Wanted, cut
-from dragoman.connectors.scope import Scope, scope_of
+from dragoman.connectors.folders.crawl import Folder, Found, NotServed
+from dragoman.connectors.folders.index import FAILED, READY, SKIPPED, WAITING, File, Index, Match
+from dragoman.connectors.folders.indexer import Indexer
+from dragoman.connectors.folders.query import EXCERPT, Query, excerpt, understand
+from dragoman.connectors.folders.ranking import Ranked, rank
+from dragoman.connectors.folders.reading import Wanted, cut
+from dragoman.connectors.folders.scope import Scope, scope_of
 from dragoman.connectors.source import Entry, Hit, Hits, Listing, Passage, Position, Progress, Question, View
 from dragoman.errors import ToolError
 

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from dragoman.connectors.crawl import Found
 from dragoman.connectors.extract.document import Document, Heading
-from dragoman.connectors.index_file import IndexFile
-from dragoman.connectors.scope import OPEN, Scope
+from dragoman.connectors.folders.crawl import Found
+from dragoman.connectors.folders.index_file import IndexFile
+from dragoman.connectors.folders.scope import OPEN, Scope
 
 WAITING, READY, FAILED, SKIPPED = "waiting", "ready", "failed", "skipped"
 

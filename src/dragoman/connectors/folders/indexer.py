@@ -15,12 +15,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from dragoman.connectors.crawl import Folder, Found, NotServed
-from dragoman.connectors.dates import day_of
 from dragoman.connectors.extract.document import Document, Unreadable
 from dragoman.connectors.extract.process import Converter
 from dragoman.connectors.extract.registry import why_not
-from dragoman.connectors.index import FAILED, READY, SKIPPED, WAITING, Index
+from dragoman.connectors.folders.crawl import Folder, Found, NotServed
+from dragoman.connectors.folders.dates import day_of
+from dragoman.connectors.folders.index import FAILED, READY, SKIPPED, WAITING, Index
 from dragoman.connectors.source import Progress
 
 RESCAN = 5.0  # seconds, at least, between two walks over the same folder

@@ -1,0 +1,1 @@
+"""Folders of documents: walked, converted, indexed, searched and read."""
