@@ -1,16 +1,21 @@
 """Tasks behind a proxy, for clients of another revision: begun, asked, followed, cancelled and taken up again."""
 
 import asyncio
+import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pytest
+from tests.protocol.fixtures import META, written
+from tests.serving.person import Line, Person
 from tests.serving.test_task_listening import listening
 
 from dragoman import Client, Context, Limits, PeerError, RequestError, Server, ToolError, ask
 from dragoman.protocol.eras import HANDSHAKE, STATELESS
+from dragoman.protocol.headers import METHOD_HEADER
 from dragoman.testing.ways import serving_http
-from dragoman.wire.jsonrpc import METHOD_NOT_FOUND
+from dragoman.wire.jsonrpc import HEADER_MISMATCH, METHOD_NOT_FOUND
 
 MODERN, LEGACY = next(iter(STATELESS)), next(iter(HANDSHAKE))
 OLDER = list(HANDSHAKE)[1]
@@ -110,6 +115,36 @@ async def test_it_is_over_http_as_well(pair: tuple[str, str]) -> None:
 async def test_who_knows_no_tasks_gets_what_such_a_tool_gives_all_the_same() -> None:
     async with Client(Server.proxy(speaking(MODERN), limits=QUICK), mode=OLDER, on_elicit=answer, timeout=20) as client:
         assert (await client.call_tool("work", {"item": "tea"})).text == "tea for Ada, small red"
+
+
+async def test_who_does_not_say_that_it_takes_tasks_is_told_so_in_its_own_words() -> None:
+    """TASK-03; and what an older revision says of tasks is nothing to this one."""
+    proxy = Server.proxy(speaking(LEGACY), limits=QUICK)
+    await proxy.service.start()
+    person = Person(proxy, lambda method, params: None, MODERN)
+    refused = await person.leg("tools/call", name="work", arguments={"item": "tea"})
+    assert refused["error"]["code"] == -32021
+    called = await person.leg("tools/call", name="plain", arguments={}, task={"ttl": 1})
+    assert called["result"]["content"][0]["text"] == "plain"
+    await proxy.service.stop()
+
+
+async def test_headers_are_held_against_arguments_where_the_server_behind_knows_none() -> None:
+    """HTTP-31"""
+    server = speaking(LEGACY)
+
+    @server.tool
+    def at(region: Annotated[str, msgspec.Meta(extra_json_schema={"x-mcp-header": "region"})]) -> str:
+        return region
+
+    proxy = Server.proxy(server)
+    await proxy.service.start()
+    for stated, code in ((b"eu", None), (b"us", HEADER_MISMATCH)):
+        call = Line(proxy).admit(written("tools/call", {"name": "at", "arguments": {"region": "eu"}, "_meta": META}))
+        call.headers = {METHOD_HEADER: b"tools/call", b"mcp-param-region": stated}
+        _, body = await proxy.service.answer(call)
+        assert json.loads(body).get("error", {}).get("code") == code
+    await proxy.service.stop()
 
 
 async def test_faults_are_what_they_are(pair: tuple[str, str]) -> None:

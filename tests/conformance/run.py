@@ -26,6 +26,13 @@ ROOT = HERE.parent.parent
 INSTALLED = ROOT / ".conformance"
 PROGRAM = INSTALLED / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
 EXPECTED = HERE / "expected.json"
+ACROSS = HERE / "across.json"
+# What the server behind a proxy does not know, so that it has no revision of the clients that a suite is.
+OTHER_ERA = {
+    "server requirements 2026-07-28": "server/discover",
+    "server requirements 2025-11-25": "initialize",
+    "server suite all spec-version 2025-06-18": "initialize",
+}
 # Best first: a check id that occurs several times in a scenario counts as its worst.
 RANK = ["SUCCESS", "INFO", "SKIPPED", "WARNING", "FAILURE"]
 BAD = {"WARNING", "FAILURE"}
@@ -180,9 +187,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(log: Path, *, proxied: bool = False) -> Iterator[str]:
+def serving(log: Path, *, proxied: bool = False, without: str = "") -> Iterator[str]:
     """Run the fixture server until the block ends; yield its address, or that of a proxy before it."""
-    with running(log, "server.py") as url:
+    with running(log, "server.py", *(["--without", without] if without else [])) as url:
         if not proxied:
             yield url
             return
@@ -219,7 +226,7 @@ def running(log: Path, *words: str) -> Iterator[str]:
                 server.wait()
 
 
-def run_suite(suite: Suite, folder: Path, *, proxied: bool = False) -> tuple[Tally, str]:
+def run_suite(suite: Suite, folder: Path, *, proxied: bool = False, without: str = "") -> tuple[Tally, str]:
     """Run one suite, its results kept in `folder`; return its tally, and the share of required scenarios that pass."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -229,7 +236,7 @@ def run_suite(suite: Suite, folder: Path, *, proxied: bool = False) -> tuple[Tal
         own = [sys.executable, str(HERE / "authserver.py"), *command]
         done = subprocess.run(own, capture_output=True, text=True, env=environment)
     elif suite.side == "server":
-        with serving(folder / "server.log", proxied=proxied) as url:
+        with serving(folder / "server.log", proxied=proxied, without=without) as url:
             done = subprocess.run([*command, "--url", url], capture_output=True, text=True, env=environment)
     else:
         client = f"{sys.executable} {HERE / 'client.py'}"
@@ -260,14 +267,41 @@ def report(suite: Suite, result: Tally, required: str, expected: Outcome) -> boo
     return not unexpected and not stale
 
 
+def across(*, update: bool) -> int:
+    """Run suites through a proxy to a server of the other era; return 0 if every scenario that is named passes."""
+    named: dict[str, list[str]] = json.loads(ACROSS.read_text("utf-8"))
+    fine = True
+    for suite in suites():
+        if suite.name not in OTHER_ERA:
+            continue
+        folder = INSTALLED / "across" / re.sub(r"\W+", "-", suite.name)
+        result, _ = run_suite(suite, folder, proxied=True, without=OTHER_ERA[suite.name])
+        passed = sorted(result.ran - result.bad.keys())
+        lost = sorted(set(named.get(suite.name, [])) - set(passed))
+        print(
+            f"{suite.name:<45} across: {len(passed)} of {len(result.ran)} scenarios pass, {len(lost)} named ones do not"
+        )
+        for name in lost:
+            print(f"  lost        {name}")
+        if update:
+            named[suite.name] = passed
+        fine &= update or not lost
+    if update:
+        ACROSS.write_text(json.dumps(named, indent=1, sort_keys=True) + "\n", "utf-8")
+    return 0 if fine else 1
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", default="", help="run the suites whose name contains this text")
     parser.add_argument("--scenario", help="run just this scenario, at the version of each chosen suite")
     parser.add_argument("--proxy", action="store_true", help="run the server suites through a proxy before the server")
+    parser.add_argument("--across", action="store_true", help="run across.json's scenarios with the other era behind")
     parser.add_argument("--update", action="store_true", help="rewrite expected.json for the suites that ran")
     options = parser.parse_args(argv)
     install()
+    if options.across:
+        return across(update=options.update)
     expected: dict[str, Outcome] = json.loads(EXPECTED.read_text("utf-8")) if EXPECTED.exists() else {}
     fine, total = True, Counter[str]()
     for suite in suites():

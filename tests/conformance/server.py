@@ -24,6 +24,7 @@ from dragoman import (
     EmbeddedResource,
     Image,
     PromptMessage,
+    RequestError,
     ResourceContents,
     Server,
     TextContent,
@@ -238,7 +239,17 @@ register_skills(server)
 def main() -> None:
     parser = argparse.ArgumentParser(description="Serve the fixtures of the conformance suite.")
     parser.add_argument("--port", type=int, default=3001)
-    server.run("http", port=parser.parse_args().port)
+    parser.add_argument("--without", help="a method that this server does not know, so that it has one era only")
+    options = parser.parse_args()
+    if options.without:
+
+        @server.middleware
+        async def one_era(call: Any, handler: Any) -> Any:
+            if call.method == options.without:
+                raise RequestError(-32601, f"{call.method} is not known here")
+            return await handler(call)
+
+    server.run("http", port=options.port)
 
 
 if __name__ == "__main__":

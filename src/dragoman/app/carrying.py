@@ -71,7 +71,7 @@ class Carrying:
         self._surface = server.surface
         self._sent = sent
         self._followers: dict[str, Follower] = {}  # by the ids of our own tasks
-        self._support: dict[int, dict[str, str]] = {}  # by connection: which tools can be tasks, where that is listed
+        self._listed: dict[int, dict[str, Tool]] = {}  # tools by connection, as far as they had to be known
         self._leaving: set[asyncio.Task[None]] = set()
 
     @property
@@ -114,17 +114,30 @@ class Carrying:
         inner = plain(call)
         if inner.params.request_state is not UNSET or form.wish(inner, True) is None:
             return None
-        supported = not greeting.dress.era.tasks.waits or bool(await self._supports(way, inner.params.name))
+        supported = not greeting.dress.era.tasks.waits or bool(_support(await self.tool(way, inner.params.name)))
         wish = form.wish(inner, supported)
         return None if wish is None else await self._tasks.adopt(inner, wish)
 
-    async def _supports(self, way: Way, name: str) -> str:
-        known = self._support.get(id(way.connection), {})
+    async def tool(self, way: Way, name: str) -> Tool | None:
+        """Return a tool as the server behind lists it, None if it does not. Raises as requests do."""
+        known = self._listed.get(id(way.connection), {})
         if name not in known:
-            self._support.clear()  # of connections that are gone, too
+            self._listed.clear()  # of connections that are gone, too
             tools = await whole_list(way.connection, "tools/list", "tools")
-            known = self._support[id(way.connection)] = {tool.name: _support(tool) for tool in tools}
-        return known.get(name, "")
+            known = self._listed[id(way.connection)] = {tool.name: tool for tool in tools}
+        return known.get(name)
+
+    def changed(self) -> None:
+        """Ask again which tools there are, when that has to be known."""
+        self._listed.clear()
+
+    async def refused(self, call: Call, way: Way) -> RequestError | None:
+        """Return what a client is told of a tool that runs only as a task, None if it is not for that."""
+        greeting, name = way.connection.greeting, members_of(call.params).get("name")
+        if call.method != "tools/call" or not offers(greeting) or not isinstance(name, str):
+            return None
+        required = _support(await self.tool(way, name)) == "required"
+        return call.era.tasks.needed(f"the tool {name!r}") if required else None
 
     async def within(self, call: Call, way: Way, passing: Passing, members: Members) -> CallToolResult:
         """Return what a tool that runs only as a task gives to who knows no tasks, and waits."""
@@ -137,8 +150,8 @@ class Carrying:
     async def _required(self, way: Way, name: str) -> list[Tool]:
         if not way.connection.greeting.dress.era.tasks.waits:
             return []
-        support = {"taskSupport": await self._supports(way, name)}
-        return [Tool(name=name, input_schema={}, execution=support)]
+        tool = await self.tool(way, name)
+        return [] if tool is None else [tool]
 
     # --- a run of a task of our own ---------------------------------------------------------------------------
 
@@ -324,8 +337,8 @@ def _question(method: str, params: dict[str, Any]) -> Question:
         raise MalformedError(f"what the server behind asks cannot be read: {error}") from None
 
 
-def _support(tool: Tool) -> str:
-    execution: Any = {} if tool.execution is UNSET else tool.execution
+def _support(tool: Tool | None) -> str:
+    execution: Any = {} if tool is None or tool.execution is UNSET else tool.execution
     found = execution.get("taskSupport")
     return found if found in ("optional", "required") else ""
 

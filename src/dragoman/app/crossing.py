@@ -31,13 +31,24 @@ from dragoman.errors import LocalError, MalformedError, McpError, PeerError, Req
 from dragoman.protocol.changes import notice_of
 from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.forwarding import Members, members_of
+from dragoman.protocol.headers import METHOD_HEADER
 from dragoman.protocol.replies import InputWantedError
+from dragoman.serving.elsewhere import rules_in
 from dragoman.serving.stopping import stop
-from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, LEGACY_RESOURCE_NOT_FOUND, Notification
+from dragoman.serving.tools import check_headers
+from dragoman.wire.base import EMPTY
+from dragoman.wire.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    LEGACY_RESOURCE_NOT_FOUND,
+    METHOD_NOT_FOUND,
+    Notification,
+)
 from dragoman.wire.lifecycle import SUBSCRIPTION_ID, Result
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
 from dragoman.wire.resources import Subscribe
 from dragoman.wire.subscriptions import ACKNOWLEDGED, Acknowledged, Filter, Listen
+from dragoman.wire.tasks import TASK
 from dragoman.wire.tools import ListToolsResult
 
 if TYPE_CHECKING:
@@ -70,8 +81,10 @@ class Crossing:
         era = way.connection.greeting.dress.era
         if self.carrying.takes(call, way):
             return await self.carrying.answer(call, way)
-        if call.method == "tools/call" and (begun := await self.carrying.begin(call, way)) is not None:
-            return begun
+        if call.method == "tools/call":
+            await self._check_headers(call, way)
+            if (begun := await self.carrying.begin(call, way)) is not None:
+                return begun
         try:
             if era.replays and not call.era.replays:
                 return await self._asking(call, way, sent)
@@ -81,12 +94,24 @@ class Crossing:
         except PeerError as error:
             if error.code == LEGACY_RESOURCE_NOT_FOUND and not call.era.handshake:
                 raise RequestError(INVALID_PARAMS, error.message, error.data) from None
+            if error.code == METHOD_NOT_FOUND and (refused := await self.carrying.refused(call, way)) is not None:
+                raise refused from None
             raise
+
+    async def _check_headers(self, call: Call, way: Way) -> None:
+        """Refuse headers that do not repeat the arguments, where nobody behind knows that they should (HTTP-31)."""
+        if METHOD_HEADER not in call.headers or not call.era.mirrors or way.connection.greeting.dress.era.mirrors:
+            return
+        members = members_of(call.params)
+        name = members.get("name")
+        tool = await self.carrying.tool(way, name) if isinstance(name, str) else None
+        if tool is not None:
+            check_headers(rules_in(tool), members.get("arguments", EMPTY), call.headers)
 
     async def _plain(self, call: Call, way: Way, sent: Sent) -> Reply:
         passing = Passing(call, way.connection.greeting.dress.era)
         members = members_of(call.params)
-        for name in ("inputResponses", "requestState"):
+        for name in ("inputResponses", "requestState", *(() if call.era.tasks.waits else (TASK,))):
             members.pop(name, None)
         return _read(call.method, await sent(call, way, passing, members), way.connection.greeting)
 

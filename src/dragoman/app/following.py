@@ -39,6 +39,7 @@ _QUESTIONS: dict[str, tuple[Any, str]] = {
     SAMPLE: (CreateMessage, "sampling"),
     ROOTS: (ListRoots, "roots"),
 }
+TOGETHER = 0.05  # seconds in which questions that are put at the same time come in
 DIGEST = 16  # characters of a question's digest that are in its key
 _status = msgspec.json.Decoder(AnyTask).decode
 _message = msgspec.json.Decoder(LogMessage).decode
@@ -106,6 +107,8 @@ class Follower:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             news.cancel()
+        if not result.done():
+            await asyncio.wait({result}, timeout=TOGETHER)
         return {} if result.done() else {key: question for key, (question, _) in self._asked.items()}
 
     def take(self, answers: Mapping[str, Any]) -> None:

@@ -104,6 +104,7 @@ class Proxy:
         await self._ways.close()
 
     def _changed(self, change: Change) -> None:
+        self._crossing.carrying.changed()
         if self._mirror.active and change.kind != "resource":
             return  # told once the lists here say the same
         self._surface.kernel.bus.tell(_NOTICES[change.kind], change.uri)

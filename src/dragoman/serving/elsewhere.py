@@ -43,13 +43,14 @@ class Elsewhere:
         self.tags = tags
         self.source = source
         # What HTTP headers repeat is checked where the client is, since nobody further on may know of headers.
-        self.rules: tuple[HeaderRule, ...] = _rules(definition) if isinstance(definition, Tool) else ()
+        self.rules: tuple[HeaderRule, ...] = rules_in(definition) if isinstance(definition, Tool) else ()
         self.template: Template | None = None
         if isinstance(definition, ResourceTemplate):
             self.template = Template.parse(definition.uri_template)
 
 
-def _rules(definition: Tool) -> tuple[HeaderRule, ...]:
+def rules_in(definition: Tool) -> tuple[HeaderRule, ...]:
+    """Return which arguments headers repeat, as somebody else's tool says."""
     try:
         return header_rules(definition.input_schema)
     except SchemaFault:

@@ -137,7 +137,7 @@ class Tools:
         # Where there are no headers, as on stdio, nothing repeats the body (HTTP-31).
         # Who repeats the method in a header repeats these, too; in memory, headers are just what the client was given.
         if tool.rules and METHOD_HEADER in call.headers and call.era.mirrors:
-            _check(tool.rules, raw, call.headers)
+            check_headers(tool.rules, raw, call.headers)
         if isinstance(tool, Elsewhere):
             return await tool.answer(call)
         try:
@@ -228,7 +228,8 @@ def _run(tool: Registered, arguments: tuple[Any, Any]) -> CallToolResult:
     return tool.plan.encode(tool.function(*arguments[0], **arguments[1]))
 
 
-def _check(rules: tuple[HeaderRule, ...], raw: msgspec.Raw, headers: Headers) -> None:
+def check_headers(rules: tuple[HeaderRule, ...], raw: msgspec.Raw, headers: Headers) -> None:
+    """Raise RequestError for headers that should repeat arguments and do not."""
     try:
         arguments: Any = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
