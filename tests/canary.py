@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import secrets
 import subprocess
 import sys
 from base64 import b64encode, urlsafe_b64encode
@@ -28,6 +30,9 @@ from dragoman.errors import McpError
 MOST = 20_000  # texts of one test
 _log = logging.getLogger("dragoman")
 _planted: set[str] = set()
+# One is in the environment of every test, planted or not: whoever shows the whole environment shows it.
+VARIABLE = "CANARY_PASSWORD"
+ALWAYS = os.environ.setdefault(VARIABLE, f"environment-{secrets.token_hex(12)}")
 _heard: list[tuple[str, str]] = []
 _level: list[int] = []
 
@@ -55,12 +60,12 @@ def heard(where: str, text: str) -> None:
 
 def leaked(text: str) -> list[str]:
     """Return which planted secrets a text shows, by their first letters."""
-    return sorted({secret[:12] for secret in _planted if any(form in text for form in _forms(secret))})
+    return sorted({secret[:12] for secret in {*_planted, ALWAYS} if any(form in text for form in _forms(secret))})
 
 
 def found() -> list[str]:
     """Return where in what was heard a planted secret is."""
-    forms = [form for secret in _planted for form in _forms(secret)]
+    forms = [form for secret in {*_planted, ALWAYS} for form in _forms(secret)]
     return sorted({where for where, text in _heard if any(form in text for form in forms)})
 
 
@@ -133,7 +138,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Fail a test in which anything shows what was planted; forget it when the test is over."""
     outcome: Any = yield
     report = outcome.get_result()
-    if _planted and report.when == "call":
+    if report.when == "call":
         for name, text in report.sections:
             heard(name, text)
         if report.passed and (places := found()):

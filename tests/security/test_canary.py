@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.canary import VARIABLE
+
 ROOT = Path(__file__).parents[2]
 TESTS = {
     "print(SECRET)": True,
@@ -29,11 +31,13 @@ TESTS = {
     "starting('nothing')": False,
     "pytest.raises(McpError, raising, 'refused')": False,
     "heard('addresses', '/mcp?token=abc')": False,
+    "print(dict(os.environ))": True,
+    "print(sorted(os.environ))": False,
     "print(SECRET[:5])": False,
     "logging.getLogger('x').warning('token %s', '***')": False,
 }
 BEFORE = """
-import asyncio, base64, logging, subprocess, sys, urllib.parse
+import asyncio, base64, logging, os, subprocess, sys, urllib.parse
 import pytest
 from dragoman.errors import LocalError, McpError, TokenError
 from tests.canary import heard, plant
@@ -69,7 +73,13 @@ def test_a_planted_secret_that_is_printed_fails_the_test(tmp_path: Path) -> None
         [sys.executable, "-m", "pytest", *words, str(tmp_path)],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={
+            **os.environ,
+            VARIABLE: "environment-of-that-run",
+            "PYTHONPATH": str(ROOT),
+            "PYTEST_ADDOPTS": "",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
     )
     failed = {int(found) for found in re.findall(r"^FAILED .*::test_(\d+)", done.stdout, re.MULTILINE)}
     assert failed == {number for number, leaks in enumerate(TESTS.values()) if leaks}, done.stdout
