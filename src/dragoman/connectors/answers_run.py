@@ -27,7 +27,7 @@ from dragoman.connectors.envelope import (
     wrap,
 )
 from dragoman.connectors.extract.tables import markdown_table
-from dragoman.connectors.source import Passage, Position, Program, Report, Rows, Runnable
+from dragoman.connectors.source import Passage, Position, Program, Queryable, Report, Rows, Runnable
 from dragoman.connectors.untrusted import plain
 from dragoman.errors import ToolError
 from dragoman.protocol.validator import Validator
@@ -49,6 +49,8 @@ class MoreAnswers:
         """Return a page of the rows that a statement gives, as rows, or as text in CSV or Markdown."""
         database = self._catalogue.queryable(source)
         view = self._catalogue.view(database)
+        if form == "file":
+            return self._kept(database, sql)
         call = self._call("query", database.name, sql.strip())
         start, stamp = read_cursor(call, cursor, tuple[Count, str]) if cursor else (0, "")
         rows = database.query(view, sql, start, _QUERY_PAGE, stamp)
@@ -66,6 +68,13 @@ class MoreAnswers:
                 "text": _as_csv([columns, *page]) if form == "csv" else markdown_table([columns, *page]),
             }
         return wrap(mark, body, hint=hint)
+
+    def _kept(self, database: Queryable, sql: str) -> Plain:
+        uri, total, first = database.keep(self._catalogue.view(database), sql)
+        columns, page, _ = _page(first)
+        body: Plain = {"uri": uri, "total": total, "columns": columns, "rows": page}
+        hint = f"only the first {total:,} rows were kept" if first.more else "rows shows the first; fetch reads all"
+        return wrap(None, body, truncated=first.more, hint=hint)
 
     def history(self, uri: str, mode: str, revision: str, cursor: str) -> Plain:
         """Return how an item came to be, as much as fits."""

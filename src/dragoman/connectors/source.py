@@ -233,6 +233,13 @@ class Queryable(Source, Protocol):
         """Return up to `limit` rows from row `start` on; `stamp` is the data's state that the first page saw."""
         ...
 
+    def keep(self, view: View, sql: str) -> tuple[str, int, Rows]:
+        """Keep the whole result for this caller; return its address, its number of rows, and the first of them.
+
+        `more` says that not all could be kept.
+        """
+        ...
+
     def stamp(self, view: View) -> str:
         """Return a short text that changes when the data does."""
         ...

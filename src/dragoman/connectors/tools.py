@@ -31,7 +31,7 @@ _OWN: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "search": (_ITEMS, ("items", "total")),
     "fetch": ({"uri": {"type": "string"}, **_TEXT}, ("uri",)),
     "list": (_ITEMS, ("items", "total")),
-    "query": (_TABLE | _TEXT, ("columns",)),
+    "query": (_TABLE | _TEXT | {"uri": {"type": "string"}}, ("columns",)),
     "history": (_TEXT, ("text",)),
     "run": (_TABLE | _TEXT, ()),
 }
@@ -120,7 +120,7 @@ class Tools:
         ctx: Context,
         sql: str,
         source: str = "",
-        format: Literal["rows", "csv", "table"] = "rows",
+        format: Literal["rows", "csv", "table", "file"] = "rows",
         cursor: str = "",
     ) -> ToolResult:
         """Run one SQL statement that reads (SELECT, WITH, VALUES, EXPLAIN) and return its rows.
@@ -130,6 +130,7 @@ class Tools:
 
         Args:
             source: the database's name, if there are several
+            format: file keeps the whole result for an hour at a uri that fetch reads
         """
         answer = MoreAnswers(self._seen(ctx)).query(sql, source, cursor, format)
         return self._answered(ctx, "query", answer) if "text" not in answer else self._told(ctx, "query", answer)

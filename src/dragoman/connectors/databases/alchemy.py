@@ -78,6 +78,9 @@ class Alchemy:
     def stamp(self) -> str:
         return NOT_SAID
 
+    def stamps(self) -> dict[str, str]:
+        return {"": self.stamp()}
+
     def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         # What looks like a parameter of SQLAlchemy's in a text that has none is text.
         sql = ask.paged or ask.sql

@@ -20,14 +20,16 @@ from dragoman.connectors.databases.functions import judge_functions
 from dragoman.connectors.databases.gate import judge_cost
 from dragoman.connectors.databases.judge import judge, reads_only_shown, why_not
 from dragoman.connectors.databases.named import Named
-from dragoman.connectors.databases.nearest import nearest
+from dragoman.connectors.databases.nearest import found_by_name, nearest
 from dragoman.connectors.databases.paging import at_most, cheap, paged
+from dragoman.connectors.databases.polling import Poll
+from dragoman.connectors.databases.results import MAX_ROWS as KEPT_ROWS
+from dragoman.connectors.databases.results import Result, Results
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.statement import Statement, check, expressions, read_statement, written
 from dragoman.connectors.extract.tables import markdown_table
 from dragoman.connectors.source import (
     Entry,
-    Hit,
     Hits,
     Listing,
     Passage,
@@ -43,7 +45,6 @@ from dragoman.errors import ToolError
 
 MAX_ROWS = 1_000  # one page
 MAX_SKIP = 10_000_000  # rows before the page
-_WORD = re.compile(r"[^\W_]+")
 _VIEWS = 32  # callers' views whose access is remembered
 
 
@@ -60,7 +61,9 @@ class Database:
         self._engine = engine
         self._lock = threading.Lock()
         self._known: tuple[str, dict[str, Table]] = ("", {})
-        self._seen: dict[View, Access] = {}
+        self._seen: dict[tuple[tuple[str, ...], tuple[str, ...]], Access] = {}
+        self._results = Results()
+        self._poll: Poll | None = None
         self._named = {
             name: Named(name, query, engine.dialect, engine.style) for name, query in self.rules.queries.items()
         }
@@ -78,11 +81,24 @@ class Database:
         with self._lock:
             self._known = (self._engine.schema_stamp(), self._engine.tables())
 
+    def watch(self, changed: Callable[[Sequence[str]], None]) -> None:
+        """Pass on, once started, the addresses of tables that have changed."""
+        if self.rules.poll:
+            self._poll = Poll(self._stamps, lambda names: changed(list(map(self._uri, names))), self.rules.poll)
+
     def start(self) -> None:
-        """Nothing goes on behind: the engine's own data are the index."""
+        """Begin to look for changes; else nothing goes on behind, for the engine's own data are the index."""
+        if self._poll is not None:
+            self._poll.start()
 
     def close(self) -> None:
+        if self._poll is not None:
+            self._poll.close()
         self._engine.close()
+
+    def _stamps(self) -> Mapping[str, str]:
+        with self._explained():
+            return self._engine.stamps()
 
     def progress(self) -> Progress:
         return Progress(indexed=0, total=0)
@@ -96,34 +112,7 @@ class Database:
 
     def search(self, view: View, question: Question, limit: int) -> Hits:
         """Find tables and columns by name: what stands in the rows is for `query`."""
-        searched = f"{self.name}: names of tables and columns"
-        if question.since or question.until:
-            return Hits(hits=[], weight=0.0, searched=searched, hint=f"{self.name}: tables have no date; query them")
-        words = {word.lower().rstrip("s") for word in _WORD.findall(question.text)}
-        scored: list[tuple[int, str, Hit]] = []
-        for sight in self.access(view).shown.values():
-            if question.kind and question.kind not in sight.table.kind:
-                continue
-            if question.path and not matches(question.path, sight.table.name):
-                continue
-            score, hit = self._hit(sight, words)
-            if score:
-                scored.append((-score, sight.table.name, hit))
-        scored.sort(key=lambda item: item[:2])
-        covered = {word for _, name, _ in scored[:1] for word in _words(name)} & words
-        return Hits(
-            hits=[partial(_same, hit) for _, _, hit in scored[:limit]],
-            weight=len(covered) / len(words) if words else 0.0,
-            searched=searched,
-        )
-
-    def _hit(self, sight: Sight, words: set[str]) -> tuple[int, Hit]:
-        name = sight.table.name
-        matching = [column.name for column in sight.columns if _words(column.name) & words]
-        text = ", ".join(column.name for column in sight.columns)[:300]
-        where = f"table with columns {', '.join(matching)}" if matching else "table"
-        hit = Hit(uri=self._uri(name), title=f"{self.name}.{name}", where=where[:200], text=text)
-        return 2 * len(_words(name) & words) + len(matching), hit
+        return found_by_name(self.access(view).shown.values(), question, limit, self.name)
 
     def items(self, view: View, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
         tables = [
@@ -140,6 +129,8 @@ class Database:
 
     def describe(self, view: View, address: Address) -> dict[str, Any]:
         access = self.access(view)
+        if result := self._result(view, address.path):
+            return {"uri": self._uri(address.path), "kind": "result", "rows": result.rows, "size": len(result.text)}
         if query := self._query_at(view, address.path):
             return {
                 "uri": self._uri(address.path), "kind": "query", "about": query.about, "arguments": query.schema,
@@ -190,6 +181,14 @@ class Database:
 
     def fetch(self, view: View, address: Address, position: Position | None, room: int) -> Passage:
         """Return rows of a table, as they lie in it, as Markdown: the columns that may be read."""
+        if result := self._result(view, address.path):
+            at = min(position.at if position else 0, len(result.text))
+            text = result.text[at : at + room]
+            following = Position(0, at + room) if at + room < len(result.text) else None
+            return Passage(
+                uri=self._uri(address.path), title="a result, as CSV", text=text, total=f"{result.rows:,} rows",
+                range=f"characters {at + 1}-{at + len(text)}", following=following,
+            )  # fmt: skip
         sight = self._table(self.access(view), address.path)
         table = sight.table
         if sight.whole or not sight.readable:
@@ -213,11 +212,7 @@ class Database:
         """Return a page of what a statement gives; `changed` says that the data are not those of the first page."""
         if start > MAX_SKIP:
             raise ToolError(f"only the first {MAX_SKIP:,} rows can be paged through; narrow the statement with WHERE")
-        if not self._engine.guarded:
-            told = ", ".join(query.name for query in self._programs(view))
-            raise ToolError(
-                f"only the owner's own queries are served of {self.name}, by run: {told or 'there are none'}"
-            )
+        self._guarded(view)
         access = self.access(view)
         before = self.stamp(view) if stamp else ""
         page = self.judged_page(access, sql, start, min(limit, self.rules.max_rows))
@@ -227,6 +222,28 @@ class Database:
             more=page.more,
             changed=bool(stamp) and NOT_SAID not in (stamp, before) and before != stamp,
         )
+
+    def keep(self, view: View, sql: str) -> tuple[str, int, Rows]:
+        """Keep a statement's whole result, as far as it may be, for an hour and for this caller."""
+        self._guarded(view)
+        page = self.judged_page(self.access(view), sql, 0, KEPT_ROWS)
+        rows = all_shown(page.rows)
+        result = self._results.keep(view.who, page.columns, rows, page.more)
+        first = Rows(columns=page.columns, rows=rows[:5], more=result.cut)
+        return self._uri(f"{_RESULTS}{result.number}.csv"), result.rows, first
+
+    def _result(self, view: View, path: str) -> Result | None:
+        if not path.startswith(_RESULTS):
+            return None
+        found = self._results.find(view.who, path.removeprefix(_RESULTS).removesuffix(".csv"))
+        if found is None:
+            raise ToolError(f"there is no result {path[:80]} any more: run the statement again, with format file")
+        return found
+
+    def _guarded(self, view: View) -> None:
+        if not self._engine.guarded:
+            told = ", ".join(query.name for query in self._programs(view)) or "there are none"
+            raise ToolError(f"only the owner's own queries are served of {self.name}, by run: {told}")
 
     def judged_page(self, access: Access, sql: str, start: int, limit: int) -> Page:
         """Return rows of a statement by a stranger, after all that must be asked about it has been asked."""
@@ -332,14 +349,14 @@ class Database:
                     self._known = (stamp, self._engine.tables())
                     self._seen.clear()
                 tables = self._known[1]
-                found = self._seen.get(view)
+                found = self._seen.get((view.allow, view.deny))
         if found is None:
             clean: Callable[[Table, Access], str] = partial(why_not, dialect=self._engine.dialect)
             found = access_to(tables, (view, self.rules.view), self.rules.mask, clean)
             with self._lock:
                 if len(self._seen) >= _VIEWS:
                     self._seen.clear()
-                self._seen[view] = found
+                self._seen[view.allow, view.deny] = found
         return found
 
     def _uri(self, table: str) -> str:
@@ -347,14 +364,5 @@ class Database:
 
 
 _QUERIES = "queries/"
+_RESULTS = "results/"
 _WORDS_IN = re.compile(r"[\w$]+")
-
-
-def _same(hit: Hit) -> Hit:
-    return hit
-
-
-def _words(name: str) -> set[str]:
-    """Return the words in a name, singular: order_lines gives order and line, customerId gives customer and id."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return {word.lower().rstrip("s") for word in _WORD.findall(spaced)}

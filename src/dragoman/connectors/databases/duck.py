@@ -49,7 +49,8 @@ _REFUSED = re.compile(
 )
 _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "columns", "repeat"})
 _MISSING = re.compile(
-    r"(?:Table|Referenced column|Column|Scalar Function|column) (?:with name )?\"?([\w.]+)\"? (?:does not exist|not found)"
+    r"(?:Table|Referenced column|Column|Scalar Function|column) (?:with name )?\"?([\w.]+)\"? "
+    r"(?:does not exist|not found)"
 )
 
 
@@ -108,6 +109,9 @@ class Duck:
         with self._lock:
             self._looked = (now, found)
         return found
+
+    def stamps(self) -> dict[str, str]:
+        return {"": self.stamp()}
 
     def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         with self._connected() as db, _stopped(db, ask.seconds):

@@ -168,6 +168,10 @@ class Engine(Protocol):
         """Return a short text that changes when the data do, soon if not at once; NOT_SAID if that cannot be told."""
         ...
 
+    def stamps(self) -> Mapping[str, str]:
+        """Return such a text for each table, or for "", the whole, where the engine cannot tell them apart."""
+        ...
+
     def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         """Run one statement that reads and return a page of its rows.
 

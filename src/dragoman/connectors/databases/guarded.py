@@ -20,7 +20,7 @@ from dragoman.connectors.databases.engine import OutOfTime as OutOfTime
 BUSY = 1.0  # seconds to wait for a lock
 MAX_VALUE = 8 * 1024 * 1024  # bytes of one string or blob, stored or computed
 _MAX_VIRTUAL = 200
-_STEPS = 2_000  # of SQLite's machine, about 50 microseconds, between two looks at the clock
+_STEPS = 20_000  # of SQLite's machine, about half a millisecond, between two looks at the clock
 
 _ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 # The engine's own; others come only with extensions, which cannot be loaded here.

@@ -19,7 +19,7 @@ from pymysql.constants import CLIENT
 from pymysql.cursors import SSCursor
 
 from dragoman.connectors.databases.engine import Ask, EngineFault, Estimate, Gate, OutOfTime, Page, Table, taken
-from dragoman.connectors.databases.mysql_catalog import FUNCTIONS, POWERS, SCHEMA, STAMP, read_tables
+from dragoman.connectors.databases.mysql_catalog import FUNCTIONS, POWERS, SCHEMA, STAMP, STAMPS, read_tables
 from dragoman.connectors.databases.pool import Pool
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.source import SourceError
@@ -84,6 +84,11 @@ class Mysql:
         with self._lent(5.0) as cursor:
             cursor.execute(STAMP, (self._database,))
             return str(cursor.fetchall()[0][0])
+
+    def stamps(self) -> dict[str, str]:
+        with self._lent(5.0) as cursor:
+            cursor.execute(STAMPS, (self._database,))
+            return {str(name): str(stamp) for name, stamp in cursor.fetchall()}
 
     def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         with self._lent(ask.seconds) as cursor:

@@ -47,6 +47,10 @@ STAMP = """
 SELECT concat(count(*), '-', coalesce(max(update_time), ''), '-', coalesce(sum(table_rows), 0))
 FROM information_schema.tables WHERE table_schema = %s
 """
+STAMPS = """
+SELECT table_name, concat(coalesce(update_time, ''), '-', coalesce(table_rows, 0))
+FROM information_schema.tables WHERE table_schema = %s
+"""
 _TABLES = """
 SELECT t.table_name, t.table_type, t.table_rows, left(t.table_comment, 300), v.view_definition
 FROM information_schema.tables t

@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from dragoman.connectors.databases.engine import CHUNK, Ask, EngineFault, Estimate, Gate, OutOfTime, Page, Table, taken
 from dragoman.connectors.databases.pool import Pool
-from dragoman.connectors.databases.postgres_catalog import FUNCTIONS, POWERS, STAMP, read_tables
+from dragoman.connectors.databases.postgres_catalog import FUNCTIONS, POWERS, STAMP, STAMPS, read_tables
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.source import SourceError
 
@@ -87,6 +87,11 @@ class Postgres:
         with self._lent(5.0) as cursor:
             cursor.execute(STAMP)
             return str(_first(cursor))
+
+    def stamps(self) -> dict[str, str]:
+        with self._lent(5.0) as cursor:
+            cursor.execute(STAMPS)
+            return {str(name): str(count) for name, count in cursor.fetchall()}
 
     def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         sql = ask.paged or ask.sql

@@ -46,6 +46,11 @@ STAMP = """
 SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) || '-' || count(*) FROM pg_stat_user_tables
 """
 
+STAMPS = """
+SELECT CASE WHEN schemaname = current_schema() THEN relname ELSE schemaname || '.' || relname END,
+       n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables
+"""
+
 _TABLES = """
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples::bigint, n.nspname = current_schema(),
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) ELSE '' END,

@@ -40,6 +40,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `allow`, `deny` and `mask` are patterns of "table" and "table.column", with
     the schema before it where that is not the first one. `max_read` bounds the
     rows that the engine expects to read, 0 for the engine's usual bound.
+    `poll` is how many seconds lie between two looks for changes, 0 for none.
     `functions` may be called though they are not known to be harmless. `samples`
     lets `describe` show a few rows. `read_only_role` says that the account may
     only read, where the engine offers no guard of its own; `superuser` that it
@@ -53,6 +54,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     timeout: Seconds = 5.0
     max_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1_000
     max_read: Annotated[float, msgspec.Meta(ge=0)] = 0
+    poll: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 10.0
     functions: list[str] = []
     queries: dict[Name, Query] = {}
     read_only_role: bool = False

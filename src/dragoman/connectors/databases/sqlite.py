@@ -46,6 +46,9 @@ class Sqlite:
     def schema_stamp(self) -> str:
         return self.stamp()
 
+    def stamps(self) -> dict[str, str]:
+        return {"": self.stamp()}
+
     def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         """As the port says; SQLite's plans hold no numbers for the gate, and the time limit stands behind."""
         with _explained(), guarded(self._path, ask.seconds, ask.closed) as db:
