@@ -23,6 +23,7 @@ from dragoman.protocol.frames import id_of, read_batch, write_failure
 from dragoman.protocol.handshake import Handshake, sessionless
 from dragoman.protocol.http import SESSION_HEADER, Post, accepted, named_era, read_post
 from dragoman.protocol.identity import Admitted, principal_of
+from dragoman.protocol.sse import COMMENT, encode_event
 from dragoman.transport.asks import settle
 from dragoman.transport.http_door import HttpDoor, stopping
 from dragoman.transport.http_gate import FORBIDDEN, mark, step_up
@@ -75,7 +76,9 @@ class HandshakePosts:
             found = None if logs is None else await logs.find(lost.decode("latin-1"))
             if found is None:
                 raise Refused(400, "no stream of this session has an event of that id any more")
-            return await stream(found, receive, send, extra, limits)
+            # Some clients forget where they were when a stream breaks on which they heard nothing: they are told again.
+            first = encode_event(b"", id=lost.decode("latin-1")) if session.peer.era.primes else COMMENT
+            return await stream(found, receive, send, extra, limits, first)
         feed = self._listen(session)
         forget = end_with(feed, headers.identity if isinstance(headers, Admitted) else None)
         try:

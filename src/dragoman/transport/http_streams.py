@@ -18,14 +18,21 @@ from dragoman.transport.http_door import SSE_HEADERS
 from dragoman.transport.http_plain import RawHeaders, Receive, Send
 
 
-async def stream(events: AsyncIterator[bytes], receive: Receive, send: Send, extra: RawHeaders, limits: Limits) -> None:
-    """Send `events` as they come, a comment when there is none for a while, until they or the client end.
+async def stream(
+    events: AsyncIterator[bytes],
+    receive: Receive,
+    send: Send,
+    extra: RawHeaders,
+    limits: Limits,
+    first: bytes = COMMENT,
+) -> None:
+    """Send `first`, then `events` as they come, a comment when there is none for a while, until they or the client end.
 
     Raises OSError if the client does not read what it asked for.
     """
     await send({"type": "http.response.start", "status": 200, "headers": [*SSE_HEADERS, *extra]})
     # Sent at once, so that the client has the headers and knows that it listens.
-    await send({"type": "http.response.body", "body": COMMENT, "more_body": True})
+    await send({"type": "http.response.body", "body": first, "more_body": True})
     gone = asyncio.ensure_future(_until_gone(receive))
     following = asyncio.ensure_future(anext(events, None))
     try:

@@ -7,6 +7,7 @@ import { CallToolResultSchema, ElicitRequestSchema } from '@modelcontextprotocol
 const [url, word] = process.argv.slice(2);
 const client = new Client({ name: 'ts1', version: '1' }, { capabilities: { elicitation: { form: {} } } });
 client.setRequestHandler(ElicitRequestSchema, async () => ({ action: 'accept', content: { name: 'Ada' } }));
+client.onerror = (error) => console.error(word, new Date().toISOString(), error.message);
 await client.connect(new StreamableHTTPClientTransport(new URL(url)));
 const found = {};
 
