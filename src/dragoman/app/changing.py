@@ -75,7 +75,8 @@ def _misfit(definition: Any, name: str, value: Any) -> str:
     shared = {key: schema[key] for key in ("$defs", "definitions", "$schema") if key in schema}
     inner: Any = schema["properties"][name]
     try:
-        validator = lazily.validator({**shared, **inner} if isinstance(inner, Mapping) else inner)
+        own: Any = {**shared, **cast("Mapping[str, Any]", inner)} if isinstance(inner, Mapping) else inner
+        validator = lazily.validator(own)
     except ValueError:
         return ""
     data = _encode(value)
