@@ -130,6 +130,28 @@ async def test_one_that_may_run_twice_runs_again() -> None:
     assert (record.status, record.runs) == ("completed", 1)
 
 
+async def test_what_a_dead_process_left_is_judged_though_the_queue_is_never_empty() -> None:
+    """TASK-07"""
+    ran = 0
+
+    async def handler(call: Call) -> Any:
+        nonlocal ran
+        ran += 1
+        await shop.add()
+        return done()
+
+    shop = Shop(MemoryStore(), handler, Limits(tasks=1, worker_seconds=0.1))
+    for _ in range(3):
+        await shop.add()
+    left = await shop.add()
+    await shop.records.edit(left, lambda record: setattr(record, "run", "of a process that was killed"))
+    async with at_work(shop), asyncio.timeout(20):
+        assert (await shop.ended(left)).message == LOST
+        seen = ran
+        while ran < seen + 5:  # the others went on
+            await asyncio.sleep(0.002)
+
+
 async def test_what_another_runs_is_left_to_it_while_it_lives() -> None:
     store = MemoryStore()
     began, gate = asyncio.Event(), asyncio.Event()

@@ -85,14 +85,14 @@ class Work:
             self._position = position
         self._wake.clear()
         missed = False
-        free = self._runs.free
-        for key in await store.keys(records.waiting, free + BESIDE) if free > 0 else ():
-            missed = not await self._take(key) or missed
-        if time.monotonic() - self._checked >= self._rest:
-            # What runs elsewhere is ours once its lease is over.
+        if self._runs.free > 0 and time.monotonic() - self._checked >= self._rest:
+            # What runs elsewhere is ours once its lease is over. Before what waits: that may come for ever.
             for key in await store.keys(records.busy, MANY):
                 await self._take(key)
             self._checked = time.monotonic()
+        free = self._runs.free
+        for key in await store.keys(records.waiting, free + BESIDE) if free > 0 else ():
+            missed = not await self._take(key) or missed
         # Another process has what was missed for a moment: it begins with it, or is just done with it.
         await self._until_woken(SOON if missed and self._runs.free > 0 else self._rest)
 
