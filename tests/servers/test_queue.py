@@ -20,9 +20,8 @@ from tests.serving.yard import Yard
 
 from dragoman.app.keeping import store_at
 from dragoman.engines import procrastinate, queue_tables
-from dragoman.errors import LocalError, StoreError
+from dragoman.errors import StoreError
 from dragoman.ports.store import Put
-from dragoman.store.postgres import PostgresStore
 
 
 class Queue(Site):
@@ -203,14 +202,3 @@ async def test_no_log_has_the_id_of_a_task(site: Queue, caplog: pytest.LogCaptur
     told = [record for record in caplog.records if record.name.startswith("procrastinate")]
     assert any(procrastinate.TASK in record.getMessage() for record in told)
     assert all(task["taskId"] not in f"{record.getMessage()} {record.__dict__}" for record in told)
-
-
-def test_a_schema_that_leaves_no_room_for_the_queues_is_refused() -> None:
-    with pytest.raises(LocalError, match="too long for a queue beside it: use at most 48 characters"):
-        queue_tables.QueueTables("s" * 49)
-    assert queue_tables.QueueTables("s" * 48).schema.startswith("s" * 48)
-
-
-def test_a_store_says_its_address_only_to_drivers() -> None:
-    store = PostgresStore("postgresql://user:swordfish@localhost/shop")
-    assert "swordfish" not in repr(store)
