@@ -11,7 +11,7 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 SELF = $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kills mutations test-servers check format conformance interop bench compat lock clean
+.PHONY: help demo test kills mutations test-servers check format conformance interop doctor bench compat lock clean
 
 help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
@@ -23,6 +23,7 @@ help:
 	@echo "make check        ruff, mypy strict, pyright strict"
 	@echo "make conformance  the official conformance suite, server and client"
 	@echo "make interop      other packages' clients with our server, our client with theirs"
+	@echo "make doctor       the doctor's verdicts on ten public servers from PyPI and npm"
 	@echo "make bench        the benchmark tables of docs/benchmarks.md"
 	@echo "make compat       score servers written for other packages, run unchanged"
 	@echo "make format       let ruff rewrite layout and imports"
@@ -85,6 +86,9 @@ conformance: $(VENV)/.dev
 
 interop: $(VENV)/.dev
 	@$(PY) -m tests.interop.run $(ARGS)
+
+doctor: $(VENV)/.dev
+	@$(PY) -m tests.doctor.public $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(PY) benchmarks/run.py $(ARGS)

@@ -1,12 +1,15 @@
-"""Examines public servers and prints a table: `python -m tests.doctor.public [LABEL=COMMAND ...]`.
+"""Examines public servers and prints a table: `make doctor`, or `python -m tests.doctor.public [LABEL=COMMAND ...]`.
 
-Without words, those that `make interop` installed. Each is started, and each resource that it lists is read.
+Without words, ten of PyPI and npm, installed first, once, into a folder that git ignores. Each is started, and each
+resource that it lists is read.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -15,16 +18,48 @@ from pathlib import Path
 from dragoman.doctor.examination import Plan, examine
 from dragoman.doctor.findings import Report
 
-INTEROP = Path(__file__).parents[2] / ".interop"
-PYTHON, NODE = INTEROP / "servers" / "bin", INTEROP / "node" / "node_modules" / "@modelcontextprotocol"
+HOME = Path(__file__).parents[2] / ".interop" / "doctor"
 COUNTED = ("tools", "resources", "templates", "prompts")
+# In an environment for each generation of the SDK that they need.
+PYTHON = {
+    "newer": {"mcp-server-time": "2026.10.19", "mcp-server-git": "2026.10.19", "mcp-server-fetch": "2026.10.24"},
+    "older": {"mcp-server-sqlite": "2025.4.25", "mcp-server-calculator": "0.2.1"},
+}
+NODE = {
+    "server-everything": "2026.8.31", "server-filesystem": "2026.8.31", "server-memory": "2026.8.31",
+    "server-sequential-thinking": "2026.8.31", "server-budget-allocator": "2.0.3",
+}  # fmt: skip
+WORDS = {
+    "mcp-server-sqlite": "--db-path {}/sqlite.db", "server-everything": "stdio", "server-filesystem": "{}",
+    "server-budget-allocator": "--stdio",
+}  # fmt: skip
 
 
 def installed() -> dict[str, str]:
-    """Return the command of each server that is installed, by its package's name."""
-    found = {f"mcp-server-{name}": f"{PYTHON}/mcp-server-{name}" for name in ("time", "git", "fetch")}
-    for name, words in (("everything", "stdio"), ("filesystem", tempfile.gettempdir()), ("memory", "")):
-        found[f"@modelcontextprotocol/server-{name}"] = f"node {NODE}/server-{name}/dist/index.js {words}"
+    """Return the command of each server by its package's name, installed if it is not yet."""
+    found: dict[str, str] = {}
+    folder = tempfile.mkdtemp()
+    for generation, packages in PYTHON.items():
+        python = HOME / generation
+        if not (python / "installed").exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", str(python)], check=True)
+            pip = [str(python / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, *(f"{name}=={version}" for name, version in packages.items())], check=True)
+            (python / "installed").touch()
+        found |= {name: f"{python}/bin/{name} {WORDS.get(name, '').format(folder)}" for name in packages}
+    node = HOME / "node"
+    if not (node / "installed").exists():
+        node.mkdir(parents=True, exist_ok=True)
+        npm = ["npm", "install", "--prefix", str(node), "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+        subprocess.run(
+            [*npm, *(f"@modelcontextprotocol/{name}@{version}" for name, version in NODE.items())], check=True
+        )
+        (node / "installed").touch()
+    for name in NODE:
+        place = node / "node_modules/@modelcontextprotocol" / name
+        said = json.loads((place / "package.json").read_text("utf-8"))["bin"]
+        script = said if isinstance(said, str) else next(iter(said.values()))
+        found[f"@modelcontextprotocol/{name}"] = f"node {place / script} {WORDS.get(name, '').format(folder)}"
     return found
 
 

@@ -61,9 +61,7 @@ def _told(options: argparse.Namespace, what: str, problems: Sequence[Problem], m
 
 def serve(options: argparse.Namespace) -> int:
     """Serve a private registry until told to stop."""
-    folder = Path(
-        one_word(options.words, "serve takes one folder of entries, as in: dragoman registry serve ./entries")
-    )
+    folder = Path(one_word(options.words, "serve takes one folder, as in: dragoman registry serve ./entries"))
     listener = http.listen(options.host, options.port)
     try:
         origin = options.url.rstrip("/") or http.address(listener, "").replace("//0.0.0.0:", "//127.0.0.1:")
