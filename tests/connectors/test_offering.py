@@ -181,6 +181,24 @@ async def test_changes_reach_those_who_listen_and_many_are_few(everything: Every
         assert time.monotonic() - began < 5
 
 
+async def test_a_listener_hears_that_a_document_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dragoman.connectors.changes.LOOK", 0.05)
+    monkeypatch.setattr("dragoman.connectors.folders.indexer.RESCAN", 0.05)
+    folder = written(tmp_path / "papers", a_md="# A\n")
+    server = build([str(folder)], cache_dir=tmp_path / "cache")
+    async with Client(server) as client:
+        while "goes on" in (await client.call_tool("describe", {"uri": "papers"})).structured["progress"]:
+            await asyncio.sleep(0.01)
+        async with client.listen(uris=["docs://papers/a.md"], resources=True) as changes:
+            written(folder, a_md="# A, changed\n", b_md="# B\n")
+            heard = set[tuple[str, str | None]]()
+            async for change in changes:
+                heard.add((change.kind, change.uri))
+                if {kind for kind, _ in heard} == {"resource", "resources"}:
+                    break
+    assert ("resource", "docs://papers/a.md") in heard
+
+
 async def test_connectors_are_mounted_in_a_server_of_ones_own(tmp_path: Path) -> None:
     written(tmp_path / "papers", a_md="# A\n\nmarmalade\n")
     server = Server("own")

@@ -123,7 +123,7 @@ class Assembly:
         self.server = Server(
             name, instructions=instructions, lifespan=self._living, ttl_ms=KEEP_MS, cache_scope="private", **options
         )
-        self._changes = Changes(self.server)
+        self._changes = Changes(self.server, lambda: list(self.catalogue.sources.values()))
         tools = Tools(catalogue, recorder)
         found = ChatGPT(catalogue, recorder) if profile == "chatgpt" else tools
         self._all: dict[str, tuple[Callable[..., Any], str]] = {

@@ -6,20 +6,26 @@ Sources tell from any thread; notices go out from the server's loop, a moment af
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from dragoman.app.server import Server
+from dragoman.connectors.source import Looking, Source
 
+_log = logging.getLogger("dragoman.connectors")
 QUIET = 0.3  # seconds from the first change to the notices: editors write a file in several steps
+LOOK = 2.0  # seconds between looks of sources that learn of changes only so, while somebody listens
 MOST = 500  # addresses told one by one; beyond that only that the list changed
 
 
 class Changes:
     """What changed since listeners were told.  `tell` is what a source is given."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, sources: Callable[[], Iterable[Source]] = tuple) -> None:
         self._server = server
+        self._sources = sources
+        self._looking: asyncio.Task[None] | None = None
         self._lock = threading.Lock()
         self._changed: dict[str, None] = {}
         self._listed = False
@@ -29,14 +35,29 @@ class Changes:
     def open(self) -> None:
         """Tell from now on, in the loop that runs."""
         self._loop = asyncio.get_running_loop()
+        self._looking = asyncio.create_task(self._look())
 
     def close(self) -> None:
         """Tell no more."""
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
         with self._lock:
             self._loop = None
         if self._due is not None:
             self._due.cancel()
             self._due = None
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            if len(self._server.service.bus):
+                for source in self._sources():
+                    if isinstance(source, Looking):
+                        try:
+                            await asyncio.to_thread(source.look)
+                        except Exception:
+                            _log.exception("%s cannot be looked through for changes", source)
 
     @property
     def tell(self) -> Callable[[Sequence[str]], None]:

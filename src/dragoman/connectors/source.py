@@ -16,8 +16,8 @@ from dragoman.connectors.view import ALL, View
 from dragoman.errors import LocalError
 
 __all__ = [
-    "ALL", "Blob", "Entry", "Historical", "Hit", "Hits", "Listing", "Passage", "Position", "Program", "Progress",
-    "Queryable", "Question", "Report", "Rows", "Runnable", "Source", "SourceError", "View", "Watching",
+    "ALL", "Blob", "Entry", "Historical", "Hit", "Hits", "Listing", "Looking", "Passage", "Position", "Program",
+    "Progress", "Queryable", "Question", "Report", "Rows", "Runnable", "Source", "SourceError", "View", "Watching",
 ]  # fmt: skip
 
 
@@ -222,6 +222,15 @@ class Watching(Protocol):
 
         No addresses mean that items came or went.
         """
+        ...
+
+
+@runtime_checkable
+class Looking(Protocol):
+    """A source that learns of changes only by looking."""
+
+    def look(self) -> None:
+        """Look for changes soon: somebody listens.  Called every few seconds, in a thread, while that is so."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -49,6 +49,14 @@ class Documents:
     @property
     def about(self) -> str:
         return _documents(self._index.kinds())
+
+    def watch(self, changed: Callable[[Sequence[str]], None]) -> None:
+        """Tell `changed` of addresses whose documents changed, when the folder is looked through (see `look`)."""
+        self.indexer.changed = lambda paths: changed([self._uri(path) for path in paths])
+
+    def look(self) -> None:
+        """Look the folder through, unless that was done a moment ago: somebody listens."""
+        self.indexer.look_again()
 
     def start(self) -> None:
         if self._patient_until == float("inf"):

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class Indexer:
         self._walked = threading.Event()
         self._idle = threading.Event()
         self._next_walk = 0.0
+        self.changed: Callable[[Sequence[str]], None] = _nobody  # told paths that changed; none: some came or went
         self._pause = RESCAN  # seconds until a walk may follow the last one
 
     def start(self) -> None:
@@ -156,10 +157,12 @@ class Indexer:
     def _walk(self) -> None:
         known = self._index.known()
         changed: list[Found] = []
+        came = False
         skipped: dict[str, str] = {}
         for found in self._folder.walk(self._stop.is_set):
             before = known.pop(found.path, None)
             reason = why_not(found.path, found.size)
+            came = came or before is None
             if before is None or before[:2] != (found.size, found.mtime_ns) or (before[2] == SKIPPED) != bool(reason):
                 changed.append(found)
                 if reason:
@@ -171,6 +174,15 @@ class Indexer:
             self._index.forget(known)
             self._index.note(_LEFT, _in_words(self._folder))
             self._index.note(_SCANNED, "yes")
+        if self._walked.is_set():
+            self._tell(changed, list(known), came)
+
+    def _tell(self, changed: Sequence[Found], gone: Sequence[str], came: bool) -> None:
+        paths = [*(found.path for found in changed), *gone]
+        if paths:
+            self.changed(paths)
+        if gone or came:
+            self.changed([])
 
     def _read(self, found: Found, converter: Converter) -> Callable[[], None]:
         """Read one file; return what is to be written into the index."""
@@ -186,6 +198,10 @@ class Indexer:
         # What fails because we are closing is not the file's fault.
         if not self._stop.is_set():
             self._index.fail(found, reason)
+
+
+def _nobody(_paths: Sequence[str]) -> None:
+    """Nobody wants to know."""
 
 
 def _in_words(folder: Folder) -> str:
