@@ -29,7 +29,6 @@ from dragoman.wire.tasks import (
     DetailedTask,
     LegacyCreateTaskResult,
     LegacyTask,
-    LegacyTaskResult,
     Status,
     TaskWish,
 )
@@ -178,26 +177,18 @@ def _needed_legacy(name: str) -> RequestError:
     return RequestError(METHOD_NOT_FOUND, f"{name} runs as a task only: send `task` with the call")
 
 
-def _legacy_members(state: TaskState) -> dict[str, Any]:
-    return {
-        "task_id": state.id,
-        # What is a completed task in the extension (TASK-10) is a failed one here ("Task Execution Errors").
-        "status": "failed" if state.erred else state.status,
-        "created_at": iso(state.created),
-        "last_updated_at": iso(state.updated),
-        "ttl": _milliseconds(state.ttl),
-        "status_message": _or_unset(state.message),
-        "poll_interval": state.poll,
-    }
-
-
 def legacy_task(state: TaskState) -> LegacyTask:
-    """Return a task as lists of 2025-11-25 have it."""
-    return LegacyTask(**_legacy_members(state))
-
-
-def _told_legacy(state: TaskState) -> Result:
-    return LegacyTaskResult(**_legacy_members(state))
+    """Return a task as 2025-11-25 tells it."""
+    return LegacyTask(
+        task_id=state.id,
+        # What is a completed task in the extension (TASK-10) is a failed one here ("Task Execution Errors").
+        status="failed" if state.erred else state.status,
+        created_at=iso(state.created),
+        last_updated_at=iso(state.updated),
+        ttl=_milliseconds(state.ttl),
+        status_message=_or_unset(state.message),
+        poll_interval=state.poll,
+    )
 
 
 LEGACY_TASKS = TaskForm(
@@ -205,8 +196,8 @@ LEGACY_TASKS = TaskForm(
     needed=_needed_legacy,
     admit=lambda call: None,
     created=lambda state: LegacyCreateTaskResult(task=legacy_task(state)),
-    told=_told_legacy,
-    cancelled=_told_legacy,
+    told=legacy_task,
+    cancelled=legacy_task,
     notice=lambda state: Notification(method=LEGACY_TASK_CHANGED, params=legacy_task(state)),
     later=False,
     final=True,
@@ -228,8 +219,8 @@ NO_TASKS = TaskForm(
     needed=_needed_never,
     admit=lambda call: None,
     created=_created,
-    told=_told_legacy,
-    cancelled=_told_legacy,
+    told=legacy_task,
+    cancelled=legacy_task,
     notice=lambda state: Notification(method=LEGACY_TASK_CHANGED, params=legacy_task(state)),
     later=False,
     final=True,

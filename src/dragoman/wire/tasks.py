@@ -66,8 +66,11 @@ class DetailedTask(CreateTaskResult, frozen=True, kw_only=True):
     error: Opt[msgspec.Raw] = UNSET
 
 
-class LegacyTask(Wire, frozen=True, kw_only=True):
-    """A task of 2025-11-25; `ttl` and `poll_interval` are in milliseconds."""
+class LegacyTask(Result, frozen=True, kw_only=True):
+    """A task of 2025-11-25, in lists, in notices, and as the answer to `tasks/get` and `tasks/cancel`.
+
+    `ttl` and `poll_interval` are in milliseconds.
+    """
 
     task_id: str
     status: Status
@@ -82,18 +85,6 @@ class LegacyCreateTaskResult(Result, frozen=True, kw_only=True):
     """Answer to a call that asked to be a task (2025-11-25)."""
 
     task: LegacyTask
-
-
-class LegacyTaskResult(Result, frozen=True, kw_only=True):
-    """Answer to `tasks/get` and `tasks/cancel` (2025-11-25): the members of the task, and `_meta`."""
-
-    task_id: str
-    status: Status
-    created_at: str
-    last_updated_at: str
-    ttl: int | None
-    status_message: Opt[str] = UNSET
-    poll_interval: Opt[int] = UNSET
 
 
 class ListTasksResult(Result, frozen=True, kw_only=True):
