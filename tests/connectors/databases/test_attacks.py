@@ -13,7 +13,8 @@ from dragoman.connectors.databases.judge import judge
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.sqlite import Sqlite
 from dragoman.connectors.databases.statement import read_statement
-from dragoman.connectors.source import Question
+from dragoman.connectors.databases.opening import open_file
+from dragoman.connectors.source import Question, SourceError
 from dragoman.connectors.view import ALL, View
 from dragoman.errors import ToolError
 
@@ -152,3 +153,16 @@ def test_a_view_that_the_owner_allows_may_read_a_table_that_is_not(shop: Databas
     assert narrow.query(ALL, "SELECT country FROM clean ORDER BY id", 0, 10, "").rows == [["uk"], ["us"]]
     with pytest.raises(ToolError, match="there is no table 'customers'"):
         narrow.query(ALL, "SELECT name FROM customers", 0, 10, "")
+
+
+def test_a_mask_that_fits_nothing_is_said_at_the_start(path: Path) -> None:
+    with pytest.raises(SourceError, match=r"mask 'customer\.email' fits no column of shop"):
+        open_file("shop", path, Rules(mask=["customer.email"]))
+    open_file("shop", path, Rules(mask=["Customers.EMAIL", "*.word"]))
+
+
+def test_a_plan_tells_nothing_of_what_stands_behind_a_view(path: Path) -> None:
+    narrow = Database("shop", Sqlite(path), Rules(allow=["clean", "orders"]))
+    with pytest.raises(ToolError, match="the plan of a statement over the view clean is not told"):
+        narrow.query(ALL, "EXPLAIN QUERY PLAN SELECT id FROM clean", 0, 10, "")
+    assert narrow.query(ALL, "EXPLAIN QUERY PLAN SELECT id FROM orders", 0, 10, "").rows

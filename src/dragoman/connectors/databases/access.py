@@ -127,6 +127,15 @@ def names_of(table: Table) -> list[str]:
     return list(dict.fromkeys([table.name, f"{table.schema}.{table.bare}" if table.schema else table.name]))
 
 
+def mask_fits(pattern: str, table: Table) -> bool:
+    """Tell whether a mask covers a column of the table."""
+    return any(
+        matches(pattern.casefold(), f"{name}.{column.name}".casefold())
+        for name in names_of(table)
+        for column in table.columns
+    )
+
+
 def _sight(table: Table, rules: list[View], masks: list[str]) -> Sight:
     names = names_of(table)
     denied = any(rule.denies(name) for rule in rules for name in names)

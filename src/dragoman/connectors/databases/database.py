@@ -13,12 +13,12 @@ from functools import partial
 from typing import Any
 
 from dragoman.connectors.address import Address, make
-from dragoman.connectors.databases.access import Access, Sight, access_to, as_columns, as_line
+from dragoman.connectors.databases.access import Access, Sight, access_to, as_columns, as_line, mask_fits
 from dragoman.connectors.databases.cells import all_shown, column_in_words, rows_that_fit, shown
 from dragoman.connectors.databases.engine import NOT_SAID, Ask, Engine, EngineFault, Gate, OutOfTime, Page, Table
 from dragoman.connectors.databases.functions import judge_functions
 from dragoman.connectors.databases.gate import judge_cost
-from dragoman.connectors.databases.judge import judge, reads_only_shown, why_not
+from dragoman.connectors.databases.judge import judge, judge_plan, reads_only_shown, why_not
 from dragoman.connectors.databases.named import Named
 from dragoman.connectors.databases.nearest import found_by_name, nearest
 from dragoman.connectors.databases.paging import at_most, cheap, paged
@@ -39,6 +39,7 @@ from dragoman.connectors.source import (
     Question,
     Report,
     Rows,
+    SourceError,
 )
 from dragoman.connectors.view import View, matches
 from dragoman.errors import ToolError
@@ -80,6 +81,14 @@ class Database:
         """Ask the engine once for its tables.  Raises EngineFault and OutOfTime."""
         with self._lock:
             self._known = (self._engine.schema_stamp(), self._engine.tables())
+
+    def check_rules(self) -> None:
+        """Raise SourceError for a mask that fits no column: a word spelled wrong would mask nothing."""
+        with self._lock:
+            tables = self._known[1] or self._engine.tables()
+        for pattern in self.rules.mask:
+            if not any(mask_fits(pattern, table) for table in tables.values()):
+                raise SourceError(f"mask {pattern!r} fits no column of {self.name}: masks are written table.column")
 
     def watch(self, changed: Callable[[Sequence[str]], None]) -> None:
         """Pass on, once started, the addresses of tables that have changed."""
@@ -256,6 +265,7 @@ class Database:
             judge_functions(statement.tree, self._engine.dialect, functions | self.rules.function_names)
         judge(statement.tree, access)
         if statement.explain:
+            judge_plan(statement.tree, access)
             with self._explained(sql, access):
                 page = self._engine.explain(statement.text, self.rules.timeout)
             return Page(page.columns, page.rows[start : start + limit], len(page.rows) > start + limit)

@@ -15,6 +15,7 @@ import msgspec
 
 MAX_TABLES = 5_000
 MAX_BYTES = 8_000_000  # of the cells of one page, about, before rows are left to the next
+_SMALL = 20_000  # bytes of a row, up to which many are taken at a time
 CHUNK = 100  # rows taken from a driver at a time
 NOT_SAID = "?"  # the stamp of an engine that cannot tell whether its data have changed
 
@@ -198,14 +199,17 @@ def taken(cursor: Any, start: int, limit: int) -> tuple[list[Sequence[Any]], boo
     while left and (skipped := cursor.fetchmany(min(left, 10_000))):
         left -= len(skipped)
     rows: list[Sequence[Any]] = []
-    size = 0
-    while not left and (found := cursor.fetchmany(min(CHUNK, limit + 1 - len(rows)))):
-        size += sum(map(getsizeof, chain.from_iterable(found)))
+    size, count = 0, 1
+    while not left and (found := cursor.fetchmany(min(count, limit + 1 - len(rows)))):
+        more = sum(map(getsizeof, chain.from_iterable(found)))
+        size += more
         if size > MAX_BYTES:
             return _within(rows, found, limit)
         rows += found
         if len(rows) > limit:
             return rows[:limit], True
+        # Many at a time only of small rows, so that large ones never stand in memory together.
+        count = CHUNK if more < _SMALL * len(found) else 1
     return rows, False
 
 

@@ -25,7 +25,8 @@ def judge_cost(found: Estimate, bound: float, access: Access) -> None:
             if by
             else f"{sight.table.name} has no index: add a condition on another table, or ask its owner for an index"
         )
-    step = f", most of all for {found.step}" if found.step else ""
+    # A step over a table that the caller may not see, behind a view, is not told.
+    step = f", most of all for {found.step}" if found.step and (sight is not None or not access.restricted) else ""
     raise ToolError(
         f"the statement would read about {found.rows:,.0f} rows{step}; at most {bound:,.0f} are read for one: {advice}"
     )

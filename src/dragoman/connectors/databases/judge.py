@@ -42,6 +42,15 @@ def why_not(table: Table, access: Access, dialect: str) -> str:
     return ""
 
 
+def judge_plan(tree: Any, access: Access) -> None:
+    """Raise ToolError if the plan of a statement would tell of tables behind a view that its caller may not see."""
+    exp = expressions()
+    for node in tree.find_all(exp.Table) if access.restricted else ():
+        for sight in access.find(".".join(part.name for part in node.parts)):
+            if "view" in sight.table.kind:
+                raise ToolError(f"the plan of a statement over the view {sight.table.name} is not told here")
+
+
 def reads_only_shown(tree: Any, access: Access) -> bool:
     """Tell whether all tables that a statement of the owner's names are shown, whatever is masked in them."""
     exp = expressions()

@@ -51,7 +51,12 @@ def open_file(name: str, path: Path, rules: Rules | None = None) -> Database:
         # A lock passes; whoever asks while it lasts is told so.
         if "locked" not in str(fault):
             raise SourceError(f"{path} is not a database that can be opened: {fault}") from fault
-    return Database(name, Sqlite(path), rules)
+    database = Database(name, Sqlite(path), rules)
+    try:
+        database.check_rules()
+    except (EngineFault, OutOfTime):
+        pass  # locked or busy now, and said so to whoever asks
+    return database
 
 
 def open_address(name: str, address: str, rules: Rules | None = None) -> Database:
@@ -76,9 +81,13 @@ def open_address(name: str, address: str, rules: Rules | None = None) -> Databas
         raise SourceError(f"{told}: {fault}") from fault
     try:
         database.probe()
+        database.check_rules()
     except (EngineFault, OutOfTime) as fault:
         database.close()
         raise SourceError(f"{told}: {fault}") from fault
+    except SourceError:
+        database.close()
+        raise
     return database
 
 
