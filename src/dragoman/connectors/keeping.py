@@ -80,7 +80,7 @@ def _about(path: Path) -> str:
             db.close()
     except sqlite3.Error as fault:
         return f"cannot be read ({fault})"
-    return f"{count:,} files"
+    return f"{count:,} file{'s' if count != 1 else ''}"
 
 
 def _in_use(path: Path) -> bool:
