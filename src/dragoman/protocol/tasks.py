@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from dragoman.errors import RequestError
 from dragoman.protocol.exchange import Call
@@ -214,15 +214,12 @@ def _needed_never(name: str) -> RequestError:
     return RequestError(METHOD_NOT_FOUND, f"{name} runs as a task only, and this protocol version has no tasks")
 
 
-NO_TASKS = TaskForm(
+# Told as in 2025-11-25, if something is still asked after; none is ever made, and no client waits for one.
+NO_TASKS = structs.replace(
+    LEGACY_TASKS,
     wish=lambda call, supported: None,
     needed=_needed_never,
-    admit=lambda call: None,
-    created=_created,
-    told=legacy_task,
-    cancelled=legacy_task,
-    notice=lambda state: Notification(method=LEGACY_TASK_CHANGED, params=legacy_task(state)),
-    later=False,
-    final=True,
     asked=lambda params: params,
+    waits=False,
+    offered=lambda has: False,
 )
