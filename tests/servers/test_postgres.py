@@ -1,13 +1,18 @@
 """The store in PostgreSQL: the contract, and what happens when the server is stopped, killed or holds a lock."""
 
 import asyncio
+import random
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from tests.servers import private
 from tests.servers.places import ServerPlace, settles
 from tests.servers.private import Private
 from tests.store.contract import *  # noqa: F403
@@ -251,4 +256,50 @@ async def test_a_reader_misses_no_entry_of_commits_that_overlap(own: tuple[Priva
 
     seen, *_ = await asyncio.gather(follow(), *[write(name) for name in range(5)])
     assert sorted(seen) == sorted(b"%d %d" % (name, number) for name in range(5) for number in range(60))
+    await store.close()
+
+
+@pytest.fixture
+def tiny(postgres_server: Private) -> Iterator[tuple[str, Path]]:
+    """Give a test a database on a disk of 24 MB; that takes a right to mount, which not everybody has."""
+    with private.directory() as folder:
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], capture_output=True)
+        if mounted.returncode:
+            pytest.skip("no disk can be mounted here")
+        try:
+            shutil.chown(folder, private.POSTGRES_USER)
+            with psycopg.connect(postgres_server.address, autocommit=True) as asking:
+                asking.execute(f"CREATE TABLESPACE tiny LOCATION '{folder}'")  # type: ignore[call-overload]
+                try:
+                    asking.execute("CREATE DATABASE tiny TABLESPACE tiny")
+                    yield postgres_server.address.rpartition("/")[0] + "/tiny", folder
+                finally:
+                    asking.execute("DROP DATABASE IF EXISTS tiny WITH (FORCE)")
+                    asking.execute("DROP TABLESPACE tiny")
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+async def test_a_full_disk_changes_nothing_and_says_so(tiny: tuple[str, Path]) -> None:
+    address, folder = tiny
+    store = PostgresStore(address)
+    await store.put("kept", b"before", 600)
+    large = random.Random(1).randbytes(1024 * 1024)  # not to be compressed
+    rows, fault = 0, ""
+    while not fault and rows < 40:
+        try:
+            await store.put(f"row {rows}", large, 600)
+            rows += 1
+        except StoreError as error:
+            fault = str(error)
+    assert "is full: " in fault and "make room on its disk, or let things end sooner" in fault
+    assert rows > 3
+    with pytest.raises(StoreError, match="is full"):
+        await store.commit([Drop("kept"), Put("more", large, 600), Append("s", b"x", 600)], {"kept": b"before"})
+    assert await store.get("kept") == b"before"
+    assert (await store.get("more"), await store.read("s")) == (None, [])
+    assert await store.get(f"row {rows - 1}") == large
+    subprocess.run(["mount", "-o", "remount,size=48m", folder], check=True)
+    await store.put("more", large, 600)
+    assert await store.commit([Drop("kept"), Append("s", b"x", 600)], {"kept": b"before"})
     await store.close()
