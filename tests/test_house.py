@@ -89,6 +89,7 @@ MAY_OPEN_SOCKETS = {"transport/http_wire.py", "doctor/network.py"}
 START = {
     "transport/process.py", "transport/group.py", "connectors/extract/process.py", "auth/browser.py",
     "cli/supervisor.py", "cli/clients_start.py", "configs/drivers.py", "doctor/process.py",
+    "connectors/code/git.py",  # git itself, with everything turned off that would start another
     "connectors/programs/running.py",  # what the owner wrote down and approved
     "connectors/settings/secrets.py",  # likewise: where a secret comes from
     "registry/placing.py",  # pip, npm and venv, with options of ours and a name and a version that were judged

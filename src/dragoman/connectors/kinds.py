@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from dragoman.connectors.code.kind import KIND as GIT
 from dragoman.connectors.databases.kind import KIND as DATABASE
 from dragoman.connectors.folders.crawl import visible
 from dragoman.connectors.folders.kind import KIND as DOCUMENTS
@@ -24,7 +25,7 @@ from dragoman.connectors.source import Source, SourceError
 from dragoman.serving.nearest import nearest
 
 # Asked in this order whether a text is theirs; a folder that nobody else claims holds documents.
-KINDS: tuple[Kind, ...] = (PROGRAMS, DATABASE, DOCUMENTS)
+KINDS: tuple[Kind, ...] = (PROGRAMS, GIT, DATABASE, DOCUMENTS)
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _NAMED = re.compile(r"([a-z][a-z0-9-]{0,31})=(.+)", re.DOTALL)
 
@@ -86,6 +87,8 @@ def named(place: str, path: Path | None) -> str:
     if path is not None:
         return slug(path.name if path.is_dir() else path.stem)
     rest = scheme_of(place)[1] or place.rpartition(":")[2]
+    if rest.rpartition("/")[2] in ("", ".", ".."):
+        rest = os.path.realpath(rest)
     return slug(os.path.splitext(re.split(r"[?#]", rest)[0].rstrip("/").rpartition("/")[2])[0])
 
 

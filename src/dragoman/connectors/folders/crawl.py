@@ -26,6 +26,9 @@ _SECRET_NAMES = """
     *.ovpn *.tfstate
 """
 _SECRET = re.compile("|".join(fnmatch.translate(name) for name in _SECRET_NAMES.split()), re.IGNORECASE)
+_SECRET_PLACES = frozenset(
+    {".ssh", ".aws", ".azure", ".gnupg", ".kube", ".docker", ".npmrc", ".pypirc", ".git-credentials", ".pgpass", ".git"}
+)
 _NEVER = "\x00\\:" if os.name == "nt" else "\x00\\"
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "__macosx", "$recycle.bin", "system volume information"})
 _TEMPORARY = ("~$", ".~")  # what an open Office program leaves beside the file
@@ -56,6 +59,11 @@ class Left(NamedTuple):
 def visible(name: str) -> bool:
     """Tell whether a file or folder of that name may be served."""
     return not (name.startswith((".", *_TEMPORARY)) or _SECRET.match(name) or name.lower() in _SKIPPED_FOLDERS)
+
+
+def secret(name: str) -> bool:
+    """Tell whether a file or folder of that name is one for secrets, hidden or not."""
+    return bool(_SECRET.match(name) or _SECRET.match(name.lstrip("."))) or name.lower() in _SECRET_PLACES
 
 
 class Folder:

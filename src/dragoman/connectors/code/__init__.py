@@ -1,0 +1,1 @@
+"""Git repositories, their history, and what builds leave behind."""
