@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,7 +26,9 @@ from dragoman.app.upstream import Behind, Way, Ways
 from dragoman.calling.changes import Change
 from dragoman.calling.fields import ToolFields
 from dragoman.calling.lists import whole_list
+from dragoman.calling.resending import pause
 from dragoman.calling.rounds import ASKING
+from dragoman.calling.task_handle import TRIES
 from dragoman.calling.terms import Wish
 from dragoman.errors import AuthorizationError, LocalError, McpError, PeerError, RequestError, TransportError
 from dragoman.ports.exchange import NO_FIELDS, Fields
@@ -150,20 +153,12 @@ class Proxy:
 
     async def forward(self, call: Call) -> Reply:
         """Answer with what the server behind answers."""
-        way = await self._taken(call)
-        try:
-            era = way.connection.greeting.dress.era
+        async with self._way(call) as way:
             if call.task is not None:
                 return await self._crossing.carrying.run(call, way)
-            if era is not call.era:
+            if way.connection.greeting.dress.era is not call.era:
                 return await self._crossing.forward(call, way, self.sent)
             return await self._same(call, way)
-        except PeerError:
-            raise
-        except McpError as error:
-            raise self._told(error) from None
-        finally:
-            self._ways.give(way)
 
     async def _same(self, call: Call, way: Way) -> Reply:
         if call.caller.principal and call.method in ASKING:
@@ -265,38 +260,38 @@ class Proxy:
         return Result(meta={SUBSCRIPTION_ID: call.id})
 
     async def _listen(self, call: Call) -> Reply:
-        way = await self._taken(call)
-        passing = Passing(call, way.connection.greeting.dress.era)
-        try:
+        async with self._way(call) as way:
             if way.connection.greeting.dress.era is not call.era:
                 return await self._crossing.listen(call, way)
             members = await self._owners.watched(call, members_of(call.params))
             meta = undressed_meta(members, same=True)
+            passing, connection = Passing(call, call.era), way.connection
             wish = Wish(aside=passing, dressed=passing.dressed)
-            connection = way.connection
-            raw = await connection.forward(LISTEN, {**members, "_meta": meta}, wish, connection.number())
-            await passing.told()
+            try:
+                raw = await connection.forward(LISTEN, {**members, "_meta": meta}, wish, connection.number())
+                await passing.told()
+            finally:
+                passing.stop()
             if (closing := getattr(call.door, "closing", None)) is not None:
                 await closing(call.id)
             return renumbered(raw, call.id)
-        except PeerError:
-            raise
-        except McpError as error:
-            raise self._told(error) from None
-        finally:
-            passing.stop()
-            self._ways.give(way)
 
     async def session(self, call: Call) -> Reply:
         """Answer what a session is told: its log level, and which resources its client wants to hear of."""
-        way = await self._taken(call)
-        try:
-            if (
-                way.connection.greeting.dress.era is call.era
-                or call.method in way.connection.greeting.dress.era.methods
-            ):
+        async with self._way(call) as way:
+            era = way.connection.greeting.dress.era
+            if era is call.era or call.method in era.methods:
                 return await self.sent(call, way, Passing(call, call.era), members_of(call.params))
             return await self._crossing.session(call, way)
+
+    # --- faults -----------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _way(self, call: Call) -> AsyncGenerator[Way]:
+        """Lend a way for a call; of faults other than the answers of the server behind, tell what may be known."""
+        way = await self._taken(call)
+        try:
+            yield way
         except PeerError:
             raise
         except McpError as error:
@@ -304,13 +299,17 @@ class Proxy:
         finally:
             self._ways.give(way)
 
-    # --- faults -----------------------------------------------------------------------------------------------
-
     async def _taken(self, call: Call) -> Way:
-        try:
-            return await self._ways.take(call)
-        except McpError as error:
-            raise self._told(error) from None
+        tries = 0
+        while True:
+            try:
+                return await self._ways.take(call)
+            except McpError as error:
+                tries += 1
+                # Nobody waits for a task, and the one behind may go on while its server cannot be reached.
+                if call.task is None or not isinstance(error, TransportError) or tries == TRIES:
+                    raise self._told(error) from None
+            await asyncio.sleep(pause(tries + 3))
 
     def _told(self, error: McpError) -> McpError:
         """Return what the client in front is told: where the server behind is, is none of its business."""
