@@ -52,9 +52,7 @@ def run(options: argparse.Namespace) -> int:
 def _of_client(options: argparse.Namespace) -> Launch:
     target, rest = choose(options.words, options.command, starts=False)
     if rest or not isinstance(target, str) or not target.partition("#")[0].endswith(".json"):
-        raise UsageError(
-            "approve takes one server of a configuration file, as in: dragoman approve mcp.json#weather"
-        )
+        raise UsageError("approve takes one server of a configuration file, as in: dragoman approve mcp.json#weather")
     launch = launch_of(target)
     if launch is None:
         raise UsageError(f"{Path(target.partition('#')[0]).name}: that server is an address, and starts nothing")
@@ -79,9 +77,12 @@ def _of_settings(target: str, digest: str) -> list[Launch]:
     if not found:
         known = ", ".join(where for where, _, _ in named) or "none"
         raise UsageError(f"{file}: no command {name!r}; there is {known}" if name else f"{file} starts nothing")
-    if digest and not (chosen := [one for one in found if one.digest == digest]):
+    if not digest:
+        return found
+    chosen = [one for one in found if one.digest == digest]
+    if not chosen:
         raise UsageError(f"no command there has the digest {digest} now: look again without --digest")
-    return chosen[:1] if digest else found
+    return chosen[:1]
 
 
 def _show(launch: Launch, stands: bool, *, as_json: bool) -> None:

@@ -178,7 +178,7 @@ class Configured:
         except Unapproved as fault:
             opened.inactive[name] = str(fault)
             return
-        rest, access = _apart(said, where) if isinstance(said, dict) else (said, Access())
+        rest, access = _apart(said, where) if isinstance(said, dict) else (said, Access())  # pyright: ignore[reportUnknownArgumentType]
         opened.access[name] = access
         made = digest_of(msgspec.json.encode([rest, name in opening.writable]))
         if name in before and before[name][0] == made:

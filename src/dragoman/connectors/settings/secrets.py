@@ -59,7 +59,7 @@ class Filled:
 
     def _text(self, text: str, where: str) -> str:
         def value(found: re.Match[str]) -> str:
-            if found[1] is None:
+            if found[0] == "$$":
                 return "$"
             secret = self._value(found[1], where)
             if len(secret) >= _LEAST_HIDDEN:
