@@ -52,6 +52,7 @@ async def test_words_find_the_latest_versions(url: str) -> None:
             "com.example/old", "com.example/weather"
         ]  # fmt: skip
         assert (await asked.search("example nowhere")).entries == []
+        assert [one.server.name for one in (await asked.search("made weather")).entries] == ["com.example/weather"]
         assert [one.server.name for one in (await asked.search("")).entries] == [
             "com.example/old",
             "com.example/weather",
@@ -199,7 +200,14 @@ async def test_an_answer_that_is_none_is_told_of(answer: tuple[int, Any], kind: 
 
 
 async def test_an_entry_that_cannot_be_read_hides_no_other() -> None:
-    page = {"servers": [GOOD, {"server": {"name": 5}}, 7, {"server": GOOD["server"], "_meta": {"x": 1}}]}
+    page = {
+        "servers": [
+            GOOD,
+            {"server": {"name": 5}},
+            7,
+            {"server": {**GOOD["server"], "name": "a.b/d"}, "_meta": {"x": 1}},
+        ]
+    }
     found = await Registry(HERE, Told((200, page))).search("")
     assert len(found.entries) == 2 and found.unreadable == 2
 

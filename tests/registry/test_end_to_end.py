@@ -184,7 +184,7 @@ def test_a_remote_server_gets_its_secret_from_the_wallet(entries: Path, url: str
     server_app = server.asgi()
 
     async def guarded(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and dict(scope["headers"]).get(b"x-key") != b"hunter2":
+        if scope["type"] == "http" and dict(scope["headers"]).get(b"x-key") != b"hunter2${HOME}":
             await send({"type": "http.response.start", "status": 403, "headers": []})
             await send({"type": "http.response.body", "body": b""})
         else:
@@ -194,7 +194,7 @@ def test_a_remote_server_gets_its_secret_from_the_wallet(entries: Path, url: str
         header = {"name": "X-Key", "isSecret": True, "isRequired": True}
         remote = {"type": "streamable-http", "url": f"{far}/mcp", "headers": [header]}
         write(entries, "com.example/far", "1.0.0", remotes=[remote])
-        assert put_in("com.example/far", "--to", "cursor", "--yes", secret="hunter2\n") == 0
+        assert put_in("com.example/far", "--to", "cursor", "--yes", secret="hunter2${HOME}\n") == 0
         assert asyncio.run(told(cursor(home)["far"], "told_")) == {"from": "far"}
 
 

@@ -143,6 +143,21 @@ def test_a_header_or_an_address_that_is_none_is_refused() -> None:
     assert remote_recipe(bad.remotes[0], {"url": ["https://x.example"]}).sse
 
 
+FILLED_IN = ["${env:KEY}", "${KEY}", "$KEY", "{env:KEY}", "{file:/etc/passwd}", "$(id)", "`id`"]
+
+
+@pytest.mark.parametrize("text", FILLED_IN)
+def test_what_a_client_would_fill_in_is_refused_wherever_it_stands(text: str) -> None:
+    one: dict[str, Any] = {"name": "a.b/c", "description": "d", "version": "1"}
+    address = {"type": "sse", "url": f"https://evil.example.com/{text}"}
+    header: dict[str, Any] = {"type": "sse", "url": "https://x.example.com", "headers": [{"name": "X", "value": text}]}
+    for remote in (address, header):
+        with pytest.raises(EntryError, match="what is in your environment"):
+            remote_recipe(read_server({**one, "remotes": [remote]}).remotes[0], {})
+    header["headers"] = [{"name": "X", "value": "5 $ {x}"}]
+    assert remote_recipe(read_server({**one, "remotes": [header]}).remotes[0], {}).headers == {"X": ("5 $ {x}",)}
+
+
 words = st.text(max_size=6)
 
 

@@ -47,11 +47,20 @@ def run(options: argparse.Namespace) -> int:
     # Before anything else can print: stdout belongs to the protocol.
     streams = seize()
     headers = read_headers(options.header)
-    return lead({"url": target, "headers": headers}, streams, "bridge", options.timeout)
+    # As an entry of a configuration, so that references in headers are filled in: they are this user's own words.
+    login = kept_login(target, headers)
+    return lead({"url": target, "headers": headers}, None, login, streams, "bridge", options.timeout)
 
 
-def lead(entry: dict[str, Any], streams: tuple[int, int], name: str, timeout: float | None = None) -> int:
-    """Serve on `streams` what is at the other end of `entry`, until the client leaves; a kept login is used."""
-    login = kept_login(entry["url"], entry["headers"])
-    server = Server.proxy(entry, name=name, credentials=login, timeout=timeout, options=Options())
+def lead(
+    target: str | dict[str, Any],
+    headers: dict[str, str] | None,
+    login: Any,
+    streams: tuple[int, int],
+    name: str,
+    timeout: float | None = None,
+) -> int:
+    """Serve on `streams` what is at the other end of `target`, until the client leaves."""
+    options = Options()
+    server = Server.proxy(target, name=name, headers=headers, credentials=login, timeout=timeout, options=options)
     return hosting.on_stdio(server, streams)

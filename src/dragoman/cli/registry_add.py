@@ -24,7 +24,7 @@ from dragoman.cli.registry_show import doubtful, json_text, way_text
 from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.configs import plans
 from dragoman.configs.entry import Entry
-from dragoman.configs.values import NEUTRAL, read
+from dragoman.configs.values import Value
 from dragoman.registry import adding, pins
 from dragoman.registry.adding import Brought, Choice, Way
 from dragoman.registry.inputs import Piece, Question, Secret, answered
@@ -134,11 +134,9 @@ def _entry(record: Record) -> Entry:
     """Return what clients get: this program, which looks at the status and fetches secrets; or a bare address."""
     recipe = record.recipe
     if recipe.url and not recipe.secrets():
-        address, headers = "".join(map(str, recipe.url)), recipe.headers
-        return Entry(
-            name=record.alias, transport="sse" if recipe.sse else "http", url=read(address, NEUTRAL),
-            headers={name: tuple(str(piece) for piece in word) for name, word in headers.items()},
-        )  # fmt: skip
+        address = "".join(map(str, recipe.url))
+        headers: dict[str, Value] = {name: tuple(str(piece) for piece in word) for name, word in recipe.headers.items()}
+        return Entry(name=record.alias, transport="sse" if recipe.sse else "http", url=(address,), headers=headers)
     words = [(word,) for word in (*own_words(), "registry", "start", record.name)]
     return Entry(name=record.alias, transport="stdio", command=words[0], args=tuple(words[1:]))
 

@@ -16,6 +16,7 @@ from dragoman.app.saying import say
 from dragoman.auth.wallet_disk import default_wallet
 from dragoman.cli.clients_start import become
 from dragoman.cli.clients_target import SECRET_KEY
+from dragoman.cli.kept import kept_login
 from dragoman.cli.outcome import UsageError
 from dragoman.cli.registry_names import kept_record
 from dragoman.registry import watching
@@ -35,8 +36,9 @@ def start(options: argparse.Namespace) -> int:
         # Only for those who need it: what serves takes long to load.
         bridge = import_module("dragoman.cli.bridge")
         headers = {one: _text(word, secrets) for one, word in recipe.headers.items()}
-        entry = {"url": _text(recipe.url, secrets), "headers": headers, **({"type": "sse"} if recipe.sse else {})}
-        status: int = bridge.lead(entry, streams, record.alias)
+        url = _text(recipe.url, secrets)
+        # As they are: what a stranger wrote, or a secret, is no reference to this user's environment.
+        status: int = bridge.lead(url, headers, kept_login(url, headers), streams, record.alias)
         return status
     words = [_text(word, secrets) for word in recipe.words]
     env = {one: _text(word, secrets) for one, word in recipe.env.items()}

@@ -58,19 +58,20 @@ class Registry:
     async def search(self, words: str, most: int = 30) -> Found:
         """Return the latest versions whose name, title or description has all words, at most `most`.
 
-        The registry looks for the first word in names. Raises EntryError, and what the fetcher raises.
+        One of the words has to be in the name. Raises EntryError, and what the fetcher raises.
         """
         wanted = words.lower().split()
-        found = Found([], 0)
-        # Registries look for one text in names only; without a word that is in the name, all pages are read.
-        query = {"version": "latest", "search": wanted[0]} if wanted else {"version": "latest"}
-        async for page in self._pages(query):
-            found = Found(
-                found.entries + [one for one in page.entries if _has(one, wanted)], found.unreadable + page.unreadable
-            )
-            if len(found.entries) >= most:
-                break
-        return Found(found.entries[:most], found.unreadable)
+        found: dict[str, Listed] = {}
+        unreadable = 0
+        # Registries look for one text, in names only: each word is asked for, since any may be the one in the name.
+        for word in wanted or [""]:
+            query = {"version": "latest", "search": word} if word else {"version": "latest"}
+            async for page in self._pages(query):
+                found |= {one.server.name: one for one in page.entries if _has(one, wanted)}
+                unreadable += page.unreadable
+                if len(found) >= most:
+                    return Found(list(found.values())[:most], unreadable)
+        return Found(list(found.values()), unreadable)
 
     async def changed_since(self, moment: str) -> Found:
         """Return all entries that changed since `moment`, an RFC 3339 time; deleted ones, too."""

@@ -16,6 +16,7 @@ from dragoman.registry.faults import EntryError
 from dragoman.registry.inputs import Answers, Piece, Question, Word, question
 
 _BRACES = re.compile(r"\{([^{}]+)\}")
+_REFERENCE = re.compile(r"\$[{(\w]|\{(env|file):|`")  # in the dialect of any client
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,200}")
 
@@ -206,4 +207,10 @@ def remote_recipe(remote: Transport, answers: Answers) -> Recipe:
             found[slot.given.name] = values[0]
     if not text(address).lower().startswith(("https://", "http://")):
         raise EntryError(f"{text(address)!r} is no address of a server over HTTP")
+    for name, word in (("the address", address), *found.items()):
+        if any(isinstance(piece, str) and _REFERENCE.search(piece) for piece in word):
+            raise EntryError(
+                f"{name} of this server has a text such as ${{NAME}}, which clients fill in: it would be told what is in "
+                "your environment"
+            )
     return Recipe(url=address, sse=remote.type == "sse", headers=found)
