@@ -42,9 +42,11 @@ def endpoint(server: Server, options: HttpOptions, host: str = "127.0.0.1", boun
     """Return the ASGI application of `server`, for a bind to `host`; `bound` is its URL if it listens already."""
     check_options("the HTTP endpoint", options, HttpOptions)
     sessions = _sessions(server) if options.get("sessions", True) else None
-    url = options.get("url", bound if host in LOOPBACK or host.startswith("127.") else "")
+    near = bound if host in LOOPBACK or host.startswith("127.") else ""
+    declared = next((str(found) for each in server.auth if (found := getattr(each, "resource", ""))), "")
+    url = options.get("url", declared or near)
     # What clients are told to call has to answer by that name.
-    own = [urlsplit(checked_resource(url)).netloc] if "url" in options else []
+    own = [urlsplit(checked_resource(url)).netloc] if "url" in options or declared else []
     named = [*options.get("allowed_hosts", ()), *own]
     policy = HostPolicy.for_bind(host, named, options.get("allowed_origins", ()))
     path = options.get("path", "/mcp")

@@ -88,10 +88,19 @@ def joserfc(name: str) -> Any:
 
 
 class IssuerKeys:
-    """The keys that `load` fetches. `clock` gives seconds that only grow."""
+    """The keys that `load` fetches. `clock` gives seconds that only grow. With `nameless`, a key without an id is good
+    for tokens that name one: the owner gave the keys, so none is there under another name.
+    """
 
-    def __init__(self, load: Callable[[], Awaitable[Mapping[str, Any]]], clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        load: Callable[[], Awaitable[Mapping[str, Any]]],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        nameless: bool = False,
+    ) -> None:
         self._load = load
+        self._nameless = nameless
         self._clock = clock
         self._keys: list[Key] = []
         self._loaded: float | None = None
@@ -124,10 +133,11 @@ class IssuerKeys:
 
     def _fitting(self, kid: str, algorithm: str) -> list[Key]:
         kind = _KINDS.get(algorithm[:2], "")
+        names = (kid, "") if self._nameless else (kid,)
         return [
             key
             for key in self._keys
-            if key.kind == kind and (not kid or key.kid == kid) and key.algorithm in ("", algorithm)
+            if key.kind == kind and (not kid or key.kid in names) and key.algorithm in ("", algorithm)
         ]
 
     def _may_fetch(self, now: float) -> bool:

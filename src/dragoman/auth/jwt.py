@@ -36,6 +36,7 @@ class JWTAuth:
     which. `algorithms` are all that is taken. `leeway` is in seconds, 60 at most;
     `strict` takes only tokens of the type at+jwt. `dpop` "required" takes only
     tokens that are bound to a key, "nonce" wants a nonce in their proofs, too.
+    `kinds` are the types of token that are taken: those of access tokens, unless given.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class JWTAuth:
         **rules: Any,
     ) -> None:
         """Raises LocalError for options that cannot be."""
-        if unknown := rules.keys() - {"leeway", "strict", "dpop"}:
+        if unknown := rules.keys() - {"leeway", "strict", "dpop", "kinds"}:
             raise LocalError(f"JWTAuth takes no option {min(unknown)!r}")
         self._rules = rules_of("JWTAuth", issuer, audience, implies, **rules)
         self._algorithms = frozenset(algorithms)
@@ -65,7 +66,7 @@ class JWTAuth:
         self._given = jwks
         self._uri = jwks_uri
         self._line = Line("JWTAuth")
-        self._keys = IssuerKeys(self._load)
+        self._keys = IssuerKeys(self._load, nameless=isinstance(jwks, Mapping))
         self._clock: Callable[[], float] = time.time
 
     @property

@@ -1,12 +1,14 @@
-"""Names of `mcp.server.auth` that server files import to declare authorization.
+"""Names of `mcp.server.auth` and `fastmcp.server.auth` with which server files say who may call.
 
-Promise: a server that declares it answers nobody over HTTP, since these declarations are not served. Limit: that.
+Promise: a server that says it is served over HTTP by Dragoman's own gate, or not at all. Limit: what issues tokens
+itself (providers of logins, proxies of identity providers) is named only, and its servers answer nobody over HTTP.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from dragoman.compat.inject import CURRENT
 from dragoman.compat.models import Model
 
 
@@ -23,11 +25,70 @@ class AccessToken(Model):
 
 
 class TokenVerifier:
-    """The base of what checks tokens."""
+    """The base of what checks tokens; a file's own class says how."""
+
+    def __init__(self, base_url: Any = None, required_scopes: list[str] | None = None, **named: Any) -> None:
+        self.base_url = base_url
+        self.required_scopes = required_scopes or []
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return the token's contents, or None if it is not valid."""
         return None
+
+
+class JWTVerifier(TokenVerifier):
+    """As `fastmcp.server.auth.providers.jwt.JWTVerifier`: judged as `dragoman.JWTAuth` judges."""
+
+    def __init__(
+        self, *, public_key: Any = None, jwks_uri: str | None = None, issuer: Any = None, audience: Any = None,
+        algorithm: str | None = None, **named: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(**named)
+        self.public_key = public_key
+        self.jwks_uri = jwks_uri
+        self.issuer = issuer
+        self.audience = audience
+        self.algorithm = algorithm or "RS256"
+
+
+class StaticTokenVerifier(TokenVerifier):
+    """As `fastmcp.server.auth.providers.jwt.StaticTokenVerifier`: a table of tokens, for development."""
+
+    def __init__(self, tokens: dict[str, dict[str, Any]], required_scopes: list[str] | None = None) -> None:
+        super().__init__(required_scopes=required_scopes)
+        self.tokens = tokens
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """Return what the table says of a token."""
+        found = self.tokens.get(token)
+        if found is None:
+            return None
+        claims = {str(name): value for name, value in found.items()}
+        return AccessToken(
+            token=token,
+            client_id=str(found.get("client_id", "")),
+            scopes=list(found.get("scopes") or ()),
+            expires_at=found.get("expires_at"),
+            subject=found.get("sub"),
+            claims=claims,
+        )
+
+
+class RemoteAuthProvider:
+    """As `fastmcp.server.auth.RemoteAuthProvider`: a verifier, and where its tokens come from."""
+
+    def __init__(
+        self, token_verifier: Any = None, authorization_servers: Any = (), base_url: Any = None, **named: Any
+    ) -> None:
+        self.token_verifier = token_verifier
+        self.authorization_servers = [str(server) for server in authorization_servers]
+        self.base_url = base_url
+
+    def get_routes(self, *given: Any, **named: Any) -> list[Any]:
+        """Return no routes: the metadata is served by the gate."""
+        return []
+
+    get_well_known_routes = get_routes
 
 
 class ClientRegistrationOptions(Model):
@@ -50,6 +111,7 @@ class AuthSettings(Model):
     issuer_url: Any
     resource_server_url: Any = None
     required_scopes: list[str] | None = None
+    validate_token_resource: bool | None = None
     client_registration_options: Any = None
     revocation_options: Any = None
     service_documentation_url: Any = None
@@ -69,5 +131,19 @@ class Declared:
 
 
 def get_access_token() -> AccessToken | None:
-    """Return None: over stdio nobody presents a token, and over HTTP such a server is not served."""
-    return None
+    """Return what is known of the caller; None over stdio, where nobody presents a token.
+
+    Its `token` is empty: a token that came in goes nowhere, so that no function can pass it on.
+    """
+    context = CURRENT.get(None)
+    identity = None if context is None else context.call.caller.identity
+    if identity is None:
+        return None
+    return AccessToken(
+        token="",
+        client_id=identity.client_id,
+        scopes=sorted(identity.scopes),
+        expires_at=None if identity.expires_at is None else int(identity.expires_at),
+        subject=identity.subject,
+        claims=dict(identity.claims),
+    )

@@ -53,7 +53,6 @@ _PROVIDERS = {
     "google": "GoogleProvider GoogleTokenVerifier",
     "huggingface": "HuggingFaceProvider",
     "introspection": "IntrospectionTokenVerifier",
-    "jwt": "JWTVerifier StaticTokenVerifier",
     "keycloak": "KeycloakAuthProvider",
     "oci": "OCIProvider",
     "propelauth": "PropelAuthProvider",
@@ -71,10 +70,11 @@ MODULES: dict[str, dict[str, str]] = {
     "mcp.server.apps": {
         **_names("apps", "Apps ResourceCsp ResourcePermissions client_supports_apps EXTENSION_ID APP_MIME_TYPE"),
     },
-    "fastmcp.server.auth": _declared("AuthProvider OAuthProvider OAuthProxy OIDCProxy RemoteAuthProvider TokenVerifier")
-    | {"AccessToken": "authorization:AccessToken"},
+    "fastmcp.server.auth": _declared("AuthProvider OAuthProvider OAuthProxy OIDCProxy")
+    | _names("authorization", "AccessToken RemoteAuthProvider TokenVerifier JWTVerifier StaticTokenVerifier"),
     "fastmcp.server.auth.providers": {},
     **{f"fastmcp.server.auth.providers.{home}": _declared(names) for home, names in _PROVIDERS.items()},
+    "fastmcp.server.auth.providers.jwt": _names("authorization", "JWTVerifier StaticTokenVerifier"),
     "fastmcp.server.providers": {"FileSystemProvider": "providers:FileSystemProvider"},
     "mcp": {
         **_PROTOCOL_ERRORS,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 from dragoman.app.server import Server
-from dragoman.compat import serving
+from dragoman.compat import guards, serving
 from dragoman.compat.context import Context
 from dragoman.compat.extension import Extension
 from dragoman.compat.inject import CURRENT
@@ -69,13 +69,18 @@ class Face:
         self._options = options
         self.settings = Settings(**{key: value for key, value in options.items() if key in _KEPT})
         self.dependencies = list(self.settings.dependencies)
-        self.native_server = Server(name or self.title, **serving.shown(options, self))
+        declared = any(options.get(guard) is not None for guard in _GUARDS)
+        served = guards.verifiers(options) if declared else None
+        said = serving.shown(options, self)
+        if served:
+            said["auth"] = served
+        self.native_server = Server(name or self.title, **said)
         self.registry = Registry(self, self.native_server, self.taken)
         self.state: Any = None
         self.states: dict[str, dict[str, Any]] = {}
         self._routes: list[Any] = []
         self._handlers: Handlers | None = None
-        if any(options.get(guard) is not None for guard in _GUARDS):
+        if declared and not served:
             self.native_server.middleware(serving.refuse_http)
         for wrapper in options.get("middleware") or ():
             self.native_server.middleware(serving.wrapped(wrapper, self))

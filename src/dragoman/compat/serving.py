@@ -151,7 +151,10 @@ async def entered(lifespan: Callable[[Any], Any], face: Any) -> AsyncGenerator[A
 async def refuse_http(call: Call, handler: Handler) -> Reply:
     """The middleware of a server that declares who may call: nobody may, where callers could be anybody."""
     if call.headers:
-        reason = "this server declares authorization, which dragoman does not serve for it over HTTP; use stdio"
+        reason = (
+            "this server declares authorization of a kind that dragoman does not serve over HTTP: use stdio, or a "
+            "verifier of tokens (docs/compat.md)"
+        )
         raise RequestError(INVALID_REQUEST, reason)
     return await handler(call)
 
