@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dragoman.auth.grants import ClientCredentials, EnterpriseManaged, WorkloadIdentity
     from dragoman.auth.introspection import IntrospectionAuth
     from dragoman.auth.issuing.broker import Broker
+    from dragoman.auth.issuing.enterprise import EnterpriseIssuer
     from dragoman.auth.issuing.passwords import Passwords
     from dragoman.auth.jwt import JWTAuth
     from dragoman.auth.oauth import OAuth
@@ -93,6 +94,7 @@ _HOMES = {
     "DeclinedError": "errors",
     "Depends": "serving.dependencies",
     "EmbeddedResource": "wire.content",
+    "EnterpriseIssuer": "auth.issuing.enterprise",
     "EnterpriseManaged": "auth.grants",
     "File": "serving.results",
     "Icon": "wire.base",
@@ -164,6 +166,7 @@ __all__ = [
     "DeclinedError",
     "Depends",
     "EmbeddedResource",
+    "EnterpriseIssuer",
     "EnterpriseManaged",
     "File",
     "Icon",

@@ -76,7 +76,7 @@ async def test_what_is_not_its_own_is_refused(changes: dict[str, str | None], er
 
 
 async def test_a_client_that_registered_itself_has_users_and_no_right_of_its_own() -> None:
-    async with desk() as there:
+    async with desk(clients=POST) as there:
         for grants in (["client_credentials"], ["authorization_code", "client_credentials"]):
             made = await there.register(grant_types=grants, token_endpoint_auth_method="client_secret_post")
             if made.status == 201:
@@ -84,6 +84,7 @@ async def test_a_client_that_registered_itself_has_users_and_no_right_of_its_own
                 assert (await asked(there, **client)).json["error"] == "unauthorized_client"
             else:
                 assert grants == ["client_credentials"] and made.json["error"] == "invalid_client_metadata"
+    async with desk() as there:
         found = (await there.own.get(f"{there.url}/.well-known/oauth-authorization-server")).json
         assert "client_credentials" not in found["grant_types_supported"]
 

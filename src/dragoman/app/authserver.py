@@ -16,6 +16,8 @@ from dragoman.auth.issuer_keys import joserfc
 from dragoman.auth.issuing.broker import Broker as Broker
 from dragoman.auth.issuing.clients import DOCUMENT, Clients
 from dragoman.auth.issuing.consent import Authenticate, Desk
+from dragoman.auth.issuing.enterprise import EnterpriseIssuer as EnterpriseIssuer
+from dragoman.auth.issuing.enterprise import Enterprises
 from dragoman.auth.issuing.grants import Grants
 from dragoman.auth.issuing.grants import Person as Person
 from dragoman.auth.issuing.passwords import Passwords as Passwords
@@ -26,7 +28,7 @@ from dragoman.auth.jwt import JWTAuth
 from dragoman.errors import LocalError, TokenError
 from dragoman.ports.fetch import Fetcher
 from dragoman.ports.store import Store
-from dragoman.ports.verifier import Dial
+from dragoman.ports.verifier import Dial, Remote
 from dragoman.protocol.bearer import checked_resource, checked_scopes
 from dragoman.protocol.discovery import is_loopback
 from dragoman.protocol.identity import Identity
@@ -46,7 +48,8 @@ class AuthorizationOptions(TypedDict, total=False):
     """Options of `AuthorizationServer`. `resources` has the scopes of each server by its URL; those that have the
     authorization server as their `auth` are known without. `clients` are the owner's own, as in RFC 7591 and by
     their ids. `introspectors` are servers that may ask about tokens, with their secrets. `required` are scopes that
-    every request of a server beside it needs. `token_seconds` is how long access tokens live.
+    every request of a server beside it needs. `enterprises` are identity providers whose grants are taken
+    (enterprise-managed authorization). `token_seconds` is how long access tokens live.
     """
 
     store: str | Store
@@ -55,6 +58,7 @@ class AuthorizationOptions(TypedDict, total=False):
     clients: Mapping[str, Mapping[str, Any]]
     introspectors: Mapping[str, str]
     required: Iterable[str]
+    enterprises: Iterable[EnterpriseIssuer]
     registration: bool
     token_seconds: float
 
@@ -84,6 +88,7 @@ class AuthorizationServer:
         self._scopes = checked_scopes(options.get("required", ()), "AuthorizationServer")
         self._store = store_at(options.get("store", "memory:"))
         self._login = login
+        self._enterprises = tuple(options.get("enterprises", ()))
         prefix = f"authserver/{self._issuer}/"
         given = tuple(options.get("secrets", ()))
         self._keys = SigningKeys(self._store, f"{prefix}keys", sealer(given) if given else None)
@@ -97,11 +102,13 @@ class AuthorizationServer:
         parts = Parts(
             self._desk, clients, self._grants, self._keys, self._verified, seconds,
             options.get("registration", True), dict(options.get("introspectors", {})),
+            Enterprises(self._issuer, self._enterprises, self._store, prefix),
         )  # fmt: skip
         self.site = SiteApp(IssuingSite(self._issuer, parts))
         self._judges: dict[str, JWTAuth] = {}
-        if isinstance(login, Broker):
-            login.connect(SafeFetcher)
+        self._remotes: tuple[Remote, ...] = (*self._enterprises, *([login] if isinstance(login, Broker) else []))
+        for remote in self._remotes:
+            remote.connect(SafeFetcher)
 
     def __repr__(self) -> str:
         return f"AuthorizationServer({self._issuer!r})"
@@ -169,8 +176,8 @@ class AuthorizationServer:
         """Release files and connections. It may be used again."""
         for judge in self._judges.values():
             await judge.close()
-        if isinstance(self._login, Broker):
-            await self._login.close()
+        for remote in self._remotes:
+            await remote.close()
         await self._store.close()
 
 

@@ -16,7 +16,7 @@ from dragoman.ports.verifier import Dial
 from dragoman.protocol.addresses import place_of
 from dragoman.protocol.authorization import read_document
 from dragoman.protocol.bearer import checked_scopes
-from dragoman.protocol.claims import MAX_LEEWAY, Rules
+from dragoman.protocol.claims import MAX_LEEWAY, TYPES, Rules
 from dragoman.protocol.discovery import server_urls
 
 
@@ -67,6 +67,7 @@ def rules_of(
     leeway: float = 30.0,
     strict: bool = False,
     dpop: str = "taken",
+    kinds: Iterable[str] = TYPES,
 ) -> Rules:
     """Return the rules for tokens of one issuer. Raises LocalError for options that cannot be."""
     if not 0 <= leeway <= MAX_LEEWAY:
@@ -77,7 +78,7 @@ def rules_of(
     if not all(isinstance(item, str) and item for item in audiences):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise LocalError(f"{what}: an audience is a text, and not empty")
     implied = {scope: frozenset(checked_scopes(more, what)) for scope, more in (implies or {}).items()}
-    return Rules(checked_issuer(issuer, what), audiences, leeway, strict, implied, dpop)
+    return Rules(checked_issuer(issuer, what), audiences, leeway, strict, implied, dpop, frozenset(kinds))
 
 
 def aimed(rules: Rules, resource: str) -> Rules:

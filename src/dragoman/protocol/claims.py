@@ -26,7 +26,8 @@ TYPES = frozenset({"", "jwt", "at+jwt"})
 class Rules(msgspec.Struct, frozen=True):
     """What a token must say. `audiences` are exact; `leeway` is in seconds; `strict` wants the type at+jwt.
 
-    `dpop` is "taken" where a token may be bound to a key, "required" or "nonce" where it has to be.
+    `dpop` is "taken" where a token may be bound to a key, "required" or "nonce" where it has to be. `kinds` are the
+    types that are taken.
     """
 
     issuer: str
@@ -35,6 +36,7 @@ class Rules(msgspec.Struct, frozen=True):
     strict: bool = False
     implied: Mapping[str, frozenset[str]] = {}
     dpop: str = "taken"
+    kinds: frozenset[str] = TYPES
 
 
 class Unverified(NamedTuple):
@@ -97,8 +99,8 @@ def check_header(header: Mapping[str, Any], rules: Rules, algorithms: frozenset[
     if "crit" in header or "b64" in header:
         raise TokenError("its header makes demands (crit, b64) that are not understood here")
     kind = str(header.get("typ") or "").lower().removeprefix("application/")
-    if kind not in TYPES or (rules.strict and kind != "at+jwt"):
-        raise TokenError(f"it is of type {kind[:40]!r}, and no access token")
+    if kind not in rules.kinds or (rules.strict and kind != "at+jwt"):
+        raise TokenError(f"it is of type {kind[:40]!r}, which is not taken here")
 
 
 def check_claims(claims: Mapping[str, Any], rules: Rules, now: float, *, introspected: bool = False) -> Identity:

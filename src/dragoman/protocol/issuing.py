@@ -21,6 +21,7 @@ REDIRECTS = 20
 NAME = 100  # characters
 METHODS = ("none", "client_secret_basic", "client_secret_post")
 OWN_RIGHT = "client_credentials"
+ASSERTION = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")
@@ -184,11 +185,23 @@ def read_own(
     resource = form.get("resource", "")
     if resource not in resources:
         raise Denied("invalid_target", "resource names the server that the token is for, as its metadata does")
-    granted = [scope for scope in client.scope.split() if scope in resources[resource]]
-    asked = form["scope"].split() if form.get("scope") else granted
-    if not set(asked) <= set(granted):
-        raise Denied("invalid_scope", "the owner of the authorization server gave this client fewer scopes")
-    return resource, tuple(dict.fromkeys(asked))
+    return resource, read_granted(form, resource, tuple(client.scope.split()), resources)
+
+
+def read_granted(
+    form: Mapping[str, str], resource: str, granted: tuple[str, ...], resources: Mapping[str, frozenset[str]]
+) -> tuple[str, ...]:
+    """Return which of the scopes that were `granted` for a server a token gets: all it has, or those asked for.
+
+    Raises Denied for another server or more scopes.
+    """
+    if resource not in resources or form.get("resource", resource) != resource:
+        raise Denied("invalid_target", "the grant is for another server than the token, or for one that is not here")
+    there = [scope for scope in granted if scope in resources[resource]]
+    asked = form["scope"].split() if form.get("scope") else there
+    if not set(asked) <= set(there):
+        raise Denied("invalid_scope", "fewer scopes were granted to this client")
+    return tuple(dict.fromkeys(asked))
 
 
 def answer_url(redirect_uri: str, issuer: str, state: str, **fields: str) -> str:

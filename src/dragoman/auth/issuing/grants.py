@@ -82,9 +82,13 @@ class Grants:
         await self._store.add(self._at("code", code), kept, CODE_SECONDS)
         return code
 
-    async def own(self, client_id: str, resource: str, scopes: tuple[str, ...], seconds: float) -> Grant:
-        """Return the grant of a program in its own right, which lives as long as its token; nothing renews it."""
-        grant = Grant(secrets.token_urlsafe(16), client_id, client_id, resource, scopes, self._clock())
+    async def brief(
+        self, client_id: str, person: Person, resource: str, scopes: tuple[str, ...], seconds: float
+    ) -> Grant:
+        """Return a grant that lives as long as its token: nothing renews it."""
+        grant = Grant(
+            secrets.token_urlsafe(16), client_id, person.subject, resource, scopes, self._clock(), dict(person.claims)
+        )
         await self._store.add(self._at("grant", grant.id), msgspec.json.encode(grant), seconds)
         return grant
 

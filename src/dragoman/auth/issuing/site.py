@@ -19,14 +19,15 @@ import msgspec
 
 from dragoman.auth.issuing.clients import Clients
 from dragoman.auth.issuing.consent import Desk
-from dragoman.auth.issuing.grants import Grant, Grants
+from dragoman.auth.issuing.enterprise import Enterprises
+from dragoman.auth.issuing.grants import Grant, Grants, Person
 from dragoman.auth.issuing.signing_keys import SigningKeys
 from dragoman.errors import TokenError
 from dragoman.ports.site import NOTHING, Page, Visitor
 from dragoman.protocol.claims import peek
 from dragoman.protocol.discovery import SERVER, origin_of
 from dragoman.protocol.identity import Identity
-from dragoman.protocol.issuing import OWN_RIGHT, Applicant, Denied, read_own
+from dragoman.protocol.issuing import ASSERTION, OWN_RIGHT, Applicant, Denied, read_granted, read_own
 
 Answer = Callable[[Visitor], Awaitable[Page]]
 Verify = Callable[[str], Awaitable[Identity]]
@@ -45,6 +46,7 @@ class Parts(msgspec.Struct, frozen=True):
     token_seconds: float
     registration: bool
     introspectors: Mapping[str, str]
+    enterprises: Enterprises
 
 
 class IssuingSite:
@@ -54,6 +56,9 @@ class IssuingSite:
         self._issuer = issuer
         self._parts = parts
         self._clock = clock
+        self._kinds = (
+            *USUAL, *((OWN_RIGHT,) if parts.clients.programs else ()), *((ASSERTION,) if parts.enterprises else ())
+        )  # fmt: skip
         root = urlsplit(issuer).path.rstrip("/")
         self._metadata = f"{SERVER}{root}"
         opened: dict[tuple[str, str], Answer] = {
@@ -116,7 +121,7 @@ class IssuingSite:
             "revocation_endpoint": f"{base}/revoke",
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": [*USUAL, *((OWN_RIGHT,) if self._parts.clients.programs else ())],
+            "grant_types_supported": self._kinds,
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
             "authorization_response_iss_parameter_supported": True,
@@ -157,13 +162,11 @@ class IssuingSite:
         """Give tokens for a code or a refresh token."""
         form, parts = visitor.form, self._parts
         kind = form.get("grant_type", "")
-        if kind not in (*USUAL, OWN_RIGHT):
-            raise Denied("unsupported_grant_type", f"grant_type is one of {', '.join(USUAL)}, {OWN_RIGHT} here")
+        if kind not in self._kinds:
+            raise Denied("unsupported_grant_type", f"grant_type is one of {', '.join(self._kinds)} here")
         client = await self._client(visitor)
-        if kind == OWN_RIGHT:
-            resource, scopes = read_own(form, client, parts.desk.granting())
-            grant = await parts.grants.own(client.client_id, resource, scopes, parts.token_seconds + LATE)
-            return _json(await self._given(grant, scopes))
+        if kind in (OWN_RIGHT, ASSERTION):
+            return await self._brief(kind, form, client)
         if kind == "authorization_code":
             code, redirect_uri = form.get("code", ""), form.get("redirect_uri", "")
             grant, refresh = await parts.grants.redeem(
@@ -179,6 +182,20 @@ class IssuingSite:
             raise Denied("invalid_grant", "the token was granted for another resource or fewer scopes; it is over")
         await parts.clients.used(client)
         return _json({**await self._given(grant, scopes), "refresh_token": refresh})
+
+    async def _brief(self, kind: str, form: Mapping[str, str], client: Applicant) -> Page:
+        """Give a token that nothing renews: to a program in its own right, or for a grant of an identity provider."""
+        parts = self._parts
+        if kind == OWN_RIGHT:
+            person = Person(client.client_id)
+            resource, scopes = read_own(form, client, parts.desk.granting())
+        else:
+            if not client.secret:
+                raise Denied("unauthorized_client", "grants of identity providers are for clients with a secret")
+            person, resource, granted = await parts.enterprises.redeem(form.get("assertion", ""), client.client_id)
+            scopes = read_granted(form, resource, granted, parts.desk.granting())
+        grant = await parts.grants.brief(client.client_id, person, resource, scopes, parts.token_seconds + LATE)
+        return _json(await self._given(grant, scopes))
 
     async def _given(self, grant: Grant, scopes: tuple[str, ...]) -> dict[str, Any]:
         return {
