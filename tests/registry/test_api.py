@@ -200,14 +200,8 @@ async def test_an_answer_that_is_none_is_told_of(answer: tuple[int, Any], kind: 
 
 
 async def test_an_entry_that_cannot_be_read_hides_no_other() -> None:
-    page = {
-        "servers": [
-            GOOD,
-            {"server": {"name": 5}},
-            7,
-            {"server": {**GOOD["server"], "name": "a.b/d"}, "_meta": {"x": 1}},
-        ]
-    }
+    other = {"server": {**GOOD["server"], "name": "a.b/d"}, "_meta": {"x": 1}}
+    page = {"servers": [GOOD, {"server": {"name": 5}}, 7, other]}
     found = await Registry(HERE, Told((200, page))).search("")
     assert len(found.entries) == 2 and found.unreadable == 2
 

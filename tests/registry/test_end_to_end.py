@@ -92,6 +92,8 @@ def test_a_lock_file_holds_the_version_and_the_bytes(
     capsys.readouterr()
     assert main(["registry", "list", "--outdated"]) == 1
     assert "2.0.0 is there" in capsys.readouterr().out
+    assert main(["registry", "remove", NAME, "--yes", "--lock", "another.json"]) == 0
+    assert put_in("--input", "word=x", "--yes", secret="s\n") == 0, "all that the lock file has"
     # The registry changes its mind about a version that is pinned.
     changed = json.loads((entries / "com.example_made-1.0.0.json").read_text())
     data = bundle("1.0.0-evil")

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = """
   dragoman registry search [WORD ...]
   dragoman registry show NAME[@VERSION]
-  dragoman registry add NAME[@VERSION] [--to CLIENT[,CLIENT...]|all]
+  dragoman registry add [NAME[@VERSION]] [--to CLIENT[,CLIENT...]|all]
   dragoman registry remove NAME [--to CLIENT|all]
   dragoman registry list [--outdated]
   dragoman registry sources

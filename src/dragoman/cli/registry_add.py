@@ -44,7 +44,9 @@ class Ready(NamedTuple):
 
 
 def add(options: argparse.Namespace) -> int:
-    """Put a server of a registry in."""
+    """Put a server of a registry in; without a name, those that the lock file has."""
+    if not options.words:
+        return _locked(options)
     name, version = name_and_version(options.words)
     every, only = asked_sources(options)
     lock = _lock_file(options)
@@ -59,6 +61,20 @@ def add(options: argparse.Namespace) -> int:
     way = adding.ways(choice.listed, options.package)
     brought = asyncio.run(adding.bring(choice, way, Records(data_home()), every.packages))
     return _put_in(options, choice, way, brought, pinned)
+
+
+def _locked(options: argparse.Namespace) -> int:
+    path = _lock_file(options)
+    names = list(pins.load(path).servers)
+    if not names:
+        raise UsageError(
+            f"which server? {path} has none; name one: dragoman registry add io.github.user/weather"
+        )
+    worst = OK
+    for name in names:
+        options.words = [name]
+        worst = max(worst, add(options))
+    return worst
 
 
 def install(options: argparse.Namespace) -> int:

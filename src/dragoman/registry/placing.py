@@ -15,6 +15,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,6 +61,8 @@ def pypi(package: Package, server: str, folder: Path, index: str = "") -> Placed
     Raises IntegrityError for a package of somebody else's or with another hash, LocalError if pip fails.
     """
     check_package(package)
+    if find_spec("pip") is None:
+        raise LocalError("this server comes by pip, which is not beside this Python: python -m ensurepip")
     wheels = folder / "wheels"
     wheels.mkdir(parents=True)
     pip = [sys.executable, "-m", "pip", *(["--isolated"] if index else [])]

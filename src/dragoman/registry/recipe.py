@@ -210,7 +210,7 @@ def remote_recipe(remote: Transport, answers: Answers) -> Recipe:
     for name, word in (("the address", address), *found.items()):
         if any(isinstance(piece, str) and _REFERENCE.search(piece) for piece in word):
             raise EntryError(
-                f"{name} of this server has a text such as ${{NAME}}, which clients fill in: it would be told what is in "
-                "your environment"
+                f"{name} of this server has a text such as ${{NAME}}, which clients fill in: "
+                "it would be told what is in your environment"
             )
     return Recipe(url=address, sse=remote.type == "sse", headers=found)
