@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from dragoman.connectors.code.kind import KIND as GIT
+from dragoman.connectors.code.logs_kind import KIND as LOGS
 from dragoman.connectors.databases.kind import KIND as DATABASE
 from dragoman.connectors.folders.crawl import visible
 from dragoman.connectors.folders.kind import KIND as DOCUMENTS
@@ -25,7 +26,7 @@ from dragoman.connectors.source import Source, SourceError
 from dragoman.serving.nearest import nearest
 
 # Asked in this order whether a text is theirs; a folder that nobody else claims holds documents.
-KINDS: tuple[Kind, ...] = (PROGRAMS, GIT, DATABASE, DOCUMENTS)
+KINDS: tuple[Kind, ...] = (PROGRAMS, GIT, LOGS, DATABASE, DOCUMENTS)
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _NAMED = re.compile(r"([a-z][a-z0-9-]{0,31})=(.+)", re.DOTALL)
 
@@ -86,7 +87,7 @@ def named(place: str, path: Path | None) -> str:
     """Return the name of a source without one: of its path, or of the last part of its address."""
     if path is not None:
         return slug(path.name if path.is_dir() else path.stem)
-    rest = scheme_of(place)[1] or place.rpartition(":")[2]
+    rest = scheme_of(place)[1] or os.path.realpath(os.path.expanduser(place.rpartition(":")[2]))
     if rest.rpartition("/")[2] in ("", ".", ".."):
         rest = os.path.realpath(rest)
     return slug(os.path.splitext(re.split(r"[?#]", rest)[0].rstrip("/").rpartition("/")[2])[0])

@@ -65,15 +65,19 @@ class Repository:
 
     def items(self, view: View, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
         """Return files of the newest commit."""
+        return self.items_at(view, "", prefix, after, limit, pattern)
+
+    def items_at(self, view: View, revision: str, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
+        """Return files of a revision, of the newest commit when it is empty."""
         files = [
             one
-            for one in self._tree(self._git.resolve("HEAD"))
+            for one in self._tree(self._git.resolve(revision or "HEAD"))
             if one.path.startswith(prefix) and shown(view, one.path) and (not pattern or matches(pattern, one.path))
         ]
         start = bisect_right([one.path for one in files], after) if after else 0
         page = files[start : start + limit]
         entries = [
-            Entry(key=one.path, uri=self._uri(one.path), kind="link" if one.link else "file", size=one.size)
+            Entry(key=one.path, uri=self._uri(one.path, revision), kind="link" if one.link else "file", size=one.size)
             for one in page
         ]
         return Listing(entries=entries, total=len(files), more=len(files) > start + limit)
