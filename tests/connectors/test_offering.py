@@ -101,6 +101,9 @@ class Everything:
     ) -> Passage:
         return Passage(uri=address.text(), title=mode, text=f"{mode} {revision}")
 
+    def items_at(self, view: View, revision: str, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
+        return Listing(entries=[Entry(key="old", uri=f"note://all@{revision}/old")], total=1, more=False)
+
     def programs(self, view: View) -> list[Program]:
         schema = {
             "type": "object",
@@ -139,6 +142,8 @@ async def test_a_source_of_ones_own_is_served_as_the_others(everything: Everythi
         assert len(json.dumps(fetched.structured, ensure_ascii=False)) <= ROOM and fetched.structured["truncated"]
         assert "\u200b" not in fetched.text and "```data from note://all/one\n" in fetched.text
         assert (await client.call_tool("history", {"revision": "v1"})).structured["text"] == "log v1"
+        listed = (await client.call_tool("list", {"uri": "note://all@v1/"})).structured
+        assert listed["items"] == [{"uri": "note://all@v1/old"}]
         table = await client.call_tool("query", {"sql": "x", "format": "csv"})
         assert table.structured["text"] == 'a,b\n1,"x,""y"""\n,⟨U+001B⟩\n'
         assert (await client.call_tool("query", {"sql": "x"})).structured["rows"][1] == [None, "⟨U+001B⟩"]

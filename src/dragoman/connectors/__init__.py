@@ -9,12 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dragoman.connectors.assembly import build, database, documents
+    from dragoman.connectors.assembly import build, database, documents, repository, scripts
     from dragoman.connectors.source import SourceError
 
-_HOMES = {"build": "assembly", "documents": "assembly", "database": "assembly", "SourceError": "source"}
+_HOMES = {name: "assembly" for name in ("build", "documents", "database", "repository", "scripts")}
+_HOMES["SourceError"] = "source"
 
-__all__ = ["SourceError", "build", "database", "documents"]
+__all__ = ["SourceError", "build", "database", "documents", "repository", "scripts"]
 
 
 def __getattr__(name: str) -> Any:

@@ -26,7 +26,7 @@ from dragoman.connectors.envelope import (
     shortened,
     wrap,
 )
-from dragoman.connectors.source import MAX_BLOB, Blob, Listing, Passage, Position, Question, Source
+from dragoman.connectors.source import MAX_BLOB, Blob, Historical, Listing, Passage, Position, Question, Source
 from dragoman.connectors.untrusted import cleaned, plain
 from dragoman.connectors.view import View, complaint_about
 from dragoman.errors import ToolError
@@ -237,9 +237,14 @@ def _checked(blob: Blob) -> Blob:
 
 def _below(source: Source, view: View, address: Address, after: str, pattern: str) -> Listing:
     """Return the items in a folder; those whose names start so, when there is no such folder."""
-    path = f"@{address.revision}:{address.path}" if address.revision else address.path
-    if address.path and not path.endswith("/"):
-        inside = source.items(view, f"{path}/", after, _LIST_PAGE, pattern)
+
+    def items(prefix: str) -> Listing:
+        if address.revision and isinstance(source, Historical):
+            return source.items_at(view, address.revision, prefix, after, _LIST_PAGE, pattern)
+        return source.items(view, prefix, after, _LIST_PAGE, pattern)
+
+    if address.path and not address.path.endswith("/"):
+        inside = items(f"{address.path}/")
         if inside.total:
             return inside
-    return source.items(view, path, after, _LIST_PAGE, pattern)
+    return items(address.path)

@@ -6,7 +6,7 @@ Sources run from the server's start to its end.  What is served can be replaced 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Container, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,19 @@ def documents(path: str | Path, name: str | None = None, **options: Any) -> Conn
 def database(url: str | Path, name: str | None = None, **options: Any) -> Connector:
     """Return a connector over a database: `sqlite:///PATH`, a path, or the address of a server."""
     return Connector("database", name, {"url": str(url), **options}, build)
+
+
+def repository(path: str | Path, name: str | None = None, **options: Any) -> Connector:
+    """Return a connector over a Git repository."""
+    return Connector("git", name, {"path": str(path), **options}, build)
+
+
+def scripts(tools: Mapping[str, Mapping[str, Any]], name: str = "tools", **options: Any) -> Connector:
+    """Return a connector over programs with typed arguments, by name, each as `tools` of dragoman.yaml says them.
+
+    What stands in a program's code is its owner's word, and needs no approval.
+    """
+    return Connector("programs", name, {"tools": tools, **options}, build)
 
 
 def opened(given: Sequence[str | Connector | Source], opening: Opening) -> list[Source]:

@@ -262,6 +262,10 @@ class Queryable(Source, Protocol):
 class Historical(Source, Protocol):
     """A source that knows how its items came to be."""
 
+    def items_at(self, view: View, revision: str, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
+        """Return items as `items` does, those that there were at a revision; "" means the newest."""
+        ...
+
     def history(
         self, view: View, address: Address, mode: str, revision: str, position: Position | None, room: int
     ) -> Passage:

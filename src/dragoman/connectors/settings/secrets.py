@@ -83,7 +83,7 @@ class Filled:
                 f"{where}: ${{{reference[:60]}}} is none of ${{NAME}}, ${{NAME:-default}}, ${{keyring:SERVICE/USER}}, "
                 "${file:PATH} and ${command:PROGRAM ARGUMENTS}; $$ is a dollar sign"
             )
-        value = self._environment.get(found[1], found[2])
+        value = self._environment.get(found[1], found[2] if found.lastindex == 2 else None)
         if value is None:
             raise SourceError(f"{where}: the variable {found[1]} is not set in the environment")
         return value
