@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dragoman.connectors.assembly import build, database, documents, repository, scripts
     from dragoman.connectors.source import SourceError
 
-_HOMES = {name: "assembly" for name in ("build", "documents", "database", "repository", "scripts")}
+_HOMES = dict.fromkeys(("build", "documents", "database", "repository", "scripts"), "assembly")
 _HOMES["SourceError"] = "source"
 
 __all__ = ["SourceError", "build", "database", "documents", "repository", "scripts"]
