@@ -22,7 +22,7 @@ from dragoman.connectors.kinds import open_source
 from dragoman.connectors.offering import KEEP_MS, Offering
 from dragoman.connectors.prompts import add_prompts
 from dragoman.connectors.recording import Recorder
-from dragoman.connectors.source import Source, SourceError, Watching
+from dragoman.connectors.source import ALL, Source, SourceError, Watching
 from dragoman.connectors.tools import Tools, output_schema
 from dragoman.errors import RegistrationError
 
@@ -218,7 +218,10 @@ class Assembly:
 
     def _add_tool(self, name: str, function: Callable[..., Any], title: str) -> None:
         runs = name == "run"
-        hints: dict[str, Any] = {"read_only": not runs, "destructive": runs, "idempotent": not runs, "open_world": runs}
+        changes = runs and any(
+            not one.read_only for source in self.catalogue.runnables() for one in source.programs(ALL)
+        )
+        hints = {"read_only": not changes, "destructive": changes, "idempotent": not runs, "open_world": runs}
         schema: Any = output_schema(name)
         if self._profile == "chatgpt" and name in ("search", "fetch"):
             schema = False

@@ -10,13 +10,17 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from dragoman.connectors.source import Source, SourceError
 
 _URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://(.*)", re.DOTALL)
+
+
+# Shown a command before it runs: what it is for, its words, its folder.  Raises SourceError for one that may not.
+Approve: TypeAlias = Callable[[str, tuple[str, ...], Path], None]
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +36,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     cache_dir: Path | None = None
     base: Path | None = None
     writable: tuple[str, ...] = ()
-    approve: Callable[[str, tuple[str, ...], Path], None] | None = None
+    approve: Approve | None = None
 
     def path(self, text: str) -> Path:
         """Return the path that a text names, absolute and free of links; it may not exist.  Raises SourceError."""

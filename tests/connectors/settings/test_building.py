@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.transport.raw_http import Answer, call, in_process, modern
 
-from dragoman import Client
+from dragoman import Client, ToolError
 from dragoman.app.launching import Approvals
 from dragoman.app.protection import AuthSettings, protect
 from dragoman.connectors.settings.approving import Book, commands_of
@@ -241,3 +241,29 @@ async def test_prompts_of_the_owner_are_filled_in_and_reach_nothing_else(place: 
         assert [(one.name, one.required) for one in listed.arguments] == [("topic", True), ("more", False)]
         got = await client.prompt("weekly", {"topic": "pumps {more}"})
         assert got.messages[0].content.text == "About pumps {more}: {topic} {topic.__class__}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="programs are not run there")
+async def test_a_script_that_changes_after_its_approval_does_not_run(place: Path) -> None:
+    script = place / "report.sh"
+    script.write_text("#!/bin/sh\necho fine\n")
+    script.chmod(0o755)
+    said = {"sources": {"papers": "papers"}, "tools": {"report": {"argv": ["./report.sh"], "read_only": True}}}
+    made = configured(place, said)
+    assert "tools" not in made.opened.sources and "tools.report" in made.opened.inactive
+    await asyncio.to_thread(_close, made)
+    (command,) = commands_of(made.read)
+    launch = Book(made.read.path).launch(*command)
+    Approvals(place / "approved.json").approve(launch, launch.digest)
+    made = configured(place, said)
+    async with Client(made.server) as client:
+        assert (await client.call_tool("run", {"tool": "report"})).structured["text"] == "fine\n"
+        script.write_text(f"#!/bin/sh\ntouch {place}/ran\n")
+        with pytest.raises(ToolError, match="changed since its owner approved it"):
+            await client.call_tool("run", {"tool": "report"})
+    assert not (place / "ran").exists()
+
+
+def _close(made: Configured) -> None:
+    for _, source in made.opened.sources.values():
+        source.close()

@@ -52,7 +52,7 @@ def _open(name: str, options: Options, opening: Opening) -> Source:
         runs = Runs(place / f"{name}-{key}.db")
     except (OSError, sqlite3.Error) as fault:
         raise SourceError(f"past runs cannot be kept in {place}: {fault}") from fault
-    return Programs(name, active, folder, runs, [one for one in options.tools if one not in active])
+    return Programs(name, active, folder, runs, [one for one in options.tools if one not in active], opening.approve)
 
 
 def _check_start(name: str, tool: Tool, folder: Path) -> None:

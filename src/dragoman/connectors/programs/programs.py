@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from dragoman.connectors.address import Address, make
+from dragoman.connectors.kind import Approve
 from dragoman.connectors.programs.output import hearing, table_of
 from dragoman.connectors.programs.running import Limits, Outcome, environment, run
 from dragoman.connectors.programs.runs import Run, Runs
@@ -31,6 +32,7 @@ from dragoman.connectors.source import (
     Question,
     Report,
     Rows,
+    SourceError,
     View,
 )
 from dragoman.connectors.view import matches
@@ -52,13 +54,20 @@ class Programs:
     about = "programs of the owner's, run by the tool run"
 
     def __init__(
-        self, name: str, tools: Mapping[str, Tool], folder: Path, runs: Runs, closed: Sequence[str] = ()
+        self,
+        name: str,
+        tools: Mapping[str, Tool],
+        folder: Path,
+        runs: Runs,
+        closed: Sequence[str] = (),
+        approve: Approve | None = None,
     ) -> None:
         self.name = name
         self._tools = dict(sorted(tools.items()))
         self._folder = folder
         self._runs = runs
         self._closed = closed
+        self._approve = approve
 
     def start(self) -> None:
         """Nothing goes on behind."""
@@ -166,6 +175,7 @@ class Programs:
         values = values_of(known, arguments)
         for step in known.commands():
             argv_of(known, step, {**dict.fromkeys(places_of(step), ""), **values})  # refused before anything starts
+            self._judge(name, known, step)
         started = time.monotonic()
         state, fault = "done", ""
         try:
@@ -183,6 +193,14 @@ class Programs:
             uri=uri, title=name, text=text[:SHOWN], total=f"{len(text):,} characters",
             following=Position(0, SHOWN) if len(text) > SHOWN else None,
         )  # fmt: skip
+
+    def _judge(self, name: str, tool: Tool, step: Step) -> None:
+        """Raise ToolError unless the command may run as it is now: a script can change after it was approved."""
+        if self._approve is not None:
+            try:
+                self._approve(f"tools.{name}", tuple(map(str, step.argv)), self._folder / tool.cwd)
+            except SourceError as fault:
+                raise ToolError(f"{name} is inactive: it changed since its owner approved it") from fault
 
     def _commands(
         self, name: str, tool: Tool, values: dict[str, Any], report: Report, cancelled: Callable[[], bool]
