@@ -218,10 +218,14 @@ class Assembly:
 
     def _add_tool(self, name: str, function: Callable[..., Any], title: str) -> None:
         runs = name == "run"
-        changes = runs and any(
-            not one.read_only for source in self.catalogue.runnables() for one in source.programs(ALL)
-        )
-        hints = {"read_only": not changes, "destructive": changes, "idempotent": not runs, "open_world": runs}
+        programs = [one for source in self.catalogue.runnables() for one in source.programs(ALL)] if runs else []
+        changes = not all(one.read_only for one in programs)
+        hints: dict[str, Any] = {
+            "read_only": not changes,
+            "destructive": changes,
+            "idempotent": not runs,
+            "open_world": runs,
+        }
         schema: Any = output_schema(name)
         if self._profile == "chatgpt" and name in ("search", "fetch"):
             schema = False
