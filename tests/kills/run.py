@@ -63,6 +63,8 @@ async def killed(store: str, kills: int, seed: int, folder: str, engine: str = "
                     handle = await client.start_task(tool, {"item": f"{tool}-{len(handles)}"})
                 except PeerError:
                     continue  # the store did not answer in time: it was not accepted
+                if not handle.id:
+                    continue  # that was told by the tool's result
                 handles[f"{tool}-{len(handles)}"] = handle
                 if tool == "order":
                     # Somebody answers, whichever worker is alive then.
@@ -113,9 +115,11 @@ async def answered(handle: TaskHandle) -> None:
 async def ended(handle: TaskHandle) -> TaskStatus | None:
     """Return how a task ended, or stands if it does not end; None if it is gone."""
     now: TaskStatus | None = None
-    with suppress(TimeoutError, PeerError):
+    with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
-            while not (now := await handle.status()).over:
+            while now is None or not now.over:
+                with suppress(PeerError):  # also of a store that does not answer for a moment
+                    now = await handle.status()
                 await asyncio.sleep(0.05)
     return now
 
