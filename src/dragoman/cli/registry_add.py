@@ -59,6 +59,7 @@ def add(options: argparse.Namespace) -> int:
         doubtful(Paper(sys.stderr), choice.doubts)
         raise UsageError(f"the texts of {name} may be meant to mislead; --suspicious puts it in all the same")
     way = adding.ways(choice.listed, options.package)
+    print(f"dragoman: fetching the {way_text(way)}", file=sys.stderr, flush=True)
     brought = asyncio.run(adding.bring(choice, way, Records(data_home()), every.packages))
     return _put_in(options, choice, way, brought, pinned)
 
@@ -67,9 +68,7 @@ def _locked(options: argparse.Namespace) -> int:
     path = _lock_file(options)
     names = list(pins.load(path).servers)
     if not names:
-        raise UsageError(
-            f"which server? {path} has none; name one: dragoman registry add io.github.user/weather"
-        )
+        raise UsageError(f"which server? {path} has none; name one: dragoman registry add io.github.user/weather")
     worst = OK
     for name in names:
         options.words = [name]
