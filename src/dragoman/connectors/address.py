@@ -17,7 +17,7 @@ _SHAPE = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)(?:/([^?#]*))?(?:#(.*))?", 
 _SAFE = "/!$&'()*+,;=:@~"
 _RANGE = re.compile(r"(\d{1,9})(?:\s*[-–]\s*(\d{1,9})?)?")
 _UNITS = {
-    **dict.fromkeys(("page", "pages", "slide", "slides"), "page"),
+    **dict.fromkeys(("page", "pages", "slide", "slides", "chapter", "chapters", "message", "messages"), "page"),
     **dict.fromkeys(("sheet", "sheets"), "sheet"),
     **dict.fromkeys(("line", "lines", "row", "rows"), "lines"),
     **dict.fromkeys(("byte", "bytes"), "bytes"),

@@ -31,6 +31,11 @@ _WORD = Format("docx", "docx:read_docx", "lxml", b"PK")
 _SLIDES = Format("pptx", "pptx:read_pptx", "lxml", b"PK")
 _BOOK = Format("xlsx", "sheets:read_sheets", "python_calamine")
 _HTML = Format("html", "html:read_html", "selectolax")
+_ODT = Format("odt", "odt:read_odt", "lxml", b"PK")
+_RTF = Format("rtf", "rtf:read_rtf", "striprtf", b"{\\rtf")
+_EPUB = Format("epub", "epub:read_epub", "lxml", b"PK")
+_MAIL = Format("mail", "mail:read_mail")
+_MBOX = Format("mbox", "mail:read_mbox", "", b"From ")
 _CSV = Format("csv", "tabular:read_csv")
 _MARKDOWN = Format("markdown", "text:read_markdown")
 _TEXT = Format("text", "text:read_text")
@@ -40,6 +45,11 @@ FORMATS: dict[str, Format] = {
     **dict.fromkeys((".docx", ".docm"), _WORD),
     **dict.fromkeys((".pptx", ".pptm"), _SLIDES),
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), _BOOK),
+    **dict.fromkeys((".odt", ".ott"), _ODT),
+    ".rtf": _RTF,
+    ".epub": _EPUB,
+    ".eml": _MAIL,
+    ".mbox": _MBOX,
     **dict.fromkeys((".html", ".htm", ".xhtml"), _HTML),
     **dict.fromkeys((".csv", ".tsv"), _CSV),
     **dict.fromkeys((".md", ".markdown"), _MARKDOWN),
@@ -120,7 +130,7 @@ def convert(name: str, data: bytes) -> Document:
     module, _, function = known.reader.partition(":")
     reader = getattr(importlib.import_module(f"{__package__}.{module}"), function)
     try:
-        draft: Draft = reader(data)
+        draft: Draft = reader(data, convert) if known in (_MAIL, _MBOX) else reader(data)
     except (Unreadable, MemoryError):
         raise
     except RecursionError as fault:

@@ -81,7 +81,7 @@ class Documents:
         hits: dict[tuple[int, int, int], Callable[[], Hit]] = {}  # several pieces of one page are one result
         for match in ranked.matches:
             file = ranked.files[match.file]
-            place = (match.file, match.part, 0 if file.unit in ("page", "slide") else match.line)
+            place = (match.file, match.part, 0 if file.unit in ("page", "slide", "chapter", "message") else match.line)
             hits.setdefault(place, partial(self._hit, match, file, ranked.query))
         return Hits(
             hits=list(hits.values()),
