@@ -33,7 +33,8 @@ SAFE = ("index", "settle")
 MOST_POINTS = 40  # a worker dies at one of its first so many
 MOST_TASKS = 6  # accepted for each of them
 LIFE = 3.0  # seconds after which a worker that has not died is killed
-PATIENCE = 60.0  # seconds that the last worker gets to end what is left
+PATIENCE = 60.0  # seconds that the last worker gets to end what is left,
+EACH = 0.5  # and for each task as many: one that was answered late stands behind all others
 
 
 class Outcome(NamedTuple):
@@ -72,7 +73,8 @@ async def killed(store: str, kills: int, seed: int, folder: str, engine: str = "
             await until_dead(worker)
         last = await begun(store, ledger, 0, engine)
         try:
-            states = {item: await ended(handle) for item, handle in handles.items()}
+            patience = PATIENCE + EACH * len(handles)
+            states = {item: await ended(handle, patience) for item, handle in handles.items()}
             await asyncio.gather(*following, return_exceptions=True)
         finally:
             last.send_signal(signal.SIGTERM)
@@ -112,11 +114,11 @@ async def answered(handle: TaskHandle) -> None:
         await asyncio.sleep(0.2)
 
 
-async def ended(handle: TaskHandle) -> TaskStatus | None:
+async def ended(handle: TaskHandle, patience: float) -> TaskStatus | None:
     """Return how a task ended, or stands if it does not end; None if it is gone."""
     now: TaskStatus | None = None
     with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             while now is None or not now.over:
                 with suppress(PeerError):  # also of a store that does not answer for a moment
                     now = await handle.status()
