@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.connectors import fixtures
 
-from dragoman.connectors import crawl
+from dragoman.connectors.folders import crawl
 from dragoman.connectors.folders.crawl import Folder, NotServed, visible
 
 
@@ -120,3 +120,22 @@ def test_secret_names_are_not_visible(name: str) -> None:
 )
 def test_names_that_only_sound_secret_are_visible(name: str) -> None:
     assert visible(name)
+
+
+@pytest.mark.parametrize("mark", ["key4.db", "places.sqlite", "Login Data", "Local State", "logins.json", "ImapMail"])
+def test_a_profile_of_a_browser_or_mail_program_is_not_served(tmp_path: Path, mark: str) -> None:
+    profile = tmp_path / "backup" / "profile"
+    (profile / "Mail").mkdir(parents=True)
+    (profile / "Mail" / "notes.txt").write_text("x")
+    (tmp_path / "backup" / "fine.txt").write_text("x")
+    folder = Folder(tmp_path)
+    assert [found.path for found in folder.walk()] == ["backup/fine.txt", "backup/profile/Mail/notes.txt"]
+    folder.locate("backup/profile/Mail/notes.txt")
+    (profile / mark).write_text("x")
+    assert [found.path for found in folder.walk()] == ["backup/fine.txt"]
+    with pytest.raises(NotServed):
+        folder.locate("backup/profile/Mail/notes.txt")
+    (tmp_path / "link.txt").symlink_to(profile / "Mail" / "notes.txt")
+    with pytest.raises(NotServed):
+        folder.locate("link.txt")
+    assert folder.left.hidden and folder.locate("backup/fine.txt")

@@ -23,7 +23,7 @@ _SECRET_NAMES = """
     id_rsa* id_dsa* id_ecdsa* id_ed25519* *_rsa *_ed25519
     *.env env.* *.htpasswd htpasswd credentials credentials.* *-credentials.* secrets secrets.* secret.* *.secrets
     passwords.* password.* *.keychain *.kubeconfig kubeconfig pgpass* netrc* _netrc service-account*.json
-    *.ovpn *.tfstate
+    *.ovpn *.tfstate *.pst *.ost *.nst
 """
 _SECRET = re.compile("|".join(fnmatch.translate(name) for name in _SECRET_NAMES.split()), re.IGNORECASE)
 _SECRET_PLACES = frozenset(
@@ -31,6 +31,12 @@ _SECRET_PLACES = frozenset(
 )
 _NEVER = "\x00\\:" if os.name == "nt" else "\x00\\"
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "__macosx", "$recycle.bin", "system volume information"})
+# A folder with one of these in it is a profile of a browser or a mail program: nothing in it or below is served.
+_PROFILE_MARKS = (
+    "key3.db", "key4.db", "logins.json", "places.sqlite", "cookies.sqlite", "Login Data", "Local State", "Web Data",
+    "global-messages-db.sqlite", "abook.sqlite", "Envelope Index", "ImapMail",
+)  # fmt: skip
+_MARKED = frozenset(name.lower() for name in _PROFILE_MARKS)
 _TEMPORARY = ("~$", ".~")  # what an open Office program leaves beside the file
 _HIDDEN_ON_WINDOWS = getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 2)
 
@@ -88,7 +94,7 @@ class Folder:
         place = os.path.join(self.root, *steps)
         try:
             # A folder that is a link is never entered; a file that is one must end inside.
-            if os.path.realpath(os.path.dirname(place)) != os.path.dirname(place):
+            if os.path.realpath(os.path.dirname(place)) != os.path.dirname(place) or self._in_profile(place):
                 raise NotServed(path)
             if os.path.islink(place):
                 place = self._inside(place)
@@ -103,7 +109,21 @@ class Folder:
         relative = os.path.relpath(target, self.root)
         if relative.startswith("..") or os.path.isabs(relative) or not all(map(visible, Path(relative).parts)):
             raise NotServed(link)
+        if self._in_profile(target):
+            raise NotServed(link)
         return target
+
+    def _in_profile(self, place: str) -> bool:
+        """Tell whether a folder on the way from the root to the place is a profile."""
+        folder = os.path.dirname(place)
+        while len(folder) >= len(str(self.root)):
+            if any(os.path.lexists(os.path.join(folder, mark)) for mark in _PROFILE_MARKS):
+                return True
+            above = os.path.dirname(folder)
+            if above == folder:
+                return False
+            folder = above
+        return False
 
     def walk(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Found]:
         """Yield the files, sorted by name within each folder; `left` tells afterwards what was left out.
@@ -140,8 +160,12 @@ class Folder:
         folders: list[str] = []
         hidden, links, unreadable, _ = self.left
         try:
-            with os.scandir(os.path.join(self.root, prefix)) as entries:
-                for entry in sorted(entries, key=lambda item: item.name):
+            with os.scandir(os.path.join(self.root, prefix)) as scanned:
+                entries = sorted(scanned, key=lambda item: item.name)
+            if any(entry.name.lower() in _MARKED for entry in entries):
+                hidden += len(entries)
+            else:
+                for entry in entries:
                     if not visible(entry.name) or _hidden_on_windows(entry) or not _encodable(entry.name):
                         hidden += 1
                     elif entry.is_dir(follow_symlinks=False):
