@@ -93,7 +93,7 @@ COMMANDS = [["list"], ["call", "sky"], ["read", "a://b"], ["prompt", "p"], ["bri
 def test_no_command_line_starts_what_was_not_approved(
     words: list[str], home: Path, started: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """sec/10: and the whole command is shown, but no value of a variable."""
+    """AUTHC-29, sec/10: and the whole command is shown, but no value of a variable."""
     long = "x" * 5000
     target = configured(home, args=["server.py", long])
     assert run([words[0], target, *words[1:]]) == 2
@@ -105,7 +105,7 @@ def test_no_command_line_starts_what_was_not_approved(
 
 
 def test_what_was_approved_is_started(home: Path, started: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """sec/10: the legal twin."""
+    """AUTHC-29, sec/10: the legal twin."""
     target = configured(home)
     assert run(["approve", target]) == 0
     assert "not approved" in capsys.readouterr().out and started == []
