@@ -27,7 +27,7 @@ def mariadb(directory: Path) -> Iterator[str]:
         shutil.chown(directory, user)
     data, port, sock = directory / "data", free_port(), directory / "s.sock"
     subprocess.run(
-        ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"],
+        ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"],
         user=user, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=directory,
     )  # fmt: skip
     command = [program, "--no-defaults", f"--datadir={data}", f"--port={port}", f"--socket={sock}"]

@@ -9,7 +9,8 @@ from tests.connectors.databases.attacks import SECRET, WORD
 READER, PASSWORD = "reader", "pa55-of-the-reader"
 _SHOP = [
     "CREATE TABLE customers(id INTEGER PRIMARY KEY, name VARCHAR(100), email VARCHAR(100), country VARCHAR(2))",
-    "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers(id), total DOUBLE PRECISION, note VARCHAR(100))",
+    "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers(id), total DOUBLE PRECISION, "
+    "note VARCHAR(100))",
     "CREATE INDEX by_customer ON orders(customer_id)",
     "CREATE TABLE secrets(id INTEGER PRIMARY KEY, word VARCHAR(100))",
     "CREATE VIEW clean AS SELECT id, country FROM customers",
@@ -28,10 +29,12 @@ _POSTGRES = [
     "CREATE TABLE sales.leads(id INTEGER PRIMARY KEY, email TEXT)",
     f"INSERT INTO sales.leads VALUES (1, '{SECRET}')",
     "CREATE MATERIALIZED VIEW kept AS SELECT id, email FROM customers",
-    "CREATE FUNCTION email_of(integer) RETURNS text LANGUAGE sql STABLE AS 'SELECT email::text FROM customers WHERE id = $1'",
+    "CREATE FUNCTION email_of(integer) RETURNS text LANGUAGE sql STABLE "
+    "AS 'SELECT email::text FROM customers WHERE id = $1'",
     "CREATE TABLE big AS SELECT n AS id, n % 100 AS part, repeat('x', 20) AS text FROM generate_series(1, 100000) n",
     "CREATE UNIQUE INDEX big_id ON big(id)",
-    "CREATE TABLE kinds(a numeric(10,2), b timestamptz, c uuid, d jsonb, e bytea, f integer[], g interval, h boolean, i bigint)",
+    "CREATE TABLE kinds(a numeric(10,2), b timestamptz, c uuid, d jsonb, e bytea, f integer[], g interval, h boolean, "
+    "i bigint)",
     "INSERT INTO kinds VALUES (1.5, '2026-01-02 03:04:05+00', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{\"k\": [1]}', "
     "'\\x0102', '{1,2}', '1 day', true, 9007199254740993)",
     "ANALYZE",

@@ -75,8 +75,10 @@ WRITES = [
     ("SHOW GRANTS", "SELECT 1"),
     ("EXPLAIN DELETE FROM orders", "EXPLAIN SELECT * FROM orders"),
 ]
-BARE = ["DROP TABLE orders", "DELETE FROM orders", "INSERT INTO orders VALUES (9, 1, 1, 'x')", "SELECT 1; DROP TABLE orders",
-        "CREATE TABLE x(a int)", "TRUNCATE orders"]  # fmt: skip
+BARE = [
+    "DROP TABLE orders", "DELETE FROM orders", "INSERT INTO orders VALUES (9, 1, 1, 'x')", "CREATE TABLE x(a int)",
+    "SELECT 1; DROP TABLE orders", "TRUNCATE orders",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -108,12 +110,13 @@ def test_what_is_masked_or_denied_stays_unread(attack: str, twin: str, guarded: 
 @pytest.mark.parametrize(("attack", "twin"), WRITES)
 def test_what_does_more_than_read_is_refused(attack: str, twin: str, shop: Database, tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
+    told = ""
     try:
         shop.query(ALL, attack.format(folder=tmp_path), 0, 10, "")
     except ToolError as fault:
-        assert any(word in fault.message for word in ("refused", "served", "parse", "statement"))
-    else:
-        assert "/*!" in attack, "it came through"
+        told = fault.message
+    # What stands in a comment that only they would execute is gone, and the rest runs.
+    assert any(word in told for word in ("refused", "served", "parse", "statement")) or "/*!" in attack
     shop.query(ALL, twin.format(folder=tmp_path), 0, 10, "")
     assert list(tmp_path.iterdir()) == []
     assert shop.query(ALL, "SELECT count(*) FROM orders", 0, 10, "").rows == [[2]]
@@ -151,15 +154,8 @@ def test_a_runaway_statement_is_stopped_at_the_server(mariadb_shop: str) -> None
     quick = open_address("shop", mariadb_shop, Rules(timeout=0.3, max_read=1e12, superuser=True))
     with pytest.raises(ToolError, match=r"stopped after 0\.3 seconds"):
         quick.query(ALL, "SELECT count(*) FROM big a, big b WHERE a.text > b.text", 0, 10, "")
-    left = quick.query(
-        ALL,
-        "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%big AS a%' AND id <> connection_id()".replace(
-            "connection_id()", "0"
-        ),
-        0,
-        10,
-        "",
-    )
+    listed = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%big AS a%'"
+    left = quick.query(ALL, listed, 0, 10, "")
     assert left.rows[0][0] <= 1  # itself
     quick.close()
 

@@ -1,7 +1,7 @@
 """What is tried against masked columns and hidden tables, for every engine: each with a legal twin that passes.
 
-The tables: customers(id, name, email, country) with email masked, orders(id, customer_id, total, note), secrets(id, word)
-denied, views clean(id, country) and leaky(id, contact), which reads customers.email.
+The tables: customers(id, name, email, country) with email masked, orders(id, customer_id, total, note), secrets(id,
+word) denied, views clean(id, country) and leaky(id, contact), which reads customers.email.
 """
 
 SECRET = "ada@example.org"
@@ -125,8 +125,10 @@ COMMON = [
     ),
     ("VALUES ((SELECT email FROM customers LIMIT 1))", "VALUES ((SELECT name FROM customers LIMIT 1))"),
     (
-        "WITH RECURSIVE r(n, e) AS (SELECT 1, email FROM customers UNION ALL SELECT n + 1, e FROM r WHERE n < 2) SELECT e FROM r",
-        "WITH RECURSIVE r(n, e) AS (SELECT 1, name FROM customers UNION ALL SELECT n + 1, e FROM r WHERE n < 2) SELECT e FROM r",
+        "WITH RECURSIVE r(n, e) AS (SELECT 1, email FROM customers UNION ALL SELECT n + 1, e FROM r WHERE n < 2) "
+        "SELECT e FROM r",
+        "WITH RECURSIVE r(n, e) AS (SELECT 1, name FROM customers UNION ALL SELECT n + 1, e FROM r WHERE n < 2) "
+        "SELECT e FROM r",
     ),
 ]
 SQLITE = [

@@ -1,4 +1,4 @@
-"""Every way around a mask that is known to us, on SQLite: by statement and engine together, and by each of them alone."""
+"""Every way around a mask that is known to us, on SQLite: by statement and engine together, and by each alone."""
 
 import sqlite3
 from pathlib import Path
@@ -10,10 +10,10 @@ from dragoman.connectors.address import parse
 from dragoman.connectors.databases.database import Database
 from dragoman.connectors.databases.guarded import guarded
 from dragoman.connectors.databases.judge import judge
+from dragoman.connectors.databases.opening import open_file
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.sqlite import Sqlite
 from dragoman.connectors.databases.statement import read_statement
-from dragoman.connectors.databases.opening import open_file
 from dragoman.connectors.source import Question, SourceError
 from dragoman.connectors.view import ALL, View
 from dragoman.errors import ToolError
@@ -56,8 +56,7 @@ def shop(path: Path) -> Database:
 @pytest.mark.parametrize(("attack", "twin"), [*COMMON, *SQLITE])
 def test_what_is_masked_or_denied_stays_unread(attack: str, twin: str, shop: Database) -> None:
     with pytest.raises(ToolError) as caught:
-        rows = shop.query(ALL, attack, 0, 100, "")
-        assert SECRET not in str(rows.rows) and WORD not in str(rows.rows), f"it came through: {rows}"
+        shop.query(ALL, attack, 0, 100, "")
     assert SECRET not in caught.value.message and WORD not in caught.value.message
     shop.query(ALL, twin, 0, 100, "")
 

@@ -25,7 +25,7 @@ MASKED = [
     ("FROM customers", "FROM orders"),
     ("FROM customers SELECT #3", "FROM customers SELECT id"),
     ("SELECT customers FROM customers", "SELECT orders FROM orders"),
-    ("SELECT c.customers.email FROM (SELECT customers FROM customers) c", "SELECT c.orders.note FROM (SELECT orders FROM orders) c"),
+    ("SELECT c.x.email FROM (SELECT customers AS x FROM customers) c", "SELECT c.x FROM (SELECT orders AS x FROM orders) c"),
     ("SELECT unnest(c) FROM customers c", "SELECT unnest([id, 2]) FROM customers c"),
     ("SELECT struct_extract(c, 'email') FROM customers c", "SELECT struct_extract({'a': name}, 'a') FROM customers c"),
     ("SELECT to_json(c) FROM customers c", "SELECT to_json(c.name) FROM customers c"),
@@ -33,7 +33,10 @@ MASKED = [
     ("SELECT e: email FROM customers", "SELECT e: name FROM customers"),
     ("SELECT id FROM customers GROUP BY ALL, email", "SELECT id FROM customers GROUP BY ALL"),
     ("SELECT arg_max(id, email) FROM customers", "SELECT arg_max(id, name) FROM customers"),
-    ("SELECT id FROM customers QUALIFY row_number() OVER (ORDER BY email) = 1", "SELECT id FROM customers QUALIFY row_number() OVER (ORDER BY name) = 1"),
+    (
+        "SELECT id FROM customers QUALIFY row_number() OVER (ORDER BY email) = 1",
+        "SELECT id FROM customers QUALIFY row_number() OVER (ORDER BY name) = 1",
+    ),
     ("PIVOT customers ON email USING count(*)", "SELECT country, count(*) FROM customers GROUP BY country"),
     ("SELECT * FROM (PIVOT customers ON email USING count(*))", "SELECT * FROM (SELECT id FROM customers)"),
     ("SELECT * FROM (UNPIVOT customers ON COLUMNS(*))", "SELECT id FROM customers"),
@@ -112,7 +115,8 @@ def filed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with duckdb.connect(str(path)) as db:
         for sql in (
             "CREATE TABLE customers(id INTEGER PRIMARY KEY, name TEXT, email TEXT, country TEXT)",
-            "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers(id), total DOUBLE, note TEXT)",
+            "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers(id), total DOUBLE, "
+            "note TEXT)",
             "CREATE TABLE secrets(id INTEGER, word TEXT)",
             "CREATE VIEW clean AS SELECT id, country FROM customers",
             "CREATE VIEW leaky AS SELECT id, email AS contact FROM customers",

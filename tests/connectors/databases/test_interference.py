@@ -80,7 +80,8 @@ def select(query: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         query.map(lambda q: f"({q} LIMIT 1)"),
     )
     tail = st.one_of(
-        st.just(""), terms.map(lambda t: f" WHERE {t} > 'a'"), terms.map(lambda t: f" ORDER BY {t}"), query.map(lambda q: f" WHERE EXISTS ({q})"),
+        st.just(""), terms.map(lambda t: f" WHERE {t} > 'a'"), terms.map(lambda t: f" ORDER BY {t}"),
+        query.map(lambda q: f" WHERE EXISTS ({q})"),
         names.map(lambda n: f" GROUP BY {n}"), names.map(lambda n: f" GROUP BY {n} HAVING max({n}) > 'b'"),
     )  # fmt: skip
     plain = st.tuples(st.lists(item, min_size=1, max_size=2).map(", ".join), from_(query), tail).map(

@@ -179,7 +179,8 @@ def _shared(sights: Mapping[str, Sight]) -> dict[str, Sight]:
         for name, sight in found.items():
             for other in (found[kin] for kin in sight.table.kin if kin in found):
                 own = {fold(column.name) for column in sight.table.columns}
-                more = (other.closed | (own if other.denied else set())) & own - sight.closed
+                shut = own if other.denied else other.closed & own
+                more = shut - sight.closed
                 if more:
                     told = {fold(masked): masked for masked in other.masked}
                     found[name] = sight = msgspec.structs.replace(

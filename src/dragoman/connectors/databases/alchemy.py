@@ -142,7 +142,8 @@ def _stopped(connection: Any, seconds: float) -> Generator[threading.Event, None
 
 
 def _table(inspector: Any, name: str, kind: str, home: str) -> Table:
-    keys = list((inspector.get_pk_constraint(name) or {}).get("constrained_columns") or [])
+    key: dict[str, Any] = inspector.get_pk_constraint(name) or {}
+    keys: list[str] = key.get("constrained_columns") or []
     columns = [
         Column(
             name=str(column["name"]), type=str(column["type"]), required=not column.get("nullable", True),

@@ -6,8 +6,8 @@ import datetime
 import decimal
 import math
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
 from dragoman.connectors.databases.engine import Column
 
@@ -27,8 +27,10 @@ def shown(value: Any, depth: int = 0) -> Any:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, str):
         return value if len(value) <= MAX_CELL else f"{value[:MAX_CELL]}… ({len(value):,} characters)"
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, bytes | bytearray):
         return f"<{len(value):,} bytes>"
+    if isinstance(value, memoryview):
+        return f"<{cast(memoryview[int], value).nbytes:,} bytes>"
     if isinstance(value, decimal.Decimal):
         return str(value)
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
@@ -36,9 +38,11 @@ def shown(value: Any, depth: int = 0) -> Any:
     if isinstance(value, datetime.timedelta | uuid.UUID):
         return str(value)
     if depth < _MAX_DEPTH and isinstance(value, Mapping):
-        return {str(key)[:MAX_CELL]: shown(inner, depth + 1) for key, inner in list(value.items())[:_MAX_ITEMS]}
+        known: Mapping[Any, Any] = value
+        return {str(key)[:MAX_CELL]: shown(inner, depth + 1) for key, inner in list(known.items())[:_MAX_ITEMS]}
     if depth < _MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
-        return [shown(inner, depth + 1) for inner in list(value)[:_MAX_ITEMS]]
+        inside: list[Any] = list(cast(Iterable[Any], value))
+        return [shown(inner, depth + 1) for inner in inside[:_MAX_ITEMS]]
     return str(value)[:MAX_CELL]
 
 
@@ -51,12 +55,12 @@ def all_shown(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
 def _plain(column: tuple[Any, ...]) -> bool:
     kinds = set(map(type, column)) - {type(None)}
     if kinds == {str}:
-        return max(map(len, filter(None, column)), default=0) <= MAX_CELL
+        return max((len(value) for value in column if value is not None), default=0) <= MAX_CELL
     if kinds == {int}:
         there: list[int] = [value for value in column if value is not None]
         return min(there) >= -_LARGE and max(there) <= _LARGE
     if kinds == {float}:
-        return all(map(math.isfinite, filter(None, column)))
+        return all(value is None or math.isfinite(value) for value in column)
     return kinds <= {bool}
 
 

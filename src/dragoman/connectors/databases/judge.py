@@ -177,14 +177,19 @@ class _Case:
 
     def _direct(self, select: Any) -> Iterator[Any]:
         """Yield the tables that a SELECT reads by itself, not those of its subqueries."""
-        sources = [select.args.get("from_") or select.args.get("from"), *(select.args.get("joins") or [])]
-        sources += select.args.get("laterals") or []
-        for source in filter(None, sources):
-            yield from self._tables_in(source)
+        names = ("from_", "from", "joins", "laterals")
+        for found in filter(None, (select.args.get(name) for name in names)):
+            parts: list[Any] = [found] if isinstance(found, self._exp.Expression) else found
+            for source in parts:
+                yield from self._tables_in(source)
 
     def _tables_in(self, source: Any) -> Iterator[Any]:
         nested = (self._exp.Select, self._exp.SetOperation)
-        for node in source.walk(prune=lambda inner: isinstance(inner, nested)):
+
+        def ends(inner: Any) -> bool:
+            return isinstance(inner, nested)
+
+        for node in source.walk(prune=ends):
             if isinstance(node, self._exp.Table):
                 yield node
 
@@ -195,7 +200,8 @@ class _Case:
     def _judge_join(self, node: Any) -> None:
         if str(node.args.get("method") or "").upper() == "NATURAL":
             raise ToolError(f"NATURAL JOIN compares columns that it does not name: write ON; {self._all_columns()}")
-        for name in node.args.get("using") or []:
+        using: list[Any] = node.args.get("using") or []
+        for name in using:
             self._judge_name(name.name)
 
     def _judge_column(self, node: Any) -> None:

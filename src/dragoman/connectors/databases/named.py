@@ -106,20 +106,20 @@ _TYPES: dict[str, tuple[type, ...]] = {
 def _value(query: str, name: str, parameter: Parameter, value: Any) -> Any:
     if value is None and not parameter.required:
         return None
-    wrong = not isinstance(value, _TYPES[parameter.type])
-    if wrong or (isinstance(value, bool) and parameter.type != "boolean"):
+    fits = isinstance(value, _TYPES[parameter.type])
+    if not fits or (isinstance(value, bool) and parameter.type != "boolean"):
         raise ToolError(f"{name} of {query} is of type {parameter.type}, not {type(value).__name__}")
     if parameter.choices and value not in parameter.choices:
         raise ToolError(
             f"{name} of {query} is one of {', '.join(map(str, parameter.choices))}, not {str(value)[:60]!r}"
         )
-    if parameter.type == "string" and len(value) > parameter.max_length:
+    if isinstance(value, str) and len(value) > parameter.max_length:
         raise ToolError(f"{name} of {query} has at most {parameter.max_length} characters")
-    if parameter.minimum is not None and value < parameter.minimum:
+    if isinstance(value, int | float) and parameter.minimum is not None and value < parameter.minimum:
         raise ToolError(f"{name} of {query} is at least {parameter.minimum:g}")
-    if parameter.maximum is not None and value > parameter.maximum:
+    if isinstance(value, int | float) and parameter.maximum is not None and value > parameter.maximum:
         raise ToolError(f"{name} of {query} is at most {parameter.maximum:g}")
-    if parameter.type == "date":
+    if isinstance(value, str) and parameter.type == "date":
         try:
             return datetime.date.fromisoformat(value)
         except ValueError as fault:
