@@ -71,6 +71,8 @@ async def test_versions_and_the_latest_of_a_server(url: str) -> None:
         assert latest is not None and latest.server.version == "1.10.0" and latest.official.is_latest
         older = await asked.entry("com.example/weather", "1.9.0")
         assert older is not None and not older.official.is_latest
+        deleted = await asked.entry("com.example/bad")
+        assert deleted is not None and deleted.official.status == "deleted", "all of it is"
         deleted = await asked.entry("com.example/bad", "1.0.0")
         assert deleted is not None and deleted.official.status == "deleted"
         assert await asked.entry("com.example/none") is None and await asked.entry("com.example/weather", "9") is None

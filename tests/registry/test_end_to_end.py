@@ -231,6 +231,21 @@ def test_a_bundle_from_a_file_is_looked_at_and_put_in(
     assert (one["name"], one["kind"], one["registry"]) == ("local/made", "mcpb", "")
 
 
+def test_a_package_that_wants_another_by_its_address_is_not_put_in(
+    entries: Path, url: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = f"evil @ file://{tmp_path}/evil"
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil/setup.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    python_index(tmp_path, wheel(tmp_path, "made-server", "1.0.0", claim=NAME, needs=evil))
+    python_entry(entries)
+    with files_over_http(tmp_path) as index:
+        configured(home, url, pypi=f"{index}/simple")
+        assert put_in(NAME, "--yes", secret="s\n") == 2
+    assert "which is no package of an index" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_package_of_python_is_put_in_from_an_index_and_called(
     entries: Path, url: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

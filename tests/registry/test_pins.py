@@ -15,6 +15,14 @@ from dragoman.registry.pins import Pin, change, load
 from dragoman.registry.recipe import Recipe
 from dragoman.registry.records import Known, Record, Records
 
+
+@pytest.fixture(autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have locks lie apart from the user's own."""
+    for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path_factory.mktemp("state")))
+
+
 PIN = Pin(version="1", registry="https://r.example", kind="pypi", identifier="x", package_version="1", hash="sha256:a",
           closure=("x.whl sha256:a", "y.whl sha256:b"))  # fmt: skip
 
@@ -40,7 +48,9 @@ def test_a_lock_file_is_changed_one_server_at_a_time(tmp_path: Path) -> None:
     assert os.name == "nt" or stat.S_IMODE(path.stat().st_mode) == 0o640
     assert b'"lockfileVersion": 1' in path.read_bytes() and b'"packageVersion": "1"' in path.read_bytes()
     change(path, "b/b", None)
-    assert list(load(path).servers) == ["a/a"]
+    assert list(load(path).servers) == ["a/a"] and [one.name for one in tmp_path.iterdir()] == ["dragoman.lock.json"]
+    change(tmp_path / "none.json", "a/a", None)
+    assert not (tmp_path / "none.json").exists()
     path.write_text('{"lockfileVersion": 2}')
     with pytest.raises(LocalError, match="no lock file that this version reads"):
         load(path)

@@ -19,7 +19,7 @@ from dragoman.registry.proofs import check_owner, chosen, tarball, wheel
 
 def test_a_wheel_says_its_name_its_command_and_its_server(tmp_path: Path) -> None:
     said = wheel(made.wheel(tmp_path, "made-server", "1.2.0", claim="com.example/made"))
-    assert said == ("made-server", "1.2.0", ("com.example/made",), ("made-server",))
+    assert said == ("made-server", "1.2.0", ("com.example/made",), ("made-server",), ())
     check_owner("com.example/made", "made-server", said.claims)
     with pytest.raises(IntegrityError, match=r"it says it is of com\.example/made"):
         check_owner("com.example/mad", "made-server", said.claims)
@@ -31,6 +31,11 @@ def test_a_longer_name_is_no_proof_of_a_shorter_one(tmp_path: Path) -> None:
     said = wheel(made.wheel(tmp_path, "made-server", "1.2.0", claim="com.example/made-too"))
     with pytest.raises(IntegrityError):
         check_owner("com.example/made", "made-server", said.claims)
+
+
+@pytest.mark.parametrize("needs, direct", [("x @ git+https://evil.example.com/x", True), ("x>=1; extra == '@'", False)])
+def test_a_wheel_that_wants_another_by_its_address_says_so(needs: str, direct: bool, tmp_path: Path) -> None:
+    assert wheel(made.wheel(tmp_path, "made", "1", needs=needs)).direct == ((needs,) if direct else ())
 
 
 def test_an_npm_package_says_its_name_its_command_and_its_server(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ def _put_in(options: argparse.Namespace, choice: Choice, way: Way, brought: Brou
     """Ask, show and keep. What was brought is removed unless it is kept."""
     kept = False
     try:
+        if options.name and not (options.name.isprintable() and options.name.strip()):
+            raise UsageError("a server's name is printable text: --name NAME")
         if pinned is not None:
             pinned.check(brought.pin)
         answers, secrets = _answers(options, choice.listed.server.name, adding.asks(way, brought, Path.home()))

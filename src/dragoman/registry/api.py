@@ -86,12 +86,15 @@ class Registry:
         return [] if answer is None else _page(answer).entries
 
     async def entry(self, name: str, version: str = "") -> Listed | None:
-        """Return one version of a server, the latest if none is given; None if the registry does not know it."""
+        """Return one version of a server; None if the registry does not know it.
+
+        Without a version the latest that is not deleted; a deleted one only if all are.
+        """
         path = f"/v0.1/servers/{quote(name, safe='')}/versions/{quote(version or 'latest', safe='')}"
-        answer = await self._ask(path, {"include_deleted": "true"})
+        answer = await self._ask(path, {"include_deleted": "true"} if version else {})
         if answer is None and not version:
             every = await self.versions(name)
-            return latest(every) if every else None
+            return latest([one for one in every if one.official.status != "deleted"] or every) if every else None
         if answer is None:
             return None
         found = read_listed(answer)

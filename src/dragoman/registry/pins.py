@@ -6,12 +6,15 @@ narrows what `add` takes.
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from dragoman.auth import private_files
+from dragoman.auth.wallet_disk import state_home
 from dragoman.auth.wallet_lock import locked_here
 from dragoman.errors import LocalError
 from dragoman.registry.faults import IntegrityError
@@ -74,7 +77,13 @@ def change(path: Path, name: str, pin: Pin | None) -> None:
     """Pin a server in a lock file, or take it out with None; other processes wait. Raises LocalError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with locked_here(path.with_name(f".{path.name}.lock"), PATIENCE):
+        # Not beside it: a lock file lies in a project, which is somebody's repository.
+        locks = state_home(os.environ) / "locks"
+        private_files.folder(locks)
+        mark = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]
+        with locked_here(locks / mark, PATIENCE):
+            if pin is None and name not in load(path).servers:
+                return
             servers = {one: held for one, held in load(path).servers.items() if one != name}
             if pin is not None:
                 servers[name] = pin

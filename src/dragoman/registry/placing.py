@@ -1,7 +1,8 @@
 """Bringing a package to this machine, checked, without running any of it: by pip, by npm, or as a bundle.
 
 Promise: an exact version; wheels only, and no scripts of npm's; every file with its hash, and those that are pinned
-compared. Limit: pip and npm fetch by their own means, from the index that the user set up for them.
+compared. Limit: pip and npm fetch by their own means, from the index that the user set up for them, which is trusted
+not to hold packages that want others by address.
 """
 
 from __future__ import annotations
@@ -75,6 +76,9 @@ def pypi(package: Package, server: str, folder: Path, index: str = "") -> Placed
     if proofs.normal(said.name) != proofs.normal(package.identifier):
         raise IntegrityError(f"{asked} came as {said.name} {said.version}")
     proofs.check_owner(server, package.identifier, said.claims)
+    if said.direct:
+        # pip would take it for one that the user named, and build it: code would run before anybody agreed.
+        raise IntegrityError(f"{asked} wants {said.direct[0]!r}, which is no package of an index")
     digest = _sha256(path)
     if package.file_sha256 and package.file_sha256 != digest:
         raise IntegrityError(f"{path.name} has SHA-256 {digest}, and the registry names {package.file_sha256}")

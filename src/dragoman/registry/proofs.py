@@ -26,12 +26,13 @@ _TOKEN = re.compile(r"mcp-name:\s*([a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+)")
 
 
 class Wheel(NamedTuple):
-    """What a wheel says of itself. `scripts` are the commands that it brings."""
+    """What a wheel says of itself: `scripts` are the commands that it brings, `direct` what it wants by address."""
 
     name: str
     version: str
     claims: tuple[str, ...]
     scripts: tuple[str, ...]
+    direct: tuple[str, ...] = ()
 
 
 class Tarball(NamedTuple):
@@ -61,7 +62,9 @@ def wheel(path: Path) -> Wheel:
         raise IntegrityError(f"{path.name} is no wheel that can be read: {error}") from None
     body = said.get_payload()
     text = f"{said.get('Description') or ''}\n{body if isinstance(body, str) else ''}"
-    return Wheel(str(said.get("Name")), str(said.get("Version")), _claims(text), scripts)
+    wanted = [str(one) for one in said.get_all("Requires-Dist") or ()]
+    direct = tuple(one for one in wanted if "@" in one.partition(";")[0])
+    return Wheel(str(said.get("Name")), str(said.get("Version")), _claims(text), scripts, direct)
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
