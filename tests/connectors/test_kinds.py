@@ -15,10 +15,10 @@ from dragoman.connectors.source import ALL, SourceError
 def place(tmp_path: Path) -> Path:
     written(tmp_path / "Manuals 2026", a_md="# a")
     (tmp_path / "empty").mkdir()
-    written(tmp_path / "pictures", a_png="x")
+    written(tmp_path / "pictures", a_bin="x")
     (tmp_path / "hidden").mkdir()
     fixtures.dot_env(tmp_path / "hidden")
-    written(tmp_path, guide_md="# guide", picture_png="x", zero_db="", fake_db="this is not a database at all")
+    written(tmp_path, guide_md="# guide", picture_bin="x", zero_db="", fake_db="this is not a database at all")
     sqlite3.connect(tmp_path / "shop.db").execute("CREATE TABLE t(a)").connection.close()
     (tmp_path / "corrupt.db").write_bytes(b"SQLite format 3\x00" + b"\x01" * 4000)
     return tmp_path
@@ -58,7 +58,7 @@ def test_sqlite_addresses_are_paths(place: Path, monkeypatch: pytest.MonkeyPatch
         ("empty", "it is empty"),
         ("hidden", "1 hidden or secret files"),
         ("pictures", "none of the 1 files in .* can be read; documents end in"),
-        ("picture.png", "no reader for picture.png"),
+        ("picture.bin", "no reader for picture.bin"),
         ("zero.db", "zero.db is empty"),
         ("fake.db", "no SQLite file"),
         ("corrupt.db", "not a database that can be opened"),

@@ -126,6 +126,7 @@ def wishes_of(options: argparse.Namespace, near: bool) -> Any:
     return building.Wishes(
         allow_write=tuple(options.allow_write),
         local=near,
+        asks=bool(options.auth_issuer),
         record=os.path.abspath(options.record) if options.record else "",
         profile=options.profile or "",
         name=options.name or "",

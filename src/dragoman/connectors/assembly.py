@@ -166,7 +166,7 @@ class Assembly:
         for source in new.values():
             if self._running and old.get(source.name) is not source:
                 self._start(source)
-        self.catalogue.sources, self.catalogue.judge = new, judge
+        self.catalogue.replace(list(new.values()), judge)
         self._offering.extend()
         self._sync_tools()
         self.server.notify_resources_changed()

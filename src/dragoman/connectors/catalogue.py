@@ -38,10 +38,24 @@ class Catalogue:
     """
 
     def __init__(self, sources: Sequence[Source], judge: Judge | None = None) -> None:
-        self.sources = {source.name: source for source in sources}
+        # One value, replaced at once: a call must not meet new sources with rules that do not know them.
+        self._served = {source.name: source for source in sources}, judge
         self.views: Mapping[str, View] = {}
         self.who = ""
-        self.judge = judge
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """The sources by name."""
+        return self._served[0]
+
+    @property
+    def judge(self) -> Judge | None:
+        """Who says what callers see; None where everybody sees everything."""
+        return self._served[1]
+
+    def replace(self, sources: Sequence[Source], judge: Judge | None) -> None:
+        """Have these instead, from the next call on."""
+        self._served = {source.name: source for source in sources}, judge
 
     def seen_by(self, caller: Caller, http: bool) -> Catalogue:
         """Return the catalogue as this caller has it.
@@ -49,16 +63,18 @@ class Catalogue:
         Those who do not come over HTTP, on stdio and in memory, are not asked
         who they are: whoever is there started this.
         """
-        if self.judge is None and not (caller.principal and self.runnables()):
-            return self
+        sources, judge = self._served
+        seen = Catalogue(list(sources.values()))
+        if judge is None and not (caller.principal and seen.runnables()):
+            return seen
         asked = caller if http or caller.identity is not None else None
-        judge = self.judge or _all
+        judge = judge or _all
         views = {
             name: structs.replace(view, who=caller.principal)
-            for name in self.sources
+            for name in sources
             if (view := judge(asked, name)) is not None
         }
-        seen = Catalogue([self.sources[name] for name in views])
+        seen = Catalogue([sources[name] for name in views])
         seen.views = views
         # Whom and what cursors are good for: another caller's, or one from before the rules changed, is none.
         seen.who = f"{caller.principal}\n{sorted(views.items())}"

@@ -68,8 +68,7 @@ class Offering:
         """Offer what the catalogue has."""
         self.extend()
         self._server.add_resource_lister(self.page)
-        if self._catalogue.judge is not None:
-            self._server.middleware(self.guard)
+        self._server.middleware(self.guard)
 
     def extend(self) -> None:
         """Offer templates for schemes that are new."""

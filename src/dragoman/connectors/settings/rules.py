@@ -10,7 +10,7 @@ from typing import Any
 
 from dragoman.connectors.catalogue import Judge
 from dragoman.connectors.settings.shape import Access, Rule
-from dragoman.connectors.view import ALL, View
+from dragoman.connectors.view import View
 from dragoman.protocol.exchange import Caller
 
 
@@ -27,7 +27,7 @@ def judge_of(access: Mapping[str, Access], *, local: bool = True) -> Judge | Non
     def judge(caller: Caller | None, name: str) -> View | None:
         one = access.get(name)
         if one is None:
-            return ALL
+            return None
         if caller is None:
             return View(tuple(one.allow), tuple(one.deny))
         if (one.local_only and not local) or not caller.scopes.issuperset(one.scopes):
