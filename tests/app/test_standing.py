@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.transport.raw_peer import Got, legacy, modern, serving
+from tests.transport.raw_peer import INITIALIZED, Got, legacy, modern, serving
 
 from dragoman import Client, ClosedError, MalformedError
 from dragoman.calling import listening
@@ -194,3 +194,54 @@ async def test_input_that_names_neither_question_nor_state_is_malformed_and_othe
     assert third["inputResponses"] == {"q": {"action": "accept", "content": {"name": "Ada"}}}
     assert all(leg["arguments"] == {"a": 1} and leg["_meta"] == first["_meta"] for leg in (second, third))
     assert "requestState" not in legs[3]["params"] and "inputResponses" not in legs[3]["params"]
+
+
+async def test_what_a_session_may_have_missed_between_two_streams_is_told() -> None:
+    """LEG-18. Where a stream has ids, the server itself tells what came between."""
+    streams = 0
+    held: list[Got] = []
+
+    async def answer(got: Got) -> None:
+        nonlocal streams
+        if got.json.get("method") == "initialize":
+            got.result({**INITIALIZED, "capabilities": {"tools": {"listChanged": True}}}, mcp_session_id="s1")
+            return
+        if got.method != "GET":
+            got.reply(b"", 202)
+            return
+        streams += 1
+        got.stream(b"retry: 10\ndata:\n\n" if streams != 3 else b"id: e1\nretry: 10\ndata:\n\n")
+        if streams < 4:
+            got.end_stream()
+        else:
+            held.append(got)
+
+    async with serving(answer) as url, Client(url, mode="legacy") as client, asyncio.timeout(20):
+        heard = aiter(client.listen(tools=True, prompts=False, resources=False))
+        assert (await anext(heard)).kind == "tools"
+        while streams < 4:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_place_that_the_server_does_not_know_any_more_is_given_up_and_not_the_stream() -> None:
+    """LEG-12"""
+    seen: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def answer(got: Got) -> None:
+        if got.method != "GET":
+            got.reply(b"", 202)
+            return
+        last = got.headers.get("last-event-id")
+        seen.put_nowait(last)
+        if last is not None:
+            got.reply(b"", 400)
+            return
+        got.stream(b"id: e1\nretry: 10\ndata:\n\n")
+        got.end_stream()
+
+    async with (
+        serving(legacy(answer)) as url,
+        Client(url, mode="legacy", on_elicit=lambda question: "x"),
+        asyncio.timeout(20),
+    ):
+        assert [await seen.get() for _ in range(3)] == [None, "e1", None]

@@ -157,6 +157,8 @@ class Quiet(Listener):
     def hear(self, notice: Frame) -> None:
         self.heard.append(notice)
 
+    def missed(self) -> None: ...
+
     def lost(self) -> None: ...
 
     async def answer(self, request: Frame) -> bytes:

@@ -229,6 +229,11 @@ class Line:
         elif wanted is not UNSET:
             self._changes.ended(wanted)
 
+    def missed(self) -> None:
+        """Tell those who hear of changes that any may have been missed."""
+        for feed in self._changes.standing:
+            feed.lost()
+
     def lost(self) -> None:
         """Pass on that the way ended by itself."""
         self._on_lost()
@@ -286,6 +291,10 @@ class Apart:
     async def answer(self, request: Frame) -> bytes | None:
         """Return the response to a question that belongs to this request."""
         return await self._line.answer(request, self._aside)
+
+    def missed(self) -> None:
+        """Pass on that something may have been missed."""
+        self._line.missed()
 
     def lost(self) -> None:
         """Pass on that the way ended."""

@@ -65,6 +65,10 @@ class Listener(Protocol):
         """
         ...
 
+    def missed(self) -> None:
+        """Take that something said outside of calls may not have been heard. Must not block, and raises nothing."""
+        ...
+
     def lost(self) -> None:
         """Take that the way ended by itself: nothing more comes over it. Must not block, and raises nothing."""
         ...

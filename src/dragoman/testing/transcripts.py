@@ -201,6 +201,9 @@ class _Replayer:
         if len(self._heard) >= len(self._said):
             self._complete.set()
 
+    def missed(self) -> None:
+        """Nothing is told twice here."""
+
     def lost(self) -> None:
         """The next request will say so."""
 

@@ -243,17 +243,21 @@ class HttpExchange:
     async def _stand(self, headers: Fields, stood: asyncio.Event) -> None:
         """Hold the standing stream, opening it again as long as the server does not refuse it."""
         nothing = Outgoing("", b"", headers)
-        last_id, pause = "", RETRY
+        last_id, pause, again = "", RETRY, False
         while True:
             events = EventReader(self._settings.max_bytes)
             try:
                 wire, reply = await self.ask("GET", _resuming(last_id), headers, None)
                 if reply.status != 200 or not reply.headers.get("content-type", "").startswith(EVENTS):
                     wire.abort()
-                    if reply.status < 500:
+                    if reply.status < 500 and not last_id:
                         log.debug("%s has no stream outside of calls: HTTP %s", self.where, reply.status)
                         return
+                    last_id = last_id if reply.status >= 500 else ""  # it may not know that place any more
                     raise ClosedError(f"HTTP {reply.status}")
+                if again and not last_id and self._listener is not None:
+                    self._listener.missed()
+                again = True
                 stood.set()
                 pause = RETRY
                 try:

@@ -51,6 +51,10 @@ class _TappedListener:
         self._tap.heard(encode(Notification(method=str(notice.method), params=_params(notice))), 0, None)
         self._inner.hear(notice)
 
+    def missed(self) -> None:
+        """Pass on that something may have been missed."""
+        self._inner.missed()
+
     def lost(self) -> None:
         """Show that the way ended, and pass it on."""
         self._tap.ended("ended by itself")
