@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dragoman.connectors.settings import shape
 from dragoman.connectors.settings.reading import MAX_BYTES, read_settings, settings_of
 from dragoman.connectors.settings.shape import Settings
 from dragoman.connectors.source import SourceError
@@ -90,3 +91,10 @@ def test_a_file_is_bounded_and_has_to_be_there(tmp_path: Path) -> None:
         read_settings(file)
     file.write_bytes(b"#" * 1000 + GOOD)
     assert read_settings(file).folder == tmp_path
+
+
+def test_every_key_stands_in_the_documentation() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "data" / "settings.md").read_text("utf-8")
+    shapes = (Settings, shape.ServerSettings, shape.Access, shape.Rule, shape.PromptSettings, shape.PromptArgument)
+    keys = {key for one in shapes for key in one.__struct_encode_fields__}
+    assert [key for key in sorted(keys) if f"`{key}`" not in page and f".{key}`" not in page] == []
