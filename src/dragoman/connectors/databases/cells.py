@@ -6,8 +6,8 @@ import datetime
 import decimal
 import math
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dragoman.connectors.databases.engine import Column
 
@@ -29,20 +29,20 @@ def shown(value: Any, depth: int = 0) -> Any:
         return value if len(value) <= MAX_CELL else f"{value[:MAX_CELL]}… ({len(value):,} characters)"
     if isinstance(value, bytes | bytearray):
         return f"<{len(value):,} bytes>"
-    if isinstance(value, memoryview):
-        return f"<{cast(memoryview[int], value).nbytes:,} bytes>"
     if isinstance(value, decimal.Decimal):
         return str(value)
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, datetime.timedelta | uuid.UUID):
         return str(value)
-    if depth < _MAX_DEPTH and isinstance(value, Mapping):
-        known: Mapping[Any, Any] = value
-        return {str(key)[:MAX_CELL]: shown(inner, depth + 1) for key, inner in list(known.items())[:_MAX_ITEMS]}
-    if depth < _MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
-        inside: list[Any] = list(cast(Iterable[Any], value))
-        return [shown(inner, depth + 1) for inner in inside[:_MAX_ITEMS]]
+    return _nested(value, depth)
+
+
+def _nested(value: Any, depth: int) -> Any:
+    if depth < _MAX_DEPTH and issubclass(type(value), Mapping):
+        return {str(key)[:MAX_CELL]: shown(value[key], depth + 1) for key in list(value)[:_MAX_ITEMS]}
+    if depth < _MAX_DEPTH and issubclass(type(value), list | tuple | set | frozenset):
+        return [shown(inner, depth + 1) for inner in list(value)[:_MAX_ITEMS]]
     return str(value)[:MAX_CELL]
 
 
