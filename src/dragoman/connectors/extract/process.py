@@ -92,15 +92,25 @@ class Converter:
         Raises Unreadable with the reason, also when the file took longer than
         the time limit or crashed its reader, and when the converter is closed.
         """
-        with self._lock:
-            worker = self._running()
-            data = worker.read(path)
-            if data is None:
-                raise Unreadable(self._obituary(worker))
-        answer = _decoder.decode(data)
+        answer = self._asked(path)
         if answer.document is None:
             raise Unreadable(answer.reason)
         return answer.document
+
+    def picture(self, path: str, page: int) -> tuple[bytes, str]:
+        """Return an image, or a page (from 1) of a PDF, and its media type.  Raises as `convert` does."""
+        answer = self._asked(f"{page}\x00{path}")
+        if not answer.picture:
+            raise Unreadable(answer.reason)
+        return answer.picture, answer.mime_type
+
+    def _asked(self, request: str) -> Answer:
+        with self._lock:
+            worker = self._running()
+            data = worker.read(request)
+            if data is None:
+                raise Unreadable(self._obituary(worker))
+        return _decoder.decode(data)
 
     def rest(self) -> None:
         """End the worker when it has nothing to do; the next file starts a new one."""

@@ -36,6 +36,7 @@ _RTF = Format("rtf", "rtf:read_rtf", "striprtf", b"{\\rtf")
 _EPUB = Format("epub", "epub:read_epub", "lxml", b"PK")
 _MAIL = Format("mail", "mail:read_mail")
 _MBOX = Format("mbox", "mail:read_mbox", "", b"From ")
+_IMAGE = Format("image", "pictures:read_image", "PIL")
 _CSV = Format("csv", "tabular:read_csv")
 _MARKDOWN = Format("markdown", "text:read_markdown")
 _TEXT = Format("text", "text:read_text")
@@ -46,6 +47,7 @@ FORMATS: dict[str, Format] = {
     **dict.fromkeys((".pptx", ".pptm"), _SLIDES),
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), _BOOK),
     **dict.fromkeys((".odt", ".ott"), _ODT),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"), _IMAGE),
     ".rtf": _RTF,
     ".epub": _EPUB,
     ".eml": _MAIL,
@@ -111,6 +113,25 @@ def why_not(name: str, size: int) -> str:
     if missing := missing_package(known):
         return f'{known.kind} files need the package {missing}: pip install "dragoman[{EXTRA}]"'
     return ""
+
+
+def picture(name: str, data: bytes, page: int) -> tuple[bytes, str]:
+    """Return an image, or a page (from 1) of a PDF, small enough to be sent, and its media type.  Raises Unreadable."""
+    known = format_of(name)
+    if known not in (_IMAGE, _PDF):
+        raise Unreadable(
+            f"{known.kind if known else 'this'} has no pictures to show: only images and pages of a PDF are"
+        )
+    if missing := missing_package(_IMAGE):
+        raise Unreadable(f'showing pictures needs the package {missing}: pip install "dragoman[{EXTRA}]"')
+    show = importlib.import_module(f"{__package__}.pictures").picture
+    try:
+        made: tuple[bytes, str] = show(data, page)
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as fault:
+        raise Unreadable(f"cannot be shown ({type(fault).__name__}: {str(fault)[:120]})") from fault
+    return made
 
 
 def convert(name: str, data: bytes) -> Document:

@@ -1,6 +1,7 @@
 """The process that reads files: `python -m dragoman.connectors.extract.worker`, started by `process` alone.
 
-Takes a path per frame on stdin, answers with a document or a reason on stdout; frames are a length and MessagePack.
+Takes a path per frame on stdin, with a page's number and a zero byte before it where a picture is wanted; answers with
+a document, a picture or a reason on stdout.  Frames are a length and MessagePack.
 It may not write a file, start a process, or grow over its memory limit, where the system knows such limits.
 """
 
@@ -15,7 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from dragoman.connectors.extract.document import MAX_FILE_BYTES, Document, Unreadable
-from dragoman.connectors.extract.registry import convert, why_not
+from dragoman.connectors.extract.registry import convert, picture, why_not
 
 if sys.platform != "win32":
     import resource
@@ -24,14 +25,16 @@ LENGTH = struct.Struct(">I")
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one file: a document, or the reason why there is none."""
+    """What came of one file: a document, or a picture and its media type, or the reason why there is none."""
 
     document: Document | None = None
+    picture: bytes = b""
+    mime_type: str = ""
     reason: str = ""
 
 
-def read_file(path: str) -> Document:
-    """Return the document in the file at `path`.
+def read_file(path: str, page: int | None = None) -> Answer:
+    """Return the document in the file at `path`, or the picture of a page.
 
     Raises Unreadable.  A link in the last step is not followed and a pipe is
     not waited for: the file may have been swapped since it was found.
@@ -48,15 +51,20 @@ def read_file(path: str) -> Document:
         if reason := why_not(path, info.st_size):
             raise Unreadable(reason)
         try:
-            return convert(os.path.basename(path), stream.read(MAX_FILE_BYTES + 1))
+            name, data = os.path.basename(path), stream.read(MAX_FILE_BYTES + 1)
+            if page is None:
+                return Answer(document=convert(name, data))
+            made, mime_type = picture(name, data, page)
+            return Answer(picture=made, mime_type=mime_type)
         except OSError as fault:
             raise Unreadable(f"cannot be read: {fault.strerror}") from fault
 
 
-def answer(path: str) -> Answer:
-    """Return what came of the file; never raises."""
+def answer(request: str) -> Answer:
+    """Return what came of a file; never raises."""
+    page, zero, path = request.partition("\x00")
     try:
-        return Answer(document=read_file(path))
+        return read_file(path, int(page)) if zero else read_file(request)
     except Unreadable as fault:
         return Answer(reason=fault.reason)
     except MemoryError:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import msgspec
 
 from dragoman.connectors.address import Address, make
+from dragoman.connectors.extract.document import Unreadable
 from dragoman.connectors.extract.registry import format_of, why_not
 from dragoman.connectors.folders.crawl import Folder, Found, NotServed
 from dragoman.connectors.folders.index import FAILED, READY, SKIPPED, WAITING, File, Index, Match
@@ -25,7 +26,7 @@ from dragoman.connectors.folders.query import EXCERPT, Query, excerpt, understan
 from dragoman.connectors.folders.ranking import Ranked, rank
 from dragoman.connectors.folders.reading import Wanted, cut
 from dragoman.connectors.folders.scope import Scope, scope_of
-from dragoman.connectors.source import Entry, Hit, Hits, Listing, Passage, Position, Progress, Question, View
+from dragoman.connectors.source import Blob, Entry, Hit, Hits, Listing, Passage, Position, Progress, Question, View
 from dragoman.errors import ToolError
 
 _PATIENCE = 1.0  # seconds that the very first requests wait for a small folder to be indexed
@@ -150,8 +151,13 @@ class Documents:
         }  # fmt: skip
         return {key: value for key, value in found.items() if value not in ("", [], {}, 0)}
 
-    def fetch(self, view: View, address: Address, position: Position | None, room: int) -> Passage:
+    def fetch(self, view: View, address: Address, position: Position | None, room: int) -> Passage | Blob:
+        """Return text of a document; the picture of an image, and of a page where the address asks for one."""
+        if address.image:
+            return self._picture(view, address)
         file = self._file(view, address.path)
+        if file.kind == "image":
+            return self._picture(view, address)
         wanted = self._wanted(file, address)
         taken = cut(self._index, file, wanted, position, room)
         unit = file.unit or "line"
@@ -166,6 +172,21 @@ class Documents:
             uri=self._uri(file.path), title=_title(file), text=taken.text, range=shown, total=_extent(file),
             following=taken.following,
         )  # fmt: skip
+
+    def _picture(self, view: View, address: Address) -> Blob:
+        page = max(address.pages[0], 1)
+        if not view.sees(address.path):
+            raise ToolError(self._unknown(view, address.path))
+        try:
+            data, mime_type = self.indexer.picture(address.path, page)
+        except NotServed as fault:
+            raise ToolError(self._unknown(view, address.path)) from fault
+        except Unreadable as fault:
+            raise ToolError(f"{self._uri(address.path)} cannot be shown: {fault.reason}") from fault
+        title = address.path.rpartition("/")[2]
+        paged = address.path.lower().endswith(".pdf")
+        uri = self._uri(address.path, f"page={page}&image" if paged else "")
+        return Blob(uri=uri, title=f"{title}, page {page}" if paged else title, data=data, mime_type=mime_type)
 
     def _settle(self) -> None:
         """See that the index is looked after; wait a moment, but only right after the start."""

@@ -184,6 +184,10 @@ class Indexer:
         if gone or came:
             self.changed([])
 
+    def picture(self, path: str, page: int) -> tuple[bytes, str]:
+        """Return an image, or a page of a PDF, and its media type.  Raises Unreadable and NotServed."""
+        return self._urgent.picture(self._folder.locate(path), page)
+
     def _read(self, found: Found, converter: Converter) -> Callable[[], None]:
         """Read one file; return what is to be written into the index."""
         try:
