@@ -136,12 +136,18 @@ def test_a_registry_that_is_only_searched_puts_nothing_in(
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
 def test_a_person_at_a_terminal_is_asked_for_each_thing(entries: Path, url: str, home: Path) -> None:
     with_bundle(entries, url)
+    path = entries / "com.example_made-1.0.0.json"
+    held = json.loads(path.read_text())
+    held["packages"][0]["packageArguments"] = [{"type": "positional", "valueHint": "n", "format": "number"}]
+    path.write_text(json.dumps(held))
     words = [sys.executable, "-m", "dragoman", "registry", "add", NAME, "--to", "cursor"]
     program = f"import pty, sys; sys.exit(pty.spawn({words!r}) >> 8)"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None and process.stdout is not None
         seen = b""
         for prompt, answer in (
+            (b"n (number): ", b"many\n"),
+            (b"n is a number, written in decimal digits\r\nn (number): ", b"7\n"),
             (b"word (string; required) A word: ", b"one\n"),
             (b"key (string; required) A key (kept in the keyring): ", b"hunter2\n"),
             (b"put this in? [y/N] ", b"y\n"),
@@ -156,7 +162,7 @@ def test_a_person_at_a_terminal_is_asked_for_each_thing(entries: Path, url: str,
         process.stdin.close()
         seen += process.stdout.read()
     assert b"hunter2" not in seen and b"MADE_KEY='***'" in seen
-    assert asyncio.run(told(cursor(home)["made"])) == {"args": ["one"], "env": {"MADE_KEY": "hunter2"}}
+    assert asyncio.run(told(cursor(home)["made"])) == {"args": ["one", "7"], "env": {"MADE_KEY": "hunter2"}}
 
 
 NAMES = ["server", "_meta", "name", "version", "packages", "transport", "type"]

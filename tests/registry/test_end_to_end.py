@@ -69,6 +69,22 @@ def test_nothing_is_put_in_before_yes_and_nothing_stays(
     assert Records(data_home()).every() == [] and list(data_home().iterdir()) == []
 
 
+def test_a_path_is_made_absolute_since_clients_start_servers_from_elsewhere(
+    entries: Path, url: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_bundle(entries, url)
+    held = json.loads((entries / "com.example_made-1.0.0.json").read_text())
+    held["packages"][0]["packageArguments"] = [
+        {"type": "named", "name": "--in", "valueHint": "in", "format": "filepath"},
+        {"type": "positional", "valueHint": "count", "format": "number", "default": "5"},
+    ]
+    (entries / "com.example_made-1.0.0.json").write_text(json.dumps(held))
+    assert put_in(NAME, "--input", "word=x", "--input", "in=~/a", "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["command"][2:] == ["x", "--in", str(home / "a"), "5"]
+    assert put_in(NAME, "--input", "word=x", "--input", "count=many", "--dry-run") == 2
+    assert "count is a number" in capsys.readouterr().err
+
+
 def test_another_file_under_the_same_address_is_refused(
     entries: Path, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

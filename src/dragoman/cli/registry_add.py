@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -27,10 +28,13 @@ from dragoman.configs.entry import Entry
 from dragoman.configs.values import Value
 from dragoman.registry import adding, pins
 from dragoman.registry.adding import Brought, Choice, Way
+from dragoman.registry.faults import EntryError
 from dragoman.registry.inputs import Piece, Question, Secret, answered
 from dragoman.registry.pins import Pin
 from dragoman.registry.recipe import Recipe
 from dragoman.registry.records import Record, Records, data_home
+
+TRIES = 3  # that a person has for one answer
 
 
 class Ready(NamedTuple):
@@ -177,8 +181,8 @@ def _answers(
     secrets: dict[str, str] = {}
     for one in questions:
         if one.name in given:
-            continue
-        if one.secret:
+            pass
+        elif one.secret:
             key = f"{server}/{one.name}"
             text = _secret(options, one, key)
             if text is not None:
@@ -188,7 +192,14 @@ def _answers(
             text = _typed(one)
             if text:
                 given[one.name] = [text]
+        if one.kind == "filepath" and one.name in given:
+            # Clients start servers from folders of their own.
+            given[one.name] = [_absolute(piece) for piece in given[one.name]]
     return answered(questions, given), secrets
+
+
+def _absolute(piece: Piece) -> Piece:
+    return os.path.abspath(os.path.expanduser(piece)) if isinstance(piece, str) else piece
 
 
 def _secret(options: argparse.Namespace, one: Question, key: str) -> str | None:
@@ -207,8 +218,14 @@ def _secret(options: argparse.Namespace, one: Question, key: str) -> str | None:
 
 def _typed(one: Question) -> str:
     default = f" [{one_line(' '.join(one.default))}]" if one.default else ""
-    print(f"{_label(one)}{default}: ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().rstrip("\r\n")
+    for _ in range(TRIES):
+        print(f"{_label(one)}{default}: ", end="", file=sys.stderr, flush=True)
+        text = sys.stdin.readline().rstrip("\r\n")
+        try:
+            return one.checked(text) if text else ""
+        except EntryError as error:
+            print(visible(str(error)), file=sys.stderr)
+    return ""
 
 
 def _label(one: Question) -> str:
