@@ -184,7 +184,7 @@ async def test_a_command_waits_for_approval_and_what_needs_it_stays_inactive(pla
     launch = book.launch(*command)
     Approvals(place / "approved.json").approve(launch, launch.digest, risky=True)
     change = made.look()
-    assert made.take(change)[0] == ["new: shop"]
+    assert made.take(change)[0][-1] == "new: shop"
     assert mark.exists()
     # What is approved is bound to the script's bytes.
     script.write_text(script.read_text() + "#\n")
@@ -194,27 +194,33 @@ async def test_a_command_waits_for_approval_and_what_needs_it_stays_inactive(pla
 
 
 async def test_a_changed_file_counts_and_a_wrong_one_changes_nothing(place: Path) -> None:
-    made = configured(place, {"sources": {"papers": "papers"}})
+    made = configured(place, {"sources": {"papers": {"path": "papers"}}})
     said: list[str] = []
     follower = Follower(made, said.append, every=0.01, grace=0)
     async with Client(made.server) as client:
         papers = made.opened.sources["papers"][1]
         await follower.start()
         assert [tool.name for tool in await client.list_tools()] == ["search", "fetch", "list", "describe"]
-        written(place, {"sources": {"papers": "papers", "shop": {"kind": "database", "url": "shop.db"}}})
+        written(place, {"sources": {"papers": {"path": "papers"}, "shop": {"kind": "database", "url": "shop.db"}}})
         while not said:
             await asyncio.sleep(0.01)
         assert said[-1].endswith("was read again; new: shop")
         assert made.opened.sources["papers"][1] is papers
         assert "query" in made.server.surface.tools.listing
         assert (await client.call_tool("query", {"sql": "SELECT note FROM orders"})).structured["rows"] == [["one"]]
-        written(place, {"sources": {"papers": "papers"}, "sorces": {}})
+        hidden = {"path": "papers", "deny": ["hr/**"]}
+        written(place, {"sources": {"papers": hidden, "shop": {"kind": "database", "url": "shop.db"}}})
         while len(said) < 2:
+            await asyncio.sleep(0.01)
+        assert said[-1].endswith("other callers see, or other things are seen: papers")
+        assert (await client.call_tool("list", {"uri": "papers"})).structured["total"] == 1
+        written(place, {"sources": {"papers": {"path": "papers"}}, "sorces": {}})
+        while len(said) < 3:
             await asyncio.sleep(0.01)
         assert "did you mean 'sources'" in said[-1] and said[-1].endswith("the configuration from before goes on")
         assert (await client.call_tool("query", {"sql": "SELECT note FROM orders"})).structured["rows"] == [["one"]]
         written(place, {"sources": {"shop": {"kind": "database", "url": "shop.db"}}})
-        while len(said) < 3:
+        while len(said) < 4:
             await asyncio.sleep(0.01)
         assert "gone: papers" in said[-1]
         assert [item["uri"] for item in (await client.call_tool("list", {})).structured["items"]] == ["db://shop/"]

@@ -118,6 +118,9 @@ class Configured:
         if _fixed(change.read.settings) != _fixed(self.read.settings):
             said.append("what it says of server, auth and prompts counts from the next start")
         said += [f"inactive: {reason}" for reason in change.opened.inactive.values()]
+        before, now = self.opened.access, change.opened.access
+        if ruled := [name for name in now if name in before and now[name] != before[name]]:
+            said.append(f"other callers see, or other things are seen: {', '.join(ruled)}")
         self.opened, self.read = change.opened, change.read
         gone = self.assembly.replace([source for _, source in new.values()], self._judge(change.opened))
         added = [name for name in new if name not in old]
@@ -161,7 +164,8 @@ class Configured:
         except BaseException as fault:
             _close({name: one for name, one in opened.sources.items() if before.get(name) != one})
             if isinstance(fault, SourceError):
-                raise SourceError(filled.hide(str(fault))) from None
+                said_so = filled.hide(str(fault))
+                raise SourceError(said_so if str(read.path) in said_so else f"{read.path}: {said_so}") from None
             raise
         return opened
 
