@@ -11,7 +11,7 @@ from tests.protocol.fixtures import META, written
 from tests.serving.person import Line, Person
 from tests.serving.test_task_listening import listening
 
-from dragoman import Client, Context, Limits, PeerError, RequestError, Server, ToolError, ask
+from dragoman import Client, Context, Identity, Limits, PeerError, RequestError, Server, ToolError, ask
 from dragoman.protocol.eras import HANDSHAKE, STATELESS
 from dragoman.protocol.headers import METHOD_HEADER
 from dragoman.testing.ways import serving_http
@@ -232,3 +232,33 @@ async def test_another_process_of_the_store_takes_it_up(pair: tuple[str, str], t
             await taken.cancel()
             await asyncio.wait_for(server.ended.wait(), 20)
     assert server.runs == (1 if tool == "work" else 0)
+
+
+@pytest.mark.parametrize("front", [MODERN, LEGACY])
+async def test_several_servers_of_either_revision_have_their_tasks_in_one_store(front: str, tmp_path: Path) -> None:
+    servers = {"left": speaking(LEGACY), "right": speaking(MODERN)}
+    proxy = Server.proxy(servers, store=f"sqlite:///{tmp_path / 'both.db'}", limits=QUICK)
+    async with Client(proxy, mode=front, on_elicit=answer, timeout=20) as client:
+        for name in ("left_work", "right_work"):
+            task = await client.start_task(name, {"item": "tea"})
+            assert (await task.result()).text == "tea for Ada, small red"
+
+
+async def test_a_task_is_there_for_nobody_else(pair: tuple[str, str]) -> None:
+    """TASK-21, in both revisions and between them."""
+    front, behind = pair
+    for revision in (front, behind):
+        proxy = Server.proxy(speaking(revision), limits=QUICK)
+        async with (
+            Client(proxy, mode=front, auth=Identity("ann"), timeout=20) as ann,
+            Client(proxy, mode=front, auth=Identity("ben"), timeout=20) as ben,
+        ):
+            saved = (await ann.start_task("hang")).saved()
+            assert (await ann.resume_task(saved).status()).status == "working"
+            with pytest.raises(PeerError, match="no such task, or its time is over"):
+                await ben.resume_task(saved).status()
+            with pytest.raises(PeerError, match="no such task, or its time is over"):
+                await ben.resume_task(saved).cancel()
+            if front == LEGACY:
+                listed = [await one.request("tasks/list") for one in (ann, ben)]
+                assert [len(one["tasks"]) for one in listed] == [1, 0]

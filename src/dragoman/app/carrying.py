@@ -18,7 +18,7 @@ import msgspec
 from msgspec import UNSET, structs
 
 from dragoman.app.following import Carrier, Follower, Sent
-from dragoman.app.passing import Passing
+from dragoman.app.passing import QUESTIONS, Passing
 from dragoman.app.surface import TASKS_2025
 from dragoman.app.upstream import Way
 from dragoman.calling.lists import whole_list
@@ -37,7 +37,7 @@ from dragoman.wire.base import Meta
 from dragoman.wire.jsonrpc import INVALID_PARAMS
 from dragoman.wire.lifecycle import ServerCapabilities
 from dragoman.wire.methods import METHODS
-from dragoman.wire.questions import ELICIT, ROOTS, SAMPLE, AnyInputRequired, CreateMessage, Elicit, ListRoots
+from dragoman.wire.questions import AnyInputRequired
 from dragoman.wire.tasks import EXTENSION, RELATED, TASK
 from dragoman.wire.tools import CallToolResult, Tool
 
@@ -50,7 +50,6 @@ METHODS_OF_TASKS = frozenset({"tasks/get", "tasks/update", "tasks/cancel", "task
 OPTIONAL: dict[str, Any] = {"taskSupport": "optional"}
 GIVEN = "answered behind"  # where a task keeps which questions were answered; no step is called so
 LEG = "call behind {}"
-_QUESTIONS: dict[str, Any] = {ELICIT: Elicit, SAMPLE: CreateMessage, ROOTS: ListRoots}
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -328,7 +327,7 @@ def _asked(asked: AnyInputRequired) -> Leg:
 
 
 def _question(method: str, params: dict[str, Any]) -> Question:
-    kind = _QUESTIONS.get(method)
+    kind = QUESTIONS.get(method)
     if kind is None:
         raise MalformedError(f"the server behind asks {method}, which nobody knows")
     try:

@@ -15,7 +15,8 @@ from typing import Any, cast
 import msgspec
 from msgspec import UNSET, structs
 
-from dragoman.app.passing import UNNAMED
+from dragoman.app.parking import NEEDS
+from dragoman.app.passing import QUESTIONS, UNNAMED
 from dragoman.app.upstream import Way
 from dragoman.calling.answers import READERS
 from dragoman.calling.callbacks import Callbacks
@@ -29,16 +30,10 @@ from dragoman.wire.base import EMPTY
 from dragoman.wire.jsonrpc import INVALID_REQUEST, MISSING_CAPABILITY, Frame, Notification
 from dragoman.wire.lifecycle import ClientCapabilities
 from dragoman.wire.notices import MESSAGE, PROGRESS, LogMessage, Progress
-from dragoman.wire.questions import ELICIT, ROOTS, SAMPLE, CreateMessage, Elicit, ListRoots
 from dragoman.wire.tasks import EXTENSION, LEGACY_TASK_CHANGED, AnyTask
 from dragoman.wire.tools import CallToolResult
 
 log = logging.getLogger("dragoman")
-_QUESTIONS: dict[str, tuple[Any, str]] = {
-    ELICIT: (Elicit, "elicitation"),
-    SAMPLE: (CreateMessage, "sampling"),
-    ROOTS: (ListRoots, "roots"),
-}
 TOGETHER = 0.05  # seconds in which questions that are put at the same time come in
 DIGEST = 16  # characters of a question's digest that are in its key
 _status = msgspec.json.Decoder(AnyTask).decode
@@ -167,8 +162,8 @@ class Follower:
 
     async def answer(self, method: str, params: msgspec.Raw) -> Any:
         """Return the answer to a question, whenever it comes. Raises RequestError for one that nobody answers."""
-        kind, needed = _QUESTIONS.get(method, (None, ""))
-        if kind is None or getattr(self._has, needed) is UNSET:
+        kind = QUESTIONS.get(method)
+        if kind is None or getattr(self._has, NEEDS[method]) is UNSET:
             raise RequestError(INVALID_REQUEST, f"this client did not declare what {method} needs")
         try:
             posed = msgspec.json.decode(params or EMPTY, type=kind)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 TTL = 900.0  # seconds in which a client may answer
 MOST = 1000  # calls parked in one process
-_NEEDS = {ELICIT: "elicitation", SAMPLE: "sampling", ROOTS: "roots"}
+NEEDS = {ELICIT: "elicitation", SAMPLE: "sampling", ROOTS: "roots"}
 _encode = msgspec.json.Encoder().encode
 _sorted = msgspec.json.Encoder(order="sorted").encode
 Run = Callable[[Call], Awaitable[Reply]]
@@ -101,7 +101,7 @@ class Parked:
 
     async def ask(self, method: str, params: Any) -> msgspec.Raw:
         """Ask with the next answer that goes out, and wait for the leg that brings the answer back."""
-        needed = _NEEDS.get(method)
+        needed = NEEDS.get(method)
         if needed is None or getattr(self.current.caller.capabilities, needed) is UNSET:
             raise RequestError(INVALID_REQUEST, f"this client did not declare what {method} needs")
         self._count += 1

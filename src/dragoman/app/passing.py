@@ -25,7 +25,7 @@ from dragoman.wire.questions import ELICIT, ROOTS, SAMPLE, CreateMessage, Elicit
 from dragoman.wire.subscriptions import ACKNOWLEDGED, LISTEN
 
 UNNAMED = Implementation(name="unknown", version="0")
-_QUESTIONS: dict[str, Any] = {ELICIT: Elicit, SAMPLE: CreateMessage, ROOTS: ListRoots}
+QUESTIONS: dict[str, Any] = {ELICIT: Elicit, SAMPLE: CreateMessage, ROOTS: ListRoots}
 _CHANGES = "list_changed", "resources/updated"
 
 
@@ -104,8 +104,8 @@ class Passing:
         call = self._call
         try:
             posed: Any = params or EMPTY
-            if call.era is not self._era and method in _QUESTIONS:
-                posed = call.era.pose(msgspec.json.decode(posed, type=_QUESTIONS[method]))
+            if call.era is not self._era and method in QUESTIONS:
+                posed = call.era.pose(msgspec.json.decode(posed, type=QUESTIONS[method]))
             return await call.door.ask(method, posed)
         except PeerError as error:
             raise RequestError(error.code, error.message, error.data) from None
