@@ -100,7 +100,7 @@ def test_damaged_files_are_read_or_refused(make, damage: list[tuple[int, int]], 
 @pytest.mark.parametrize(
     ("name", "size", "reason"),
     [
-        ("a.png", 10, "no reader for .png files"),
+        ("a.psd", 10, "no reader for .psd files"),
         ("a", 10, "without an ending"),
         ("a.doc", 10, "save it as .docx"),
         ("a.db", 10, "source of its own"),

@@ -113,20 +113,20 @@ def test_a_changed_file_is_read_anew_when_it_is_asked_for(tmp_path: Path) -> Non
 
 
 def test_unreadable_files_say_why_in_fetch_list_and_describe(tmp_path: Path) -> None:
-    folder = written(tmp_path / "papers", a_md="# open", c_png="x", d_png="y")
+    folder = written(tmp_path / "papers", a_md="# open", c_psd="x", d_psd="y")
     fixtures.encrypted_pdf(folder)
     with documents(folder) as source:
         with pytest.raises(ToolError, match=r"encrypted\.pdf cannot be read: encrypted"):
             read(source, "docs://papers/encrypted.pdf")
-        with pytest.raises(ToolError, match=r"no reader for \.png files"):
-            read(source, "docs://papers/c.png")
+        with pytest.raises(ToolError, match=r"no reader for \.psd files"):
+            read(source, "docs://papers/c.psd")
         problems = {entry.key: entry.problem for entry in source.items(ALL, "", "", 10).entries}
         assert problems["encrypted.pdf"].startswith("encrypted")
         assert problems["a.md"] == ""
         about = source.describe(ALL, parse("docs://papers"))
         assert about["progress"] == "1 of 2 indexed, 1 could not be read"
         assert about["unreadable"][0].startswith("encrypted.pdf: encrypted")
-        assert about["not_indexed"] == ["c.png and 1 more: no reader for .png files"]
+        assert about["not_indexed"] == ["c.psd and 1 more: no reader for .psd files"]
 
 
 def test_describe_tells_outline_and_extent(tmp_path: Path) -> None:

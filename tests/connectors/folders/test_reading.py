@@ -53,7 +53,7 @@ def test_lines_asked_for_are_the_lines_given(tmp_path_factory, body: str, first:
 
 
 @settings(max_examples=30)
-@given(st.lists(text, min_size=1, max_size=4), st.integers(30, 500), st.data())
+@given(st.lists(st.lists(line, max_size=4).map("\n".join), min_size=1, max_size=4), st.integers(30, 500), st.data())
 def test_pages_asked_for_are_the_pages_given(tmp_path_factory, parts: list[str], room: int, data) -> None:
     index, file = stored(tmp_path_factory.mktemp("index"), parts, "page")
     last = file.parts
