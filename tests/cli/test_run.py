@@ -98,6 +98,8 @@ def test_processes_that_serve_together_ask_for_the_same_tokens(tmp_path: Path) -
         "https://b.example",
     ]
     words += ["--auth-audience", "api", "--auth-scope", "files"]
+    words += ["--trusted-proxy", "10.0.0.0/8"]
     passed = run._passed_on(options("x.py", *words), hosting.Place(False, "127.0.0.1", 0, False))
     again = options("x.py", *passed)
-    assert hosting.auth_words(again) == words
+    assert hosting.auth_words(again) == words[:-2] and again.trusted_proxy == ["10.0.0.0/8"]
+    assert hosting.http_options(again)["trusted_proxies"] == ["10.0.0.0/8"]

@@ -6,6 +6,7 @@ import pytest
 from tests.transport.raw_http import Answer, Ask, call, in_process, modern
 
 from dragoman import Identity, KeyAuth, Limits, Server
+from dragoman.transport.asgi import Endpoint
 
 KEYS = {"key-of-the-first-caller": Identity("one"), "key-of-the-other-caller": Identity("two")}
 ONE, TWO = ({"authorization": f"Bearer {key}"} for key in KEYS)
@@ -47,6 +48,30 @@ async def test_a_caller_with_too_many_calls_is_refused_until_some_end(protected:
         gate.set()
     assert [task.result().value for task in busy] == ["waited"] * len(busy)
     assert (await ask(own)).value == "waited"
+
+
+async def test_behind_a_trusted_proxy_callers_are_told_apart_and_behind_another_not() -> None:
+    """sec/35, sec/49: what a stranger writes into a header changes nothing."""
+    for trusted, apart in ((["127.0.0.0/8"], True), ([], False), (["10.0.0.1"], False)):
+        gate, began = asyncio.Event(), asyncio.Queue[None]()
+        app = a_server(gate, began, False).asgi(trusted_proxies=trusted)
+
+        async def ask(said: str, app: Endpoint = app) -> Answer:
+            return await in_process(app, call("wait", headers={"x-forwarded-for": said}))
+
+        async with asyncio.TaskGroup() as group:
+            busy = [group.create_task(ask("203.0.113.1")) for _ in range(2)]
+            for _ in busy:
+                await began.get()
+            # What stands further left was written by whoever asked.
+            assert (await ask("198.51.100.7, 203.0.113.1")).status == 429
+            if apart:
+                busy.append(group.create_task(ask("203.0.113.1, 198.51.100.7")))
+                await began.get()
+            else:
+                assert (await ask("198.51.100.7")).status == 429
+            gate.set()
+        assert [task.result().value for task in busy] == ["waited"] * len(busy)
 
 
 async def test_those_who_listen_are_not_counted_against_calls() -> None:

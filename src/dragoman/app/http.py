@@ -25,6 +25,7 @@ from dragoman.ports.verifier import Gate
 from dragoman.protocol.bearer import checked_resource
 from dragoman.protocol.eras import HANDSHAKE, STATELESS
 from dragoman.protocol.hosts import HostPolicy
+from dragoman.protocol.proxies import Proxies
 from dragoman.serving.sessions import Sessions as OwnSessions
 from dragoman.transport.asgi import Endpoint
 from dragoman.transport.sse_server import POST_PATH, STREAM_PATH, SseServer
@@ -49,6 +50,8 @@ def endpoint(server: Server, options: HttpOptions, host: str = "127.0.0.1", boun
     own = [urlsplit(checked_resource(url)).netloc] if "url" in options or declared else []
     named = [*options.get("allowed_hosts", ()), *own]
     policy = HostPolicy.for_bind(host, named, options.get("allowed_origins", ()))
+    if trusted := options.get("trusted_proxies", ()):
+        policy.proxies = Proxies(trusted)
     path = options.get("path", "/mcp")
     sse = SseServer(server.service) if options.get("sse", False) else None
     if sse is not None and path.rstrip("/") in (STREAM_PATH, POST_PATH):

@@ -168,6 +168,8 @@ class HttpOptions(TypedDict, total=False):
     of 2024-11-05 too, at /sse and /messages; it needs one process.
     `url` is the public URL of the endpoint, proxies and all, of a server with
     `auth`: what its tokens are for. Its host is one of the allowed hosts.
+    `trusted_proxies` are addresses or networks of proxies whose X-Forwarded-For
+    says who calls, where callers are told apart by address (`Limits.calls`).
     """
 
     path: str
@@ -176,6 +178,7 @@ class HttpOptions(TypedDict, total=False):
     allowed_origins: Sequence[str]
     sessions: bool
     sse: bool
+    trusted_proxies: Sequence[str]
 
 
 def check_options(what: str, given: Iterable[str], known: type, where: str = "") -> None:

@@ -54,6 +54,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="ORIGIN",
         help="a web page's origin that may call it",
     )
+    parser.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="a proxy, or a network of them, whose X-Forwarded-For says who calls",
+    )
     parser.add_argument("--url", metavar="URL", help="the endpoint's public URL, proxies and all: what tokens are for")
     auth = parser.add_argument_group("who may call it, over HTTP")
     auth.add_argument(
@@ -167,6 +174,8 @@ def http_options(options: argparse.Namespace, *, sessions: bool = True) -> HttpO
     made = HttpOptions(allowed_hosts=options.allow_host, allowed_origins=options.allow_origin, sessions=sessions)
     if options.url:
         made["url"] = options.url
+    if options.trusted_proxy:
+        made["trusted_proxies"] = options.trusted_proxy
     return made
 
 

@@ -122,6 +122,7 @@ def _passed_on(options: argparse.Namespace, place: hosting.Place) -> list[str]:
     words = ["--http", "--host", place.host, "--workers", str(options.workers)]
     words += [word for name in options.allow_host for word in ("--allow-host", name)]
     words += [word for origin in options.allow_origin for word in ("--allow-origin", origin)]
+    words += [word for proxy in options.trusted_proxy for word in ("--trusted-proxy", proxy)]
     words += hosting.auth_words(options)
     return [*words, *(["--sse"] if options.sse else []), *(["--no-compat"] if options.no_compat else [])]
 

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from dragoman.errors import LocalError
+from dragoman.protocol.proxies import Proxies
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 EXPOSED = b"Mcp-Session-Id, WWW-Authenticate, MCP-Protocol-Version, DPoP-Nonce"
@@ -81,7 +82,10 @@ class HostPolicy:
     - `origins`: web origins that may call it, besides its own, as `https://name`, `https://name:port`,
       `http://name:*` (any port), or `*` for all; they also get CORS headers.  `null` can't be allowed.
     - `addresses`: whether any IP address is taken for a host: rebinding needs a name.
+    - `proxies`: whose word on where a request came from counts, None for nobody's.
     """
+
+    proxies: Proxies | None = None
 
     def __init__(self, hosts: Iterable[str], origins: Iterable[str] = (), *, addresses: bool = False) -> None:
         """Raises LocalError for an entry that is not of these forms."""

@@ -182,6 +182,8 @@ class Endpoint:
             return await send_fault(send, body, error, extra)
         # Whoever it is, by token, else by address.
         caller = call.caller.principal or (scope.get("client") or ("",))[0]
+        if self._policy.proxies is not None and not call.caller.principal:
+            caller = self._policy.proxies.caller(caller, headers.get(b"x-forwarded-for"))
         door = call.door = HttpDoor(call.era, receive, send, extra, accepts, service.limits)
         return await self._answer(call, door, caller, extra)
 
