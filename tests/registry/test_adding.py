@@ -20,14 +20,12 @@ from dragoman.registry import adding
 from dragoman.registry.document import Listed, Official, Transport, read_listed, read_server
 from dragoman.registry.faults import EntryError, WithdrawnError
 from dragoman.registry.hostile import faults_of
-from dragoman.registry.inputs import Secret
 from dragoman.registry.records import Records, data_home
 from dragoman.registry.sources import Indexes, Source
 
 __all__ = ["at_once", "entries", "home", "url"]  # fixtures
 HERE = Source(name="x", url="https://registry.example.com")
 STDIO: dict[str, Any] = {"type": "stdio"}
-DIGEST = "sha256:" + "a" * 64
 
 
 def listed(*packages: dict[str, Any], remotes: tuple[dict[str, Any], ...] = (), **official: Any) -> Listed:
@@ -66,35 +64,6 @@ def test_a_status_is_judged() -> None:
 
 def bring(one: Listed, folder: Path) -> adding.Brought:
     return asyncio.run(adding.bring(adding.judge(one, HERE), adding.ways(one), Records(folder), Indexes()))
-
-
-def test_an_image_is_taken_by_its_digest_and_gets_its_variables_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "docker"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    image = {
-        "registryType": "oci", "identifier": f"ghcr.io/user/app:1.0@{DIGEST}", "version": "",
-        "runtimeArguments": [{"type": "named", "name": "--network", "value": "none"}],
-        "packageArguments": [{"type": "positional", "value": "serve"}],
-        "environmentVariables": [{"name": "KEY", "isSecret": True}],
-    }  # fmt: skip
-    one = listed(image)
-    brought = bring(one, tmp_path)
-    assert brought.pin.hash == DIGEST
-    made = adding.cook(adding.ways(one), brought, {"KEY": [Secret("s")]}, Path("/home/ada"))
-    assert made.shown() == [
-        str(program), "run", "-i", "--rm", "--network", "none", "-e", "KEY", image["identifier"], "serve"
-    ]  # fmt: skip
-    assert made.env == {"KEY": (Secret("s"),)} and not made.exposed()
-
-
-@pytest.mark.parametrize("image", ["docker.io/a/b:1.0", "docker.io/a/b", "docker.io/a/b@sha256:12", f"-v@{DIGEST}"])
-def test_an_image_by_a_tag_is_refused(image: str, tmp_path: Path) -> None:
-    with pytest.raises(EntryError, match="a tag, which can move"):
-        bring(listed({"registryType": "oci", "identifier": image, "version": ""}), tmp_path)
 
 
 @pytest.mark.parametrize("kind, hint", [("npm", "npx"), ("pypi", "uvx")])

@@ -18,13 +18,14 @@ from typing import NamedTuple, TypeAlias
 
 from dragoman.auth import private_files
 from dragoman.errors import LocalError, TransportError
-from dragoman.registry import bundle, manifest, placing
+from dragoman.registry import bundle, images, manifest, placing
 from dragoman.registry.api import Registry
 from dragoman.registry.document import Input, Listed, Package, ServerJson, Transport
 from dragoman.registry.faults import BundleError, EntryError, IntegrityError, WithdrawnError
 from dragoman.registry.hostile import Suspicion, suspicions
 from dragoman.registry.inputs import Answers, Question, Word
 from dragoman.registry.pins import Pin
+from dragoman.registry.proofs import check_owner
 from dragoman.registry.recipe import Recipe, command_inputs, parts, questions, remote_inputs, remote_recipe
 from dragoman.registry.records import FILES, Record, Records
 from dragoman.registry.sources import Indexes, Source, Sources
@@ -235,15 +236,15 @@ def from_file(path: Path, records: Records, sha256: str = "") -> tuple[Choice, P
 
 
 async def _oci(choice: Choice, package: Package, pin: Pin, folder: Path, indexes: Indexes) -> Brought:
-    image, _, digest = package.identifier.partition("@")
-    if not digest.startswith("sha256:") or len(digest) != 71 or image.startswith("-"):
-        raise EntryError(
-            f"{package.identifier} names an image by a tag, which can move: only one with @sha256:DIGEST is put in"
-        )
-    made = Pin(version=pin.version, registry=pin.registry, kind="oci", identifier=pin.identifier, hash=digest)
-    return Brought(
-        made, (_docker(),), None, None, ("docker compares the digest; the owner of an image is not looked at",)
-    )
+    program = _docker()
+    fetcher = SafeFetcher(choice.source.url, max_bytes=images.MAX_ANSWER, redirects=REDIRECTS)
+    try:
+        image = await images.resolve(package.identifier, fetcher)
+    finally:
+        await fetcher.close()
+    check_owner(choice.listed.server.name, package.identifier, image.claims)
+    made = Pin(version=pin.version, registry=pin.registry, kind="oci", identifier=pin.identifier, hash=image.digest)
+    return Brought(made, (program, image.name), notes=("docker fetches the image when it is started first",))
 
 
 def _docker() -> str:
@@ -279,10 +280,10 @@ def cook(way: Way, brought: Brought, answers: Answers, home: Path) -> Recipe:
         return Recipe(words=(*base.words, *made.package), env={**base.env, **made.env}, cwd=base.cwd)
     words: list[Word] = [(word,) for word in brought.words]
     if way.registry_type == "oci":
+        program, image = words
         # By name only: their values are this process's, and stay out of the list of processes.
         names: list[Word] = [word for name in made.env for word in (("-e",), (name,))]
-        words = [*words, ("run",), ("-i",), ("--rm",), *made.runtime, *names, (way.identifier,)]
-        return Recipe(words=(*words, *made.package), env=made.env)
+        words = [program, ("run",), ("-i",), ("--rm",), *made.runtime, *names, image]
     return Recipe(words=(*words, *made.package), env=made.env)
 
 
