@@ -328,3 +328,18 @@ def test_an_entry_keeps_every_field_of_its_head() -> None:
     files = [SkillFile(uri="skill://a/SKILL.md", digest="sha256:0", size=0)]
     skill = Skill(uri="skill://a/SKILL.md", frontmatter={"name": "a", "x": None}, resources=files)
     assert msgspec.json.decode(msgspec.json.encode(skill), type=Skill) == skill
+
+
+@MODES
+@pytest.mark.parametrize("behind", [False, True])
+async def test_skills_of_a_mounted_server_are_where_they_say(tmp_path: Path, mode: str, behind: bool) -> None:
+    write(tmp_path, "refunds", LICENSE="Free.")
+    outer, inner = Server("outer"), served(tmp_path)
+    outer.mount(Server.proxy(inner) if behind else inner, "shop")
+    async with Client(outer, mode=mode) as client:
+        (skill,) = await client.skills.list()
+        assert skill.uri == "skill://shop/refunds/SKILL.md"
+        assert (await client.skills.read(skill)).text == HEAD.format("refunds")
+        assert (await client.skills.read(await client.skills.get(skill.uri), "LICENSE")).text == "Free."
+        inside = await client.skills.directory("skill://shop/refunds")
+        assert [one.uri for one in inside] == ["skill://shop/refunds/LICENSE", "skill://shop/refunds/SKILL.md"]

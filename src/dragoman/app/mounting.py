@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from msgspec import UNSET, structs
 
 from dragoman.app.changing import NONE, Changes, changed, check_change, filled_in
@@ -29,6 +30,7 @@ from dragoman.serving.lifespan import Lifespan
 from dragoman.serving.listing import Listing
 from dragoman.serving.nearest import nearest
 from dragoman.wire.jsonrpc import INVALID_PARAMS
+from dragoman.wire.methods import METHODS
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
 from dragoman.wire.prompts import PromptReference
 from dragoman.wire.resources import ResourceTemplate
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from dragoman.app.server import Server
 
 log = logging.getLogger("dragoman")
+SPEAKING_OF_SKILLS = frozenset({"skills/list", "skills/get", "resources/directory/read"})
 
 
 class Kinds(NamedTuple):
@@ -273,7 +276,7 @@ class Mount:
             reply = await self._kernel.reply(inner)
         finally:
             inner.over = True
-        return self._naming.told(reply) if self.prefix else reply
+        return self._naming.told(_readable(inner.method, reply)) if self.prefix else reply
 
     # --- changes ----------------------------------------------------------------------------------------------
 
@@ -296,6 +299,14 @@ class Mount:
             self._into.kernel.bus.tell(method, placed)
         else:
             self._into.kernel.bus.hear((method, placed))
+
+
+def _readable(method: str, reply: Reply) -> Reply:
+    """Return what is said of skills decoded: their addresses are where only who knows the method looks for them."""
+    if not isinstance(reply, msgspec.Raw) or method not in SPEAKING_OF_SKILLS:
+        return reply
+    found: Reply = msgspec.json.decode(reply, type=METHODS[method].result)
+    return found
 
 
 def mount(surface: Surface, own: Server, other: Server, prefix: str, changes: Kinds) -> Mount:

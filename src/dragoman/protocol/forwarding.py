@@ -85,6 +85,8 @@ def members_of(params: Any) -> Members:
     for name in _ROUTED:
         if name in members:
             members[name] = msgspec.json.decode(members[name])
+    if isinstance(params, Forwarded) and params.uri is not UNSET:
+        members["uri"] = params.uri  # whoever has the server mounted may have put another in place of what came
     meta = members.pop("_meta", None)
     if meta is not None:
         members["_meta"] = dict(_members(meta))
