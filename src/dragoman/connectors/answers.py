@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -36,6 +37,7 @@ DEFAULT_HITS = 10
 _LIST_PAGE = 50
 _MAX_QUERY = 2_000  # characters
 _LEAST = 1_000  # characters of text, below which an answer is not cut any more
+T = TypeVar("T")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -100,18 +102,12 @@ class Answers:
             address = msgspec.structs.replace(address, **chosen)
             if address.sheet and "pages" in chosen:
                 address = msgspec.structs.replace(address, sheet="")
-        room = PAYLOAD
-        while True:
+
+        def make(room: int) -> Plain | Blob:
             found = source.fetch(view, address, position, room)
-            if isinstance(found, Blob):
-                return _checked(found)
-            answer = passage(found, call, address)
-            size = len(encoded(answer))
-            if size <= ROOM or room < _LEAST:
-                return answer
-            room = min(
-                int(room * ROOM / size), room - _LEAST // 2
-            )  # much of it was quotes and line ends, which cost two
+            return _checked(found) if isinstance(found, Blob) else passage(found, call, address)
+
+        return fitted(make)
 
     def list(self, uri: str, cursor: str, pattern: str = "") -> Plain:
         """Return a page of the items below an address; the sources when there is none."""
@@ -181,6 +177,18 @@ class Answers:
 def data(value: Any) -> Any:
     """Return what a source said as data: nothing hidden or active in it."""
     return cleaned(value, encoded(value))
+
+
+def fitted(make: Callable[[int], T]) -> T:
+    """Return what `make` makes of so many characters of text that it fits into an answer."""
+    room = PAYLOAD
+    while True:
+        answer = make(room)
+        size = len(encoded(answer)) if isinstance(answer, dict) else 0
+        if size <= ROOM or room < _LEAST:
+            return answer
+        # Much of it was quotes and line ends, which cost two.
+        room = min(int(room * ROOM / size), room - _LEAST // 2)
 
 
 def passage(found: Passage, call: str, address: Address) -> Plain:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dragoman.connectors.address import Address
-from dragoman.connectors.answers import Answers, data, passage
+from dragoman.connectors.answers import Answers, data, fitted, passage
 from dragoman.connectors.catalogue import Catalogue
 from dragoman.connectors.envelope import (
     PAYLOAD,
@@ -35,7 +35,6 @@ from dragoman.serving.nearest import nearest
 
 MODES = ("log", "diff", "blame", "show")
 _QUERY_PAGE = 1_000
-_LEAST = 1_000  # characters
 
 
 class MoreAnswers:
@@ -88,13 +87,9 @@ class MoreAnswers:
         if cursor:
             part, at, _, _ = read_cursor(call, cursor, tuple[Count, Count, tuple[Count, Count], tuple[Count, Count]])
             position = Position(part, at)
-        room = PAYLOAD
-        while True:
-            answer = passage(source.history(view, address, mode, revision, position, room), call, address)
-            size = len(encoded(answer))
-            if size <= ROOM or room < _LEAST:
-                return answer
-            room = min(int(room * ROOM / size), room - _LEAST // 2)
+        return fitted(
+            lambda room: passage(source.history(view, address, mode, revision, position, room), call, address)
+        )
 
     def run(self, tool: str, arguments: Mapping[str, Any], report: Report, cancelled: Callable[[], bool]) -> Plain:
         """Run a program of the owner's, and return what came out."""

@@ -223,7 +223,10 @@ def _apart(said: dict[str, Any], where: str) -> tuple[dict[str, Any], Access]:
     own = {key: value for key, value in said.items() if key not in _ACCESS or key in taken}
     for key in own:
         if kind is not None and key not in taken and key != "kind":
-            raise SourceError(f"{where}: {kind.name} takes no {key!r}{nearest(key, sorted({*taken, *_ACCESS}))}")
+            unsaid = "" if "kind" in said else f"; without kind it is {kind.name}"
+            raise SourceError(
+                f"{where}: {kind.name} takes no {key!r}{nearest(key, sorted({*taken, *_ACCESS}))}{unsaid}"
+            )
     try:
         access: Access = checked({key: value for key, value in said.items() if key not in own}, Access, where)
     except ValueError as fault:
