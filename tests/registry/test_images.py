@@ -104,10 +104,8 @@ async def test_other_bytes_than_a_digest_says_are_refused(images: Images, place:
 
 
 def put(images: Images, folder: Path, name: str = NAME, **more: Any) -> adding.Brought:
-    image = {
-        "registryType": "oci", "identifier": f"{images.url.removeprefix('http://')}/user/app:1.0", "transport": {"type": "stdio"},
-        **more,
-    }  # fmt: skip
+    place = images.url.removeprefix("http://")
+    image = {"registryType": "oci", "identifier": f"{place}/user/app:1.0", "transport": {"type": "stdio"}, **more}
     server = read_server({"name": name, "description": "d", "version": "1.0.0", "packages": [image]})
     choice = adding.judge(Listed(server=server), Source(name="x", url=images.url))
     return asyncio.run(adding.bring(choice, adding.ways(choice.listed), Records(folder), Indexes()))
@@ -164,9 +162,10 @@ def test_a_registry_of_images_that_does_not_say_puts_nothing_in(
     assert list((tmp_path / "servers").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["app", "ghcr.io/user/app", "-v:1", "ghcr.io/User/App:1", "a b:1", "ghcr.io/a/b@sha256:12", "../x:1"]
-)
+NO_IMAGES = ["app", "ghcr.io/user/app", "-v:1", "ghcr.io/User/App:1", "a b:1", "ghcr.io/a/b@sha256:12", "../x:1"]
+
+
+@pytest.mark.parametrize("name", NO_IMAGES)
 async def test_what_names_no_image_is_refused(name: str) -> None:
     with pytest.raises(EntryError, match="no name of an image"):
         await resolve(name, SafeFetcher("https://registry.example.com"))
