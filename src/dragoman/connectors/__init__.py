@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from dragoman.connectors.assembly import build, database, documents, repository, scripts
     from dragoman.connectors.source import SourceError
 
-_HOMES = dict.fromkeys(("build", "documents", "database", "repository", "scripts"), "assembly")
-_HOMES["SourceError"] = "source"
+_HOMES = {
+    "SourceError": "source", "build": "assembly", "database": "assembly", "documents": "assembly",
+    "repository": "assembly", "scripts": "assembly",
+}  # fmt: skip
 
 __all__ = ["SourceError", "build", "database", "documents", "repository", "scripts"]
 
