@@ -51,7 +51,7 @@ async def test_a_caller_with_too_many_calls_is_refused_until_some_end(protected:
 
 
 async def test_behind_a_trusted_proxy_callers_are_told_apart_and_behind_another_not() -> None:
-    """sec/35, sec/49: what a stranger writes into a header changes nothing."""
+    """sec/35: what a stranger writes into a header changes nothing."""
     for trusted, apart in ((["127.0.0.0/8"], True), ([], False), (["10.0.0.1"], False)):
         gate, began = asyncio.Event(), asyncio.Queue[None]()
         app = a_server(gate, began, False).asgi(trusted_proxies=trusted)
