@@ -13,63 +13,40 @@ from typing import Any
 
 import uvicorn
 
-from dragoman.app.whole import WholeSend
-
 FRESH, USED = 1.0, 0.1  # seconds that a first and a further request may be on its way when the server stops
 _CLOSE = (b"connection", b"close")
 _LATE = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
-def timed(seconds: float) -> type[asyncio.Protocol]:
-    """Return uvicorn's protocol for HTTP/1.1, with `seconds` for each head of a request to arrive in."""
-    # The faster one if its parser is installed, as uvicorn itself chooses.
-    base: Any = importlib.import_module("uvicorn.protocols.http.auto").AutoHTTPProtocol
+def leaving(base: Any) -> Any:
+    """Return a protocol of uvicorn's that, when the server stops, answers the requests that are on their way."""
 
-    class Timed(base):  # type: ignore[misc]
+    class Leaving(base):  # type: ignore[misc]
         """One connection."""
 
-        _timer: asyncio.TimerHandle | None = None
-        _begun = False
+        begun = False  # a head has begun, and is not complete
         _leaving = False
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
-            self._timer = self.loop.call_later(seconds, self._late)
-
-        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-            # Only the faster parser's protocol asks for this.
-            cycle.send = WholeSend(cycle)
-            super()._start_asgi_task(cycle, app)  # pyright: ignore[reportUnknownMemberType]
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
-            # No request under way: what came was the beginning of a head, or the rest of a body that nobody reads.
-            if self.cycle is None or self.cycle.response_complete:
-                self._begun = True
-                if self._timer is None:
-                    self._timer = self.loop.call_later(seconds, self._late)
-            else:
-                if self._timer is not None:
-                    self._stop()
-                if self._leaving:
-                    self._last()
+            if self._leaving and self.asked():
+                self._last()
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop()
-            super().connection_lost(exc)  # pyright: ignore[reportUnknownMemberType]
+        def asked(self) -> bool:
+            """Say whether a request is under way."""
+            return self.cycle is not None and not self.cycle.response_complete
 
         def shutdown(self) -> None:
             """The server stops: finish what is under way or about to come, and close."""
             self._leaving = True
-            if self.cycle is None or self.cycle.response_complete:
-                self.loop.call_later(FRESH if self.cycle is None else USED, self._leave)
-            else:
+            if self.asked():
                 self._last()
+            else:
+                self.loop.call_later(FRESH if self.cycle is None else USED, self._leave)
 
         def _leave(self) -> None:
-            if self._begun:
-                return  # it has its time, and an answer
-            if self.cycle is None or self.cycle.response_complete:
+            # Whoever is in the middle of a head has its time, and an answer.
+            if not self.begun and not self.asked():
                 super().shutdown()  # pyright: ignore[reportUnknownMemberType]
 
         def _last(self) -> None:
@@ -79,8 +56,39 @@ def timed(seconds: float) -> type[asyncio.Protocol]:
             if _CLOSE not in headers:
                 headers.append(_CLOSE)
 
+    return Leaving
+
+
+def timed(seconds: float) -> type[asyncio.Protocol]:
+    """Return uvicorn's protocol for HTTP/1.1, with `seconds` for each head of a request to arrive in."""
+    # The faster one if its parser is installed, as uvicorn itself chooses.
+    base: Any = leaving(importlib.import_module("uvicorn.protocols.http.auto").AutoHTTPProtocol)
+
+    class Timed(base):  # type: ignore[misc]
+        """One connection."""
+
+        _timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
+            self._timer = self.loop.call_later(seconds, self._late)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
+            # No request under way: what came was the beginning of a head, or the rest of a body that nobody reads.
+            if not self.asked():
+                self.begun = True
+                if self._timer is None:
+                    self._timer = self.loop.call_later(seconds, self._late)
+            elif self._timer is not None:
+                self._stop()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop()
+            super().connection_lost(exc)  # pyright: ignore[reportUnknownMemberType]
+
         def _stop(self) -> None:
-            self._begun = False
+            self.begun = False
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
@@ -88,7 +96,7 @@ def timed(seconds: float) -> type[asyncio.Protocol]:
         def _late(self) -> None:
             self._timer = None
             if not self.transport.is_closing():
-                if self._begun:
+                if self.begun:
                     self.transport.write(_LATE)
                 self.transport.close()
 
