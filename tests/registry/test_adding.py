@@ -66,6 +66,33 @@ def bring(one: Listed, folder: Path) -> adding.Brought:
     return asyncio.run(adding.bring(adding.judge(one, HERE), adding.ways(one), Records(folder), Indexes()))
 
 
+@pytest.mark.parametrize(
+    "registry, remote, good",
+    [
+        ("https://r.example.com", "https://far.example.com/mcp", True),
+        ("https://r.example.com", "https://{tenant}.example.com/mcp", True),
+        ("https://r.example.com", "{base}/mcp", True),
+        ("https://r.example.com", "http://far.example.com/mcp", False),
+        ("https://r.example.com", "http://127.0.0.1:8080/mcp", False),
+        ("https://r.example.com", "https://10.0.0.7/mcp", False),
+        ("https://r.example.com", "https://intranet/mcp", False),
+        ("https://r.example.com", "http://localhost:3000/{x}", False),
+        ("http://10.0.0.1:8851", "https://10.0.0.7/mcp", True),
+        ("http://10.0.0.1:8851", "http://localhost:3000/mcp", False),
+        ("http://127.0.0.1:8851", "http://localhost:3000/mcp", True),
+    ],
+)
+def test_a_remote_server_is_no_nearer_than_its_registry(registry: str, remote: str, good: bool, tmp_path: Path) -> None:
+    one = listed(remotes=({"type": "streamable-http", "url": remote},))
+    choice = adding.judge(one, Source(name="x", url=registry))
+    doing = adding.bring(choice, adding.ways(one), Records(tmp_path), Indexes())
+    if good:
+        assert asyncio.run(doing).pin.kind == "remote"
+    else:
+        with pytest.raises(EntryError, match=r"leads into your own|not spoken to over https"):
+            asyncio.run(doing)
+
+
 @pytest.mark.parametrize("kind, hint", [("npm", "npx"), ("pypi", "uvx")])
 def test_words_for_a_runtime_that_is_not_used_are_refused(kind: str, hint: str, tmp_path: Path) -> None:
     words = [{"type": "named", "name": "--from", "value": "git+https://evil.example.com"}]

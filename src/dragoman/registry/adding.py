@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeAlias
 
 from dragoman.auth import private_files
 from dragoman.errors import LocalError, TransportError
+from dragoman.protocol.addresses import Reach, allowed_from, shown_url
 from dragoman.registry import bundle, images, manifest, placing
 from dragoman.registry.api import Registry
 from dragoman.registry.document import Input, Listed, Package, ServerJson, Transport
@@ -120,6 +121,7 @@ async def bring(choice: Choice, way: Way, records: Records, indexes: Indexes) ->
     """
     server, url = choice.listed.server, choice.source.url
     if isinstance(way, Transport):
+        _check_remote(way.url, url)
         return Brought(Pin(version=server.version, registry=url, kind="remote", identifier=way.url))
     pin = Pin(
         version=server.version, registry=url, kind=way.registry_type, identifier=way.identifier,
@@ -134,6 +136,19 @@ async def bring(choice: Choice, way: Way, records: Records, indexes: Indexes) ->
     except BaseException:
         _remove(folder)
         raise
+
+
+def _check_remote(url: str, registry: str) -> None:
+    """Raise EntryError for an address that leads nearer than the registry is, or over plain HTTP into the internet."""
+    scheme, _, rest = url.partition("://")
+    authority = rest.partition("/")[0]
+    if "{" in scheme + authority:
+        return  # the user says where it is
+    near = allowed_from(f"{scheme}://{authority}/")
+    if near > allowed_from(registry):
+        raise EntryError(f"{shown_url(url)} leads into your own network, and the registry is not there")
+    if near is Reach.PUBLIC and scheme.lower() != "https":
+        raise EntryError(f"{shown_url(url)} is on the internet, and not spoken to over https")
 
 
 def _remove(folder: Path) -> None:
