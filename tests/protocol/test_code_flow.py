@@ -155,7 +155,7 @@ def test_the_canonical_uri_of_a_server(url: str, found: str) -> None:
 
 @pytest.mark.parametrize("body, match", [
     (b"{", "not JSON"), (b"\xff", "not JSON"), (b"[1]", "not as it has to be"), (b'{"issuer": 5}', "issuer"),
-    (b'{"issuer": "x", "scopes_supported": "a"}', "scopes_supported"), (b"[" * 5000, "not"),
+    (b'{"issuer": "x", "scopes_supported": "a"}', "scopes_supported"), (b"[" * 5000, "nested"),
 ])  # fmt: skip
 def test_a_document_that_cannot_be_used_is_named(body: bytes, match: str) -> None:
     with pytest.raises(MalformedError, match=match):
