@@ -1,6 +1,7 @@
 """Skills from a folder to a client, in every era: listed, read, changed, and refused where something is wrong."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from dragoman import Client, LocalError, PeerError, RegistrationError, Server, Skill, SkillError
+from dragoman import Client, Limits, LocalError, PeerError, RegistrationError, Server, Skill, SkillError
 from dragoman.serving import skills as serving
 from dragoman.wire.skills import MAX_FILES, SkillFile
 
@@ -343,3 +344,45 @@ async def test_skills_of_a_mounted_server_are_where_they_say(tmp_path: Path, mod
         assert (await client.skills.read(await client.skills.get(skill.uri), "LICENSE")).text == "Free."
         inside = await client.skills.directory("skill://shop/refunds")
         assert [one.uri for one in inside] == ["skill://shop/refunds/LICENSE", "skill://shop/refunds/SKILL.md"]
+
+
+@MODES
+async def test_skills_of_all_mounted_servers_are_listed_together(
+    tmp_path: Path, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "dragoman")
+    for name in ("own", "near", "far"):
+        write(tmp_path / name, name)
+    outer = Server("outer", limits=Limits(listed=2))
+    outer.mount(served(tmp_path / "near"), "near")
+    outer.add_skills(tmp_path / "own")
+    outer.mount(Server.proxy(served(tmp_path / "far")), "far")
+    outer.mount(Server.proxy("http://127.0.0.1:9/mcp"), "dead")
+    outer.mount(Server("plain"), "plain")
+    async with Client(outer, mode=mode) as client:
+        first = await client.request("skills/list")
+        assert len(first["skills"]) == 2 and "nextCursor" in first
+        with pytest.raises(PeerError, match="unknown cursor"):
+            await client.request("skills/list", {"cursor": "strange"})
+        listed = await client.skills.list()
+        assert [one.uri for one in listed] == [
+            "skill://own/SKILL.md",
+            "skill://near/near/SKILL.md",
+            "skill://far/far/SKILL.md",
+        ]
+        for skill in listed:
+            assert await client.skills.get(skill.uri) == skill
+            assert (await client.skills.read(skill)).text == HEAD.format(skill.name)
+            assert await client.skills.directory(skill.uri.removesuffix("/SKILL.md"))
+        for strange in ("skill://near/own/SKILL.md", "skill://nobody/SKILL.md"):
+            with pytest.raises(PeerError) as refused:
+                await client.skills.get(strange)
+            assert refused.value.code == -32602
+
+
+async def test_who_has_no_skills_inside_knows_no_such_method() -> None:
+    outer = Server("outer")
+    outer.mount(Server.proxy(Server("plain")), "in")
+    async with Client(outer) as client:
+        with pytest.raises(PeerError, match="method not found"):
+            await client.request("skills/list")

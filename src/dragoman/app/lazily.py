@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dragoman.app.options import AppOptions, HttpOptions, ServerOptions
     from dragoman.app.server import Server
     from dragoman.app.sharing import Sharing
+    from dragoman.app.skill_places import SkillPlaces
     from dragoman.app.surface import Surface
     from dragoman.app.target import Target
     from dragoman.app.task_places import TaskPlaces
@@ -83,6 +84,11 @@ def task_places(surface: Surface, storage: Callable[[], Store]) -> TaskPlaces:
     """Return the tasks of a server and of those in it (see `app.task_places`)."""
     module = import_module("dragoman.app.task_places")
     return cast("TaskPlaces", module.TaskPlaces(surface, module.KnownTasks(surface.face.name, storage)))
+
+
+def skill_places(surface: Surface) -> SkillPlaces:
+    """Return the skills of a server and of those in it (see `app.skill_places`)."""
+    return cast("SkillPlaces", import_module("dragoman.app.skill_places").SkillPlaces(surface))
 
 
 def middleware(telemetry: bool | Telemetry) -> tuple[Middleware, ...]:

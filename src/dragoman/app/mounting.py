@@ -205,6 +205,8 @@ class Mount:
         """Answer the methods of the mounted server's own, and those about its tasks."""
         ours = self._into.kernel
         for name, method in list(self._kernel.methods.items()):
+            if name in SPEAKING_OF_SKILLS:
+                self._into.gather_skills()
             if name in ours.methods:
                 continue
             if method.custom:
@@ -256,6 +258,10 @@ class Mount:
             mine = self._naming.inner(uri)
             inner.params = structs.replace(call.params, uri=uri if mine is None else mine)
         return await self._answer(inner)
+
+    def there(self, uri: str) -> str | None:
+        """Return what a URI is there, None if it is not from there."""
+        return self._naming.inner(uri)
 
     async def beyond(self, call: Call) -> Reply | None:
         """Return what a URI holds that is not listed, such as a page of a large result; None if it is not from here."""

@@ -37,7 +37,8 @@ def add_skills(surface: Surface, folder: str | PathLike[str], prefix: str) -> No
     if new:
         surface.skills = skills
         surface.companions.append(skills)
-        for name, handler in skills.handlers().items():
-            kernel.handle(name, handler)
+        if surface.skill_places is None:
+            for name, handler in skills.handlers().items():
+                kernel.handle(name, handler)
         surface.add_extension(EXTENSION, {"directoryRead": True})
     surface.changed(RESOURCES_CHANGED)

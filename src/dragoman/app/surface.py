@@ -77,6 +77,10 @@ class Mounted(Protocol):
         """Return what it answers."""
         ...
 
+    def there(self, uri: str) -> str | None:
+        """Return what a URI is there, None if it is not from there."""
+        ...
+
     async def start(self) -> None:
         """Start it. Safe to call again."""
         ...
@@ -128,6 +132,7 @@ class Surface:
         self.mounts: list[Mounted] = []
         self.companions: list[Companion] = []
         self.skills: Any = None  # see `app.skills`, which sets it
+        self.skill_places: Any = None  # those of mounted servers and our own (see `app.skill_places`)
         self.places: Any = None  # the tasks of mounted servers and our own (see `app.task_places`)
         self.followers: list[Callable[[], None]] = []  # told after each change, before anybody else
         self.mirrored = ServerCapabilities()  # of whoever answers instead
@@ -239,6 +244,14 @@ class Surface:
             for name in ("tasks/get", "tasks/update", "tasks/cancel", "tasks/result"):
                 self.kernel.handle(name, self.places.answer)
             self.kernel.handle("tasks/list", self.places.list)
+
+    def gather_skills(self) -> None:
+        """Answer for the skills of mounted servers, too. Safe to call again."""
+        if self.skill_places is None:
+            self.skill_places = lazily.skill_places(self)
+            self.kernel.handle("skills/list", self.skill_places.list)
+            for name in ("skills/get", "resources/directory/read"):
+                self.kernel.handle(name, self.skill_places.answer)
 
     def _begin_tasks(self) -> None:
         tasks = self.own_tasks()
