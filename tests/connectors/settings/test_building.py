@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.transport.raw_http import Answer, call, in_process, modern
+from tests.transport.raw_http import Answer, Ask, call, hello, in_process, modern, old
 
 from dragoman import Client, ToolError
 from dragoman.app.launching import Approvals
@@ -273,3 +273,34 @@ async def test_a_script_that_changes_after_its_approval_does_not_run(place: Path
 def _close(made: Configured) -> None:
     for _, source in made.opened.sources.values():
         source.close()
+
+
+async def test_nobody_listens_for_what_is_not_there_for_them(place: Path) -> None:
+    made = configured(place, RULED)
+    protect(made.server, msgspec.convert(made.auth, AuthSettings))
+    async with made.server.lifespan():
+        app = made.server.asgi()
+
+        async def subscribed(who: str, uri: str) -> bool:
+            opened = await asked(app, who, Ask(hello()))
+            named = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
+            answer = await asked(app, who, Ask(old("resources/subscribe", 2, uri=uri), named))
+            return "result" in answer.json
+
+        assert await subscribed("ann", "docs://papers/hr/pay.md")
+        assert await subscribed("bob", "docs://papers/guide.md")
+        # The same for what there is and for what there is not, so that neither tells.
+        for uri in ("docs://papers/hr/pay.md", "docs://papers/hr/nothing.md", "db://shop/orders", "docs://nowhere/x"):
+            assert not await subscribed("bob", uri)
+
+
+async def test_a_source_for_this_machine_is_not_served_to_others(place: Path) -> None:
+    said = {
+        "sources": {"papers": {"path": "papers", "local_only": True}, "shop": {"kind": "database", "url": "shop.db"}}
+    }
+    for near, uris in ((True, ["docs://papers/", "db://shop/"]), (False, ["db://shop/"])):
+        made = configured(place, said, local=near)
+        assert ("docs://papers" in str(made.server.instructions)) is False
+        async with made.server.lifespan():
+            answer = await in_process(made.server.asgi(), call("list"))
+            assert [item["uri"] for item in answer.json["result"]["structuredContent"]["items"]] == uris
