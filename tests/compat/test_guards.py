@@ -151,12 +151,15 @@ class Own(TokenVerifier):
     async def verify_token(self, token: str) -> AccessToken | None:
         if token == "broken":
             raise RuntimeError("canary")
-        return AccessToken(token=token, client_id="own", scopes=["read"]) if token == "mine" else None
+        stray = "https://other.example/mcp" if token == "stray" else None
+        known = token in ("mine", "stray")
+        return AccessToken(token=token, client_id="own", scopes=["read"], resource=stray) if known else None
 
 
 async def test_a_files_own_verifier_is_asked_each_time() -> None:
     app = fast(Own(required_scopes=["read"]))
     assert (await asked(app, "mine")).value == "own ['read']"
+    assert refused(await asked(app, "stray")) == "401 invalid_token"
     broken = await asked(app, "broken")
     assert broken.status == 503 and b"canary" not in broken.body
 

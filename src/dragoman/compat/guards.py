@@ -31,7 +31,7 @@ class Judged:
         self.scopes = checked_scopes(scopes, "required_scopes")
         self.resource = resource
         self._verifier = verifier
-        self._exact = exact  # whether a token has to say that it is for this server
+        self._exact = exact  # True: a token says that it is for this server; None: it says nothing else; False: any
 
     def takes(self, token: str, issuer: str | None) -> bool:
         """Say that it is for this one: there is no other."""
@@ -99,7 +99,7 @@ def _judges(verifier: Any, servers: Sequence[str], resource: str) -> list[Verifi
     scopes = getattr(verifier, "required_scopes", None) or ()
     if not isinstance(verifier, JWTVerifier):
         issuer = _issuer(servers[0]) if servers else ""
-        return [Judged(verifier, issuer, scopes, resource, exact=False)] if len(servers) <= 1 else None
+        return [Judged(verifier, issuer, scopes, resource, exact=None)] if len(servers) <= 1 else None
     issuers = [verifier.issuer] if isinstance(verifier.issuer, str) else list(verifier.issuer or ())
     if not issuers or verifier.algorithm not in ALGORITHMS:
         return None  # anybody's token, or one that whoever checks it could have made
