@@ -352,3 +352,17 @@ async def test_servers_that_hang_are_waited_for_at_the_same_time(
         assert asyncio.get_running_loop().time() - began < 2  # one after the other that were 3
         assert (await client.call_tool("alive_add", {"a": 1})).value == 3
     hanging.close()
+
+
+async def test_a_change_that_fits_no_tool_behind_a_proxy_takes_away_that_tool_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outer = Server("outer")
+    outer.mount(Server.proxy(child()), "in", tools={"add": Altered(arguments={"strange": 1})})
+    with caplog.at_level(logging.WARNING, "dragoman"):
+        async with Client(outer) as client:
+            names = [tool.name for tool in await client.list_tools()]
+    assert "in_ask" in names and "in_add" not in names
+    assert caplog.text.count("tool 'add' has no argument 'strange'") == 1
+    with pytest.raises(RegistrationError, match="has no argument 'strange'"):
+        Server("other").mount(child(), "in", tools={"add": Altered(arguments={"strange": 1})})

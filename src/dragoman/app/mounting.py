@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from msgspec import UNSET, structs
 
-from dragoman.app.changing import NONE, Changes, changed, check_change, filled_in
+from dragoman.app.changing import NONE, Altered, Changes, changed, check_change, filled_in
 from dragoman.app.renaming import PREFIX, Naming, linked
 from dragoman.app.surface import Surface
 from dragoman.errors import RegistrationError, RequestError
@@ -135,8 +135,8 @@ class Mount:
             entry, change = there.entries[key], changes.get(key, NONE)
             if change.hide:
                 continue
-            if change is not NONE:
-                check_change(change, entry.definition, kind)
+            if change is not NONE and not self._can(change, (number, key), entry.definition, kind, strict):
+                continue
             name = self._name(kind, key if change.name is None else change.name)
             holder = here.holder(name)
             if isinstance(holder, Elsewhere) and holder.source is entry:
@@ -152,12 +152,27 @@ class Mount:
             elif strict:
                 self._made[number] = found
                 raise RegistrationError(fault, where=entry.where)
-            elif (number, key) not in self._refused:
-                self._refused.add((number, key))
-                log.warning("not listed by %s: %s", self._into.face.name, fault)
+            else:
+                self._refuse((number, key), fault)
         for name in set(made.values()) - set(found.values()):
             here.remove(name)
         self._made[number] = found
+
+    def _can(self, change: Altered, which: tuple[int, str], definition: Any, kind: str, strict: bool) -> bool:
+        """Say whether a change can be made; of what a server behind a proxy has become, the log tells."""
+        try:
+            check_change(change, definition, kind)
+        except RegistrationError as error:
+            if strict:
+                raise
+            self._refuse(which, str(error))
+            return False
+        return True
+
+    def _refuse(self, which: tuple[int, str], fault: str) -> None:
+        if which not in self._refused:
+            self._refused.add(which)
+            log.warning("not listed by %s: %s", self._into.face.name, fault)
 
     def clear(self) -> None:
         """List nothing of it any more."""
