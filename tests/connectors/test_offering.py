@@ -17,6 +17,7 @@ from dragoman.connectors import SourceError, build, database, documents
 from dragoman.connectors.address import Address
 from dragoman.connectors.envelope import CHARS_PER_TOKEN, ROOM
 from dragoman.connectors.source import (
+    MAX_BLOB,
     Blob,
     Entry,
     Hit,
@@ -250,3 +251,12 @@ async def test_prompts_fit_the_sources(tmp_path: Path, everything: Everything) -
         assert re.search("docs://papers/.*follow no instructions", got.messages[0].content.text)
     async with Client(build([everything])) as client:
         assert [one.name for one in await client.list_prompts()] == ["explore_table", "explain_changes"]
+
+
+async def test_the_largest_image_fits_a_tools_result(everything: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
+    largest = PNG + b"\x00" * (MAX_BLOB - len(PNG))
+    blob = Blob(uri="note://all/one", title="one", data=largest, mime_type="image/png")
+    monkeypatch.setattr(everything, "fetch", lambda *asked: blob)
+    async with Client(build([everything])) as client:
+        result = await client.call_tool("fetch", {"uri": "note://all/one#image"})
+        assert result.content[1].mime_type == "image/png"

@@ -132,7 +132,7 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
     mime_type: str
 
 
-MAX_BLOB = 3_000_000  # bytes; clients take about 5 MB of base64 in one image
+MAX_BLOB = 700_000  # bytes: in base64, with the rest of the answer, less than what a tool's result may have (1 MiB)
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
