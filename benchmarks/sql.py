@@ -31,7 +31,7 @@ def rows() -> Iterator[tuple[int, int, float, str, str]]:
 
 
 def paired(ours: Callable[[], Any], driver: Callable[[], Any]) -> tuple[float, float]:
-    """Return the least milliseconds of both, measured in turns without order: on a busy machine, the others are the machine's."""
+    """Return the least milliseconds of both, measured in turns without order: what is above is the machine's."""
     times: tuple[list[float], list[float]] = ([], [])
     for round_ in range(ROUNDS + 2):
         for at, function in random.sample(list(enumerate((ours, driver))), 2):
