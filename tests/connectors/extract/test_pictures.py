@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
 from pathlib import Path
@@ -18,7 +19,7 @@ from dragoman.connectors.address import parse
 from dragoman.connectors.extract.document import Unreadable
 from dragoman.connectors.extract.pictures import SIDE
 from dragoman.connectors.extract.registry import convert, picture
-from dragoman.connectors.source import ALL, Blob, View
+from dragoman.connectors.source import ALL, MAX_BLOB, Blob, View
 from dragoman.errors import ToolError
 
 
@@ -122,3 +123,10 @@ def test_documents_give_pictures_by_their_addresses(tmp_path: Path) -> None:
         ):
             with pytest.raises(ToolError):
                 source.fetch(view, parse(uri), None, 1_000)
+
+
+def test_noise_is_made_small_enough_for_an_answer() -> None:
+    noise = io.BytesIO()
+    Image.frombytes("RGB", (1_200, 1_200), random.Random(1).randbytes(1_200 * 1_200 * 3)).save(noise, "PNG")
+    shown, kind = picture("noise.png", noise.getvalue(), 1)
+    assert kind == "image/jpeg" and 50_000 < len(shown) <= MAX_BLOB

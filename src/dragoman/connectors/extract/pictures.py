@@ -16,7 +16,7 @@ from dragoman.connectors.extract.document import Draft, Part, Unreadable
 
 MAX_PIXELS = 80_000_000
 SIDE = 1_568  # pixels of the longer side: what models look at without making it smaller themselves
-_SMALL = 1_000_000  # bytes of a file that is sent as it is
+_SMALL = 700_000  # bytes of a file that is sent as it is, and of any picture: `MAX_BLOB` of connectors.source
 _SENT = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
 _KINDS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 
@@ -82,5 +82,10 @@ def _jpeg(image: Any) -> bytes:
         clear = image.convert("RGBA")
         flat = Image.new("RGB", clear.size, "white")
         flat.paste(clear, mask=clear.getchannel("A"))
-    flat.convert("RGB").save(held, "JPEG", quality=80)
+    flat = flat.convert("RGB")
+    flat.save(held, "JPEG", quality=80)
+    while len(held.getvalue()) > _SMALL:  # noise: each turn has about half the bytes
+        flat = flat.resize((max(flat.width * 7 // 10, 1), max(flat.height * 7 // 10, 1)))
+        held = io.BytesIO()
+        flat.save(held, "JPEG", quality=60)
     return held.getvalue()
