@@ -151,7 +151,7 @@ class Database:
             return {
                 "uri": self._uri(""),
                 "kind": self.about,
-                "dialect": self.about.removesuffix(" database"),
+                "dialect": self.about.split()[0],
                 "tables": tables,
                 "tables_total": len(tables),
                 **({"queries": queries} if queries else {}),

@@ -67,7 +67,7 @@ class Duck:
         self._path = Path(address.partition("://")[2])
         self._folder = self._path.is_dir()
         if self._folder:
-            self.about = "folder of tables, read by DuckDB, database"
+            self.about = "DuckDB over a folder of files"
         self._lock = threading.Lock()
         self._kept: tuple[str, Any] = ("", None)
         self._rows: dict[str, int] = {}

@@ -47,12 +47,13 @@ def _open(name: str, options: Options, opening: Opening) -> Source:
     # Three slashes and a relative path, four and an absolute one, as SQLAlchemy writes them.
     path = opening.path((rest[1:] if rest.startswith("/") else rest) if scheme else options.url)
     if not path.exists():
-        raise SourceError(f"there is nothing at {without_password(options.url)}")
+        hint = f"; for an absolute path write {scheme}:///{rest}" if scheme and Path(rest).exists() else ""
+        raise SourceError(f"there is nothing at {without_password(options.url)}{hint}")
     if scheme == "duckdb" or path.suffix.lower() == _DUCKDB:
         return open_address(name, f"duckdb://{path}", options)
     if path.is_dir():
         raise SourceError(
-            f"{path} is a folder: write duckdb://{path} to serve its CSV, Parquet and JSON files as tables"
+            f"{path} is a folder: write duckdb:///{path} to serve its CSV, Parquet and JSON files as tables"
         )
     return _sqlite(name, path, options, bool(scheme))
 
