@@ -41,4 +41,5 @@ async def test_every_document_that_is_listed_can_be_read(way: Way, tmp_path: Pat
         while "goes on" in (await client.call_tool("describe", {"uri": "papers"})).structured["progress"]:
             pass
         assert len(await client.list_resources()) >= 2
-        await check_offers(client)
+        prompts = {"summarize_latest": {"where": "papers"}, "answer_from_documents": {"question": "What pumps?"}}
+        await check_offers(client, prompts)

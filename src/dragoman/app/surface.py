@@ -157,7 +157,7 @@ class Surface:
                 await mount.start()
         # Those that wait for somebody else wait at the same time.
         behind = [mount.start() for mount in self.mounts if mount.other.surface.forwards]
-        for fault in await asyncio.gather(*behind, return_exceptions=True):
+        for fault in await asyncio.gather(*behind, return_exceptions=True) if behind else ():
             if fault is not None:
                 raise fault
         for companion in self.companions:
