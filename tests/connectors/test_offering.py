@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ from dragoman.connectors.source import (
     View,
 )  # fmt: skip
 
-MAX_ALL = 3_500  # tokens of all definitions
+MAX_ONE, MAX_ALL = 1_500, 3_500  # tokens of all definitions, for one source and for all kinds
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 32
 
@@ -131,6 +132,16 @@ async def test_all_definitions_of_all_tools_stay_in_their_budget(everything: Eve
     assert [tool.name for tool in tools] == ["search", "fetch", "list", "describe", "query", "history", "run"]
     size = sum(len(msgspec.json.encode(tool)) for tool in tools) // CHARS_PER_TOKEN
     assert 500 < size <= MAX_ALL
+
+
+async def test_one_database_with_queries_of_the_owner_stays_in_the_budget_of_one_source(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "shop.db").execute("CREATE TABLE orders(id)").connection.close()
+    queries = {"newest": {"sql": "SELECT max(id) FROM orders", "about": "the newest order"}}
+    async with Client(build([database(tmp_path / "shop.db", queries=queries)])) as client:
+        tools = await client.list_tools()
+        assert [tool.name for tool in tools] == ["search", "fetch", "list", "describe", "query", "run"]
+        assert sum(len(msgspec.json.encode(tool)) for tool in tools) // CHARS_PER_TOKEN <= MAX_ONE
+        assert (await client.call_tool("run", {"tool": "newest"})).structured["rows"] == [[None]]
 
 
 async def test_a_source_of_ones_own_is_served_as_the_others(everything: Everything) -> None:

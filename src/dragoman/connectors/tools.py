@@ -65,15 +65,14 @@ class Tools:
         """Find passages, tables and other items by words.
 
         Give the few words that matter rather than a sentence; a "phrase in quotes" must occur as it stands; with
-        "latest", the newest comes first. Each result has a uri for fetch, its page or line, and an excerpt. The answer
-        says what was searched, and how much is indexed so far.
+        "latest", the newest comes first. Each result has a uri for fetch, its page or line, and an excerpt. Answers say
+        what was searched, and how much is indexed. More with next_cursor as cursor.
 
         Args:
             source: only this source, folder or glob, as in manuals or docs://manuals/reports/**
             kind: of item, as list shows it: pdf, sheet, table
             dates: as in 2026, or 2026-01..2026-03
             exact: the words as they stand, line by line (grep)
-            cursor: next_cursor of the same search
         """
         answers = Answers(self._seen(ctx))
         filters = Filters(source, kind, dates, exact)
@@ -83,8 +82,8 @@ class Tools:
         """Read the text of one item: a document as Markdown, a file, rows of a table; an image as an image.
 
         Take the uri from search or list; with its #page, #sheet or #lines it gives just that part, with #page=3&image
-        the picture of a page. Ask for no more than you need. Long texts come in stretches: while truncated is true,
-        call again with the same uri and next_cursor. To find something in a long text, search first.
+        the picture of a page. Long texts come in stretches: while truncated is true, call again with the same uri and
+        next_cursor. To find something in a long text, search first.
 
         Args:
             pages: of a PDF, slides or sheets, as in "3" or "3-5"
@@ -99,7 +98,7 @@ class Tools:
         """Show what there is: without uri the sources, else what is in a source or folder, or tables of a database.
 
         Comes in pages: go on with next_cursor while truncated is true. An item that could not be read says why in
-        problem. To find something by what it says use search; for more on one item use describe.
+        problem. To find something by what it says, search.
 
         Args:
             pattern: glob of paths, as in **/*.pdf
@@ -109,9 +108,9 @@ class Tools:
     def describe(self, ctx: Context, uri: str) -> ToolResult:
         """Tell what an item is before reading it.
 
-        Gives outline, size, date and properties of a document; columns, keys, indexes and number of rows of a table;
-        parameters of a tool for run. With the uri of a source it tells what is in it, how much is indexed, and what
-        could not be read and why. Call it on a database before writing SQL for it.
+        Gives outline, size and date of a document; columns, keys and number of rows of a table; parameters of a tool.
+        With the uri of a source: what is in it, and what could not be read and why. Call it on a database before
+        writing SQL for it.
         """
         return self._answered(ctx, "describe", Answers(self._seen(ctx)).describe(uri))
 
@@ -123,7 +122,7 @@ class Tools:
         format: Literal["rows", "csv", "table", "file"] = "rows",
         cursor: str = "",
     ) -> ToolResult:
-        """Run one SQL statement that reads (SELECT, WITH, VALUES, EXPLAIN) and return its rows.
+        """Run one SELECT, WITH, VALUES or EXPLAIN and return its rows.
 
         Use it for figures: let SQL count, sum, join and sort instead of reading rows. Look at tables, columns and the
         dialect with describe first. Rows come in pages of at most 1,000; slow statements are stopped.
