@@ -177,7 +177,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> Iterato
                 if got > most:
                     raise BundleError(f"{info.filename!r} has more than {most} bytes, which is the most taken")
                 yield chunk
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, ValueError, OSError, EOFError, RuntimeError) as error:
         raise BundleError(f"{info.filename!r} cannot be read: {error}") from None
 
 
