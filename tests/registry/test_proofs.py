@@ -1,9 +1,12 @@
 """Whose a package is, read from the package itself: and what is none, or somebody else's."""
 
+import gzip
 import io
 import json
 import tarfile
+import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,14 +87,27 @@ def test_what_is_no_package_is_refused(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_package_or_an_error(data: bytes) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x"
         path.write_bytes(data)
         for read in (wheel, tarball):
             with pytest.raises(IntegrityError):
                 read(path)
+
+
+@given(st.lists(st.tuples(st.integers(min_value=0), st.integers(0, 255)), min_size=1, max_size=5))
+def test_a_damaged_package_is_read_or_refused(changes: list[tuple[int, int]]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made.npm_registry(folder, "http://x", "made", "1.0.0", claim="com.example/made")
+        npm, pypi = folder / "made-1.0.0.tgz", made.wheel(folder, "made", "1", claim="com.example/made")
+        for path, plain in ((pypi, None), (npm, gzip.decompress)):
+            data = bytearray(plain(path.read_bytes()) if plain else path.read_bytes())
+            for at, byte in changes:
+                data[at % min(len(data), 4000)] = byte
+            path.write_bytes(gzip.compress(data, 1) if plain else data)
+            with suppress(IntegrityError):
+                (tarball if plain else wheel)(path)
 
 
 def test_which_command_is_meant() -> None:

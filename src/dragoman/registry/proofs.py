@@ -9,6 +9,7 @@ from __future__ import annotations
 import configparser
 import json
 import re
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -22,6 +23,8 @@ from dragoman.registry.untyped import table
 
 MAX_METADATA = 4 * 1024 * 1024  # bytes
 MAX_MEMBERS = 100_000
+# What reading a damaged archive raises, one time or another.
+_UNREADABLE = (ValueError, OSError, EOFError, KeyError, RuntimeError, struct.error, zlib.error)
 _TOKEN = re.compile(r"mcp-name:\s*([a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+)")
 
 
@@ -58,7 +61,7 @@ def wheel(path: Path) -> Wheel:
             said = BytesParser(policy=compat32).parsebytes(_member(archive, metadata))
             entries = [one for one in names if one.endswith(".dist-info/entry_points.txt")]
             scripts = _scripts(_member(archive, entries[0])) if entries else ()
-    except (ValueError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+    except (*_UNREADABLE, zipfile.BadZipFile) as error:
         raise IntegrityError(f"{path.name} is no wheel that can be read: {error}") from None
     body = said.get_payload()
     text = f"{said.get('Description') or ''}\n{body if isinstance(body, str) else ''}"
@@ -94,7 +97,7 @@ def tarball(path: Path) -> Tarball:
     try:
         with tarfile.open(path, "r:gz") as archive:
             held: Any = json.loads(_package_json(archive))
-    except (OSError, ValueError, tarfile.TarError, zlib.error, EOFError, RecursionError) as error:
+    except (*_UNREADABLE, tarfile.TarError) as error:
         raise IntegrityError(f"{path.name} is no npm package that can be read: {error}") from None
     said = table(held)
     name, bins, claim = said.get("name"), said.get("bin"), said.get("mcpName")
