@@ -1,9 +1,14 @@
 """MariaDB as a source, by an account that may do anything: what is refused is refused by us and by the transaction."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import pymysql
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.connectors.databases.attacks import COMMON, SECRET, WORD
 from tests.live.shop import PASSWORD
 
@@ -192,4 +197,26 @@ def test_a_query_of_the_owners_has_its_values_bound(value: str, mariadb_shop: st
     shop = open_address("shop", mariadb_shop, rules)
     found = shop.run(ALL, "by_name", {"name": value, "most": 5}, lambda share, text: None, lambda: False)
     assert found.rows == ([[1, "50%"]] if value == "Ada" else [])
+    shop.close()
+
+
+@settings(max_examples=60)
+@given(text=st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs", "Cc"]), max_size=30))
+def test_a_string_arrives_as_it_was_written(text: str, shop: Database) -> None:
+    for said in (text.replace("\\", "\\\\").replace("'", "''"), text.replace("\\", "\\\\").replace("'", "\\'")):
+        assert shop.query(ALL, f"SELECT '{said}', '{said}' = '{said}'", 0, 1, "").rows == [[text, 1]]
+
+
+def test_a_connection_that_the_server_has_ended_is_opened_again(mariadb_shop: str) -> None:
+    shop = open_address("shop", mariadb_shop, STRONG)
+    assert shop.query(ALL, "SELECT 1", 0, 1, "").rows == [[1]]
+    parts = urlsplit(mariadb_shop)
+    with closing(
+        pymysql.connect(host=parts.hostname, port=parts.port or 0, user=parts.username, password=parts.password or "")
+    ) as db:
+        cursor = db.cursor()
+        cursor.execute("SELECT id FROM information_schema.processlist WHERE command = 'Sleep'")
+        for (number,) in cursor.fetchall():
+            cursor.execute(f"KILL {int(number)}")
+    assert shop.query(ALL, "SELECT 2", 0, 1, "").rows == [[2]]
     shop.close()

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.connectors.databases.attacks import COMMON, SECRET, WORD
 from tests.live.shop import PASSWORD
 
@@ -285,4 +287,25 @@ def test_a_query_of_the_owners_has_its_values_bound(value: str, postgres_shop: s
     shop = open_address("shop", postgres_shop, Rules(queries={"by_name": Query(sql=sql, parameters=parameters)}))
     found = shop.run(ALL, "by_name", {"name": value, "most": 5}, lambda share, text: None, lambda: False)
     assert found.rows == ([[1, "50%"]] if value == "Ada" else [])
+    shop.close()
+
+
+@settings(max_examples=60)
+@given(text=st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs", "Cc"]), max_size=30))
+def test_a_string_arrives_as_it_was_written(text: str, shop: Database) -> None:
+    said = text.replace("'", "''")
+    assert shop.query(ALL, f"SELECT '{said}', '{said}' = '{said}'", 0, 1, "").rows == [[text, True]]
+    name = (said.replace('"', '""') or "x")[:20]
+    assert len(shop.query(ALL, f'SELECT 1 AS "{name}"', 0, 1, "").rows) == 1
+
+
+def test_a_connection_that_the_server_has_ended_is_opened_again(postgres_shop: str) -> None:
+    shop = open_address("shop", postgres_shop)
+    assert shop.query(ALL, "SELECT 1", 0, 1, "").rows == [[1]]
+    with psycopg.connect(postgres_shop, autocommit=True) as db:
+        ended = db.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'dragoman'"
+        ).fetchall()
+    assert ended
+    assert shop.query(ALL, "SELECT 2", 0, 1, "").rows == [[2]]
     shop.close()

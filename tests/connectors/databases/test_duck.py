@@ -5,6 +5,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.connectors.databases.attacks import COMMON, SECRET, WORD
 
 from dragoman.connectors.address import parse
@@ -229,3 +231,10 @@ def test_a_dear_statement_is_refused_before_it_runs(folder: Path) -> None:
         thrifty.query(ALL, "SELECT count(*) FROM range(100000) a, range(100000) b WHERE a.range < b.range", 0, 10, "")
     assert thrifty.query(ALL, "SELECT count(*) FROM range(1000)", 0, 10, "").rows == [[1000]]
     thrifty.close()
+
+
+@settings(max_examples=30)
+@given(text=st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs", "Cc"]), max_size=30))
+def test_a_string_arrives_as_it_was_written(text: str, shop: Database) -> None:
+    said = text.replace("'", "''")
+    assert shop.query(ALL, f"SELECT '{said}', '{said}' = '{said}'", 0, 1, "").rows == [[text, True]]

@@ -20,7 +20,7 @@ from pymysql.cursors import SSCursor
 
 from dragoman.connectors.databases.engine import Ask, EngineFault, Estimate, Gate, OutOfTime, Page, Table, taken
 from dragoman.connectors.databases.mysql_catalog import FUNCTIONS, POWERS, SCHEMA, STAMP, STAMPS, read_tables
-from dragoman.connectors.databases.pool import Pool
+from dragoman.connectors.databases.pool import Pool, quiet
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.source import SourceError
 
@@ -44,7 +44,7 @@ class Mysql:
         self._account = _account(address)
         self._database = str(self._account["database"])
         self._maria = False
-        self._pool: Pool[Any] = Pool(self._connected, _ended, lambda connection: bool(connection.open))
+        self._pool: Pool[Any] = Pool(self._connected, _ended, _stands)
         self._lock = threading.Lock()
         self._looked: tuple[float, str] = (-_LOOK, "")
         with self._lent(5.0) as cursor:
@@ -201,6 +201,10 @@ def _abandon(connection: Any, cursor: Any) -> None:
         cursor._result.connection = None
     with suppress(pymysql.MySQLError, OSError):
         connection._force_close()
+
+
+def _stands(connection: Any) -> bool:
+    return bool(connection.open) and quiet(connection._sock.fileno())
 
 
 def _ended(connection: Any) -> None:

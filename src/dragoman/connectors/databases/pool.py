@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -15,6 +16,13 @@ T = TypeVar("T")
 SIZE = 4  # connections at once: others wait
 IDLE = 30.0  # seconds after which an idle one is closed
 WAIT = 10.0  # seconds that a thread waits for one
+
+
+def quiet(descriptor: int) -> bool:
+    """Tell whether nothing has come on a connection that waits for nothing: what comes then is its end."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        return not selector.select(0)
 
 
 class Pool(Generic[T]):
@@ -41,8 +49,7 @@ class Pool(Generic[T]):
         if not self._places.acquire(timeout=WAIT):
             raise EngineFault(f"all {SIZE} connections are busy; try again in a moment")
         try:
-            with self._lock:
-                kept = self._free.pop()[1] if self._free else None
+            kept = self._kept()
             connection = self._make() if kept is None else kept
             try:
                 yield connection
@@ -64,6 +71,17 @@ class Pool(Generic[T]):
                 self._timer.cancel()
                 self._timer = None
         for _, connection in free:
+            self._end(connection)
+
+    def _kept(self) -> T | None:
+        """Return an idle connection that still stands: servers end them, too, and restart."""
+        while True:
+            with self._lock:
+                if not self._free:
+                    return None
+                connection = self._free.pop()[1]
+            if self._alive(connection):
+                return connection
             self._end(connection)
 
     def _wind(self) -> None:

@@ -18,7 +18,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from dragoman.connectors.databases.engine import CHUNK, Ask, EngineFault, Estimate, Gate, OutOfTime, Page, Table, taken
-from dragoman.connectors.databases.pool import Pool
+from dragoman.connectors.databases.pool import Pool, quiet
 from dragoman.connectors.databases.postgres_catalog import FUNCTIONS, POWERS, STAMP, STAMPS, read_tables
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.source import SourceError
@@ -44,7 +44,7 @@ class Postgres:
         self._seconds = rules.timeout
         self._password = self._secret(address)
         self._pool: Pool[psycopg.Connection[Any]] = Pool(
-            self._connected, lambda connection: connection.close(), lambda connection: not connection.closed
+            self._connected, lambda connection: connection.close(), _stands
         )
         self._lock = threading.Lock()
         self._functions: frozenset[str] | None = None
@@ -151,7 +151,7 @@ class Postgres:
             self._address, connect_timeout=CONNECT, application_name="dragoman", prepare_threshold=None
         )
         connection.set_read_only(True)
-        connection.execute("SELECT set_config('search_path', coalesce(current_schema(), 'public'), false)")
+        connection.execute("SELECT set_config('search_path', quote_ident(coalesce(current_schema(), 'public')), false)")
         connection.execute("SET default_transaction_read_only = on")
         connection.execute("SET standard_conforming_strings = on")
         connection.execute("SET lock_timeout = '2s'")
@@ -220,6 +220,10 @@ def _rows(cursor: psycopg.Cursor[Any], sql: str, values: Mapping[str, Any]) -> G
     # Streamed: by the protocol that takes one statement and no second one, and that can be given up in the middle.
     size = CHUNK if psycopg.capabilities.has_stream_chunked() else 1
     yield from cursor.stream(_said(sql), dict(values) or None, size=size)
+
+
+def _stands(connection: psycopg.Connection[Any]) -> bool:
+    return not connection.closed and quiet(connection.fileno())
 
 
 class _Stream:
