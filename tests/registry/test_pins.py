@@ -56,6 +56,15 @@ def test_a_lock_file_is_changed_one_server_at_a_time(tmp_path: Path) -> None:
         load(path)
 
 
+@pytest.mark.parametrize(
+    "data", [b"[" * 300_000, b'{"servers": ' + b"[" * 300_000, b'{"x": ' + b"[" * 300_000, b"\xff", b""]
+)
+def test_a_lock_file_that_is_none_is_told_of(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "l.json").write_bytes(data)
+    with pytest.raises(LocalError, match="no lock file"):
+        load(tmp_path / "l.json")
+
+
 def test_two_processes_that_pin_at_once_lose_nothing(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from dragoman.registry.pins import Pin, change\n"

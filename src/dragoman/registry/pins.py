@@ -69,7 +69,7 @@ def load(path: Path) -> Lock:
         raise LocalError(f"{path} cannot be read: {error.strerror or error}") from None
     try:
         return msgspec.json.decode(data, type=Lock)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LocalError(f"{path} is no lock file that this version reads: {error}") from None
 
 

@@ -74,7 +74,7 @@ class Records:
             raise LocalError(f"{path} cannot be read: {error.strerror or error}") from None
         try:
             found = msgspec.json.decode(data, type=Record)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise LocalError(f"{path} cannot be used ({error}); add the server again") from None
         if found.name != name:
             raise LocalError(f"{path} is of another server; add {name} again")

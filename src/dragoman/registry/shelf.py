@@ -153,7 +153,7 @@ def _kept(path: Path) -> Kept:
         raise EntryError(f"{path} has more than {MAX_FILE} bytes")
     try:
         held: Any = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EntryError(f"{path} is no JSON: {error}") from None
     wrapped = is_table(table(held).get("server"))
     server: Any = held["server"] if wrapped else held

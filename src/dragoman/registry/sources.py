@@ -80,7 +80,7 @@ def load(home: Path) -> Sources:
         raise LocalError(f"{path} cannot be read: {error.strerror or error}") from None
     try:
         found = msgspec.json.decode(data, type=Sources)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LocalError(f"{path}: {error}") from None
     if len({one.name for one in found.registries}) != len(found.registries):
         raise LocalError(f"{path}: two registries have one name")
