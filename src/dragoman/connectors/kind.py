@@ -28,6 +28,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
     `base` is the folder that relative paths start from, the working directory
     when None; `writable` has the names of sources that may be written to.
+    `parted` says that callers see different parts of this source: what leads
+    from one part to another, such as a link, is then not served.
     `approve` is shown each command, before a source would ever start it, as
     (what it is for, argv, working directory): it raises SourceError for one
     that may not run.
@@ -36,6 +38,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     cache_dir: Path | None = None
     base: Path | None = None
     writable: tuple[str, ...] = ()
+    parted: bool = False
     approve: Approve | None = None
 
     def path(self, text: str) -> Path:

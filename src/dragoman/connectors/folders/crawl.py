@@ -32,11 +32,11 @@ _SECRET_PLACES = frozenset(
 _NEVER = "\x00\\:" if os.name == "nt" else "\x00\\"
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "__macosx", "$recycle.bin", "system volume information"})
 # A folder with one of these in it is a profile of a browser or a mail program: nothing in it or below is served.
-_PROFILE_MARKS = (
+PROFILE_MARKS = (
     "key3.db", "key4.db", "logins.json", "places.sqlite", "cookies.sqlite", "Login Data", "Local State", "Web Data",
     "global-messages-db.sqlite", "abook.sqlite", "Envelope Index", "ImapMail",
 )  # fmt: skip
-_MARKED = frozenset(name.lower() for name in _PROFILE_MARKS)
+MARKED = frozenset(name.lower() for name in PROFILE_MARKS)
 _TEMPORARY = ("~$", ".~")  # what an open Office program leaves beside the file
 _HIDDEN_ON_WINDOWS = getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 2)
 
@@ -75,9 +75,10 @@ def secret(name: str) -> bool:
 class Folder:
     """A folder whose files are served, or one file of it alone."""
 
-    def __init__(self, root: Path, only: str = "") -> None:
+    def __init__(self, root: Path, only: str = "", *, links: bool = True) -> None:
         self.root = Path(os.path.realpath(root))
         self.only = only
+        self.links = links  # whether links to files inside are served
         self.left = Left()
 
     def locate(self, path: str) -> str:
@@ -97,6 +98,8 @@ class Folder:
             if os.path.realpath(os.path.dirname(place)) != os.path.dirname(place) or self._in_profile(place):
                 raise NotServed(path)
             if os.path.islink(place):
+                if not self.links:
+                    raise NotServed(path)
                 place = self._inside(place)
             if not stat.S_ISREG(os.lstat(place).st_mode):
                 raise NotServed(path)
@@ -117,7 +120,7 @@ class Folder:
         """Tell whether a folder on the way from the root to the place is a profile."""
         folder = os.path.dirname(place)
         while len(folder) >= len(str(self.root)):
-            if any(os.path.lexists(os.path.join(folder, mark)) for mark in _PROFILE_MARKS):
+            if any(os.path.lexists(os.path.join(folder, mark)) for mark in PROFILE_MARKS):
                 return True
             above = os.path.dirname(folder)
             if above == folder:
@@ -162,11 +165,11 @@ class Folder:
         try:
             with os.scandir(os.path.join(self.root, prefix)) as scanned:
                 entries = sorted(scanned, key=lambda item: item.name)
-            if any(entry.name.lower() in _MARKED for entry in entries):
+            if any(entry.name.lower() in MARKED for entry in entries):
                 hidden += len(entries)
             else:
                 for entry in entries:
-                    if not visible(entry.name) or _hidden_on_windows(entry) or not _encodable(entry.name):
+                    if not visible(entry.name) or _hidden_on_windows(entry) or not encodable(entry.name):
                         hidden += 1
                     elif entry.is_dir(follow_symlinks=False):
                         folders.append(entry.name)
@@ -182,6 +185,8 @@ class Folder:
     def _found(self, path: str, entry: os.DirEntry[str]) -> Found | None:
         try:
             if entry.is_symlink():
+                if not self.links:
+                    return None
                 info = os.stat(self._inside(entry.path))
             else:
                 info = entry.stat(follow_symlinks=False)
@@ -198,6 +203,6 @@ def _hidden_on_windows(entry: os.DirEntry[str]) -> bool:
     return bool(attributes & _HIDDEN_ON_WINDOWS)
 
 
-def _encodable(name: str) -> bool:
+def encodable(name: str) -> bool:
     """Tell whether the name is text: bytes that are not could not be put into an address."""
     return name.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in name)

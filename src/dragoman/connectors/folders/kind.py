@@ -46,20 +46,20 @@ def _claims(text: str, path: Path | None) -> Options | None:
 def _open(name: str, options: Options, opening: Opening) -> Source:
     path = opening.path(options.path)
     if path.is_dir():
-        return _folder(name, path, opening.cache_dir)
+        return _folder(name, path, opening)
     if not path.is_file():
         raise SourceError(f"{options.path} is neither a file nor a folder; {_FORMS}")
     return _document(name, path, opening.cache_dir)
 
 
-def _folder(name: str, path: Path, cache_dir: Path | None) -> Source:
-    folder = Folder(_readable(path))
+def _folder(name: str, path: Path, opening: Opening) -> Source:
+    folder = Folder(_readable(path), links=not opening.parted)
     files = 0
     missing: set[str] = set()
     for found in itertools.islice(folder.walk(), _LOOK_AT):
         files += 1
         if not why_not(found.path, found.size):
-            return Documents(name, folder, _index(name, folder, cache_dir))
+            return Documents(name, folder, _index(name, folder, opening.cache_dir))
         known = format_of(found.path)
         if known is not None and (package := missing_package(known)):
             missing.add(package)
@@ -102,7 +102,9 @@ def _index(name: str, folder: Folder, cache_dir: Path | None) -> Index:
         raise SourceError(
             f"the index must not lie inside the folder it is made from: {place}; give another cache directory"
         )
-    key = hashlib.sha256(f"{folder.root}\x00{folder.only}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    # Without links there is less in it: what an index with links holds must not be found in it.
+    what = f"{folder.root}\x00{folder.only}" + ("" if folder.links else "\x00parted")
+    key = hashlib.sha256(what.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     try:
         return Index(place / f"{name}-{key}.db")
     except (OSError, sqlite3.Error) as fault:

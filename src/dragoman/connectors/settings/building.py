@@ -186,7 +186,9 @@ class Configured:
             return
         rest, access = _apart(said, where) if isinstance(said, dict) else (said, Access())  # pyright: ignore[reportUnknownArgumentType]
         opened.access[name] = access
-        made = digest_of(msgspec.json.encode([rest, name in opening.writable]))
+        parted = bool(access.rules or access.allow or access.deny)
+        opening = msgspec.structs.replace(opening, parted=parted)
+        made = digest_of(msgspec.json.encode([rest, name in opening.writable, parted]))
         if name in before and before[name][0] == made:
             opened.sources[name] = before[name]
             return
