@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import logging
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from dragoman.errors import ToolError
@@ -19,6 +20,7 @@ EXTRA = "sql"
 PACKAGE = "sqlglot"
 MAX_SQL = 20_000  # characters
 _MAX_NODES = 5_000
+_REMEMBERED = 32
 
 _READ_ONLY = "only reading is served here: one SELECT, WITH, VALUES or EXPLAIN statement"
 # Everything else below a SELECT only names, joins, filters or computes.
@@ -62,10 +64,12 @@ def check(sql: str) -> str:
     return bare
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def read_statement(sql: str, dialect: str, *, placeholders: bool = False) -> Statement:
     """Return the statement, taken apart and written anew.
 
     `placeholders` lets `:name` through, for statements of the owner's making.
+    The last few are remembered, as each page asks again: nobody may change a tree.
     Raises ToolError as `check` does.
     """
     bare = _bare(sql)
