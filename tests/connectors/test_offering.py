@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from tests.connectors.desk import written
 
-from dragoman import Client, Server, ToolError
+from dragoman import Client, PeerError, Server, ToolError
 from dragoman.connectors import SourceError, build, database, documents
 from dragoman.connectors.address import Address
 from dragoman.connectors.envelope import CHARS_PER_TOKEN, ROOM
@@ -169,6 +169,18 @@ async def test_an_image_is_image_content_and_bounded(everything: Everything) -> 
         assert result.content[1].mime_type == "image/png" and result.structured["size"] == len(PNG)
         with pytest.raises(ToolError, match="an answer holds at most"):
             await client.call_tool("fetch", {"uri": "note://all/two#image"})
+
+
+async def test_complaints_go_out_as_data_too(everything: Everything, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*asked: object) -> Passage:
+        raise ToolError("nearest: \u202eevil\u200b [x](https://evil.example)")
+
+    monkeypatch.setattr(everything, "fetch", refuse)
+    async with Client(build([everything])) as client:
+        with pytest.raises(ToolError, match=re.escape("nearest: ⟨U+202E⟩evil⟨U+200B⟩ [x] (https://evil.example)")):
+            await client.call_tool("fetch", {"uri": "note://all/one"})
+        with pytest.raises(PeerError, match=re.escape("⟨U+202E⟩evil")):
+            await client.read("note://all/one")
 
 
 async def test_a_program_gets_arguments_that_fit_its_schema(everything: Everything) -> None:

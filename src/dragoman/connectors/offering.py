@@ -28,8 +28,9 @@ from dragoman.serving.endpoints import NotServed
 from dragoman.serving.listing import bad_cursor
 from dragoman.serving.resources import not_found
 from dragoman.serving.results import contents_of
-from dragoman.wire.content import AnyContents
+from dragoman.wire.content import AnyContents, TextContent
 from dragoman.wire.resources import Resource
+from dragoman.wire.tools import CallToolResult
 
 MAX_READ = 1_000_000  # characters that one resource gives; fetch pages through what is longer
 KEEP_MS = 5_000  # how long what was read may be kept: sources look for changes about as often
@@ -100,7 +101,7 @@ class Offering:
             source, address = catalogue.find(uri)
             found = source.fetch(catalogue.view(source), address, None, MAX_READ)
         except ToolError as fault:
-            raise NotServed(fault.message) from fault
+            raise NotServed(plain(fault.message)) from fault
         if self._recorder is not None:
             said = {} if isinstance(found, Blob) else {"text": found.text}
             self._recorder.note(ctx, "resources/read", {"uri": found.uri, **said})
@@ -164,7 +165,10 @@ class Offering:
     # --- listening --------------------------------------------------------------------------------------------
 
     async def guard(self, call: Call, handler: Handler) -> Reply:
-        """Let nobody listen for changes of what is not there for them, whether it exists or not."""
+        """Let nobody listen for changes of what is not there for them, whether it exists or not.
+
+        What a tool complains of may name what strangers named: it goes out as data, as answers do.
+        """
         if call.method == "resources/subscribe" and not self.shows(call, call.params.uri):
             raise not_found(call.params.uri)
         if call.method == "subscriptions/listen":
@@ -174,7 +178,14 @@ class Offering:
                 call.params = structs.replace(
                     call.params, notifications=structs.replace(wanted, resource_subscriptions=shown)
                 )
-        return await handler(call)
+        reply = await handler(call)
+        if isinstance(reply, CallToolResult) and reply.is_error is True:
+            told = [
+                structs.replace(one, text=plain(one.text)) if isinstance(one, TextContent) else one
+                for one in reply.content
+            ]
+            return structs.replace(reply, content=told)
+        return reply
 
     def shows(self, call: Call, uri: str) -> bool:
         """Tell whether the caller's view covers an address."""
