@@ -38,6 +38,7 @@ WHERE p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype, 'intern
     AND p.proname !~ '^(inet_client|inet_server|txid_|ts_stat|ts_rewrite|ts_debug|ts_parse|ts_token|query_to|table_to)'
     AND p.proname !~ '^(cursor_to|schema_to|database_to|col_desc|obj_desc|shobj_desc|currval|lastval|nextval|setval)'
     AND p.proname !~ '^(dblink|crosstab|connectby|xpath_table|brin_|gin_|gist_|currtid|format_type|acl|mxid|record_)'
+    AND p.proname !~ '(_validator|_in|_out|_recv|_send|_handler|^makeaclitem|^satisfies_hash_partition|^querytree)$'
     OR p.proname IN ('pg_typeof', 'pg_size_pretty', 'pg_column_size'))
 """
 
