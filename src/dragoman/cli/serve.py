@@ -6,6 +6,7 @@ The server has tools to search, fetch, list and describe what is in them, and ot
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 from importlib import import_module
@@ -15,7 +16,7 @@ from typing import Any
 from dragoman.app.saying import say
 from dragoman.app.server import Server
 from dragoman.cli import hosting
-from dragoman.cli.outcome import UsageError
+from dragoman.cli.outcome import OK, UsageError
 from dragoman.cli.paste import own_words
 from dragoman.connectors.assembly import PROFILES, build
 from dragoman.transport.wire_fds import seize
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="a folder, a document, a database, a repository")
     parser.add_argument("--name", help="what the server calls itself")
     parser.add_argument("--config", metavar="FILE", help="what is served, and to whom (default: ./dragoman.yaml)")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of dragoman.yaml, and end")
     parser.add_argument("--check", action="store_true", help="try all of it, say how it is and what it costs, and end")
     parser.add_argument("--json", action="store_true", help="with --check: print JSON")
     parser.add_argument(
@@ -65,6 +67,9 @@ def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
     if options.command is not None:
         raise UsageError("serve takes sources, not a command after --")
+    if options.schema:
+        print(json.dumps(import_module("dragoman.connectors.settings.schema").schema(), indent=2))
+        return OK
     config = config_of(options)
     if options.install or options.uninstall:
         return int(import_module("dragoman.cli.serve_install").run(options, words_of(options, config)))
