@@ -192,7 +192,8 @@ async def test_names_and_versions_are_escaped_in_paths() -> None:
         ((200, b"<html>"), EntryError, "no MCP registry"),
         ((200, [1]), EntryError, "no MCP registry"),
         ((200, {"servers": 5}), EntryError, "no list of servers"),
-        ((200, b'{"a":' * 500), EntryError, "nested too deeply"),
+        ((200, b'{"a":' * 500), EntryError, "levels deep"),
+        ((200, b'{"servers": [], "servers": [1]}'), EntryError, "twice"),
         ((404, {}), EntryError, "it has no /v0.1/servers"),
     ],
 )

@@ -173,4 +173,8 @@ def test_a_value_of_the_wrong_kind_anywhere_is_no_crash(name: str, value: Any) -
 
 
 def test_deep_text_is_refused_before_it_is_read() -> None:
-    assert "too deeply" in check(b"[" * 100_000)[0].what
+    assert "more than 64 levels deep" in check(b"[" * 100_000)[0].what
+
+
+def test_a_name_that_stands_twice_is_refused() -> None:
+    assert "twice" in check(b'{"name": "a/b", "name": "a/c"}')[0].what

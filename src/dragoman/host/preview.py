@@ -17,8 +17,9 @@ from msgspec import UNSET
 
 from dragoman.app.client import Client
 from dragoman.app.server import Server
-from dragoman.errors import LocalError, McpError, PeerError
+from dragoman.errors import LocalError, MalformedError, McpError, PeerError
 from dragoman.host.policy import allowed, policy
+from dragoman.protocol.strict import read_strict
 from dragoman.wire.tools import Tool
 
 Scope = MutableMapping[str, Any]
@@ -150,8 +151,8 @@ class Preview:
 
     async def _asked(self, path: str, body: bytes) -> Reply:
         try:
-            asked = msgspec.json.decode(body or b"{}", type=Asked)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            asked = msgspec.convert(read_strict(body or b"{}", "it"), type=Asked)
+        except (msgspec.ValidationError, MalformedError) as error:
             raise _RefusedError(400, f"this cannot be read: {error}") from None
         try:
             answer: Any = {"result": await self._api[path](asked)}

@@ -10,12 +10,10 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-import msgspec
-
-from dragoman.errors import TransportError
+from dragoman.errors import MalformedError, TransportError
 from dragoman.ports.fetch import Fetcher
 from dragoman.protocol.addresses import shown_url
-from dragoman.protocol.depth import too_deep
+from dragoman.protocol.strict import read_strict
 from dragoman.registry.document import Listed, read_listed
 from dragoman.registry.faults import EntryError
 from dragoman.registry.sources import Source
@@ -126,11 +124,9 @@ class Registry:
         if fetched.status != 200:
             raise TransportError(f"{shown_url(url)} answers with status {fetched.status}")
         try:
-            if too_deep(fetched.body):
-                raise EntryError(f"{shown_url(url)} answers with JSON that is nested too deeply")
-            held: Any = msgspec.json.decode(fetched.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            held = None
+            held = read_strict(fetched.body, "its answer")
+        except MalformedError as error:
+            raise EntryError(f"{shown_url(self._base)} is no MCP registry: {error}") from None
         if not is_table(held):
             raise EntryError(f"{shown_url(self._base)} is no MCP registry: it does not answer with a JSON object")
         return table(held)

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from dragoman.protocol.depth import too_deep
+from dragoman.errors import MalformedError
+from dragoman.protocol.strict import read_strict
 from dragoman.registry.rules import Check, Problem, anything, flag, list_of, map_of, object_of, one_of, text, url
 from dragoman.registry.untyped import is_table, row, table
 from dragoman.registry.versions import is_exact
@@ -46,12 +47,10 @@ def schema_url() -> str:
 
 def check(data: bytes, *, official: bool = True) -> list[Problem]:
     """Return what is wrong with a `server.json`, the worst first; nothing if a registry would take it."""
-    if too_deep(data):
-        return [Problem("", "this is nested too deeply to be a server.json")]
     try:
-        held: Any = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return [Problem("", f"this is no JSON: {error}")]
+        held: Any = read_strict(data, "this")
+    except MalformedError as error:
+        return [Problem("", str(error))]
     found = list(object_of(_SERVER, ("name", "description", "version"))(held, ""))
     if is_table(held):
         found += _whole(held)

@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from dragoman.errors import MalformedError
+from dragoman.protocol.strict import read_strict
 from dragoman.registry.faults import EntryError
 from dragoman.registry.untyped import is_table, table
 
@@ -121,12 +123,9 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 def read_server(data: bytes | dict[str, Any]) -> ServerJson:
     """Return a `server.json`. Raises EntryError that says where it is wrong."""
     try:
-        found = (
-            msgspec.json.decode(data, type=ServerJson)
-            if isinstance(data, bytes)
-            else msgspec.convert(data, type=ServerJson)
-        )
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        held = read_strict(data, "it") if isinstance(data, bytes) else data
+        found = msgspec.convert(held, type=ServerJson)
+    except (msgspec.ValidationError, MalformedError, RecursionError) as error:
         raise EntryError(f"this is no server.json that can be used: {error}") from None
     if any(len(package.inputs()) > MAX_INPUTS for package in found.packages):
         raise EntryError(f"{found.name} has a package with more than {MAX_INPUTS} inputs")

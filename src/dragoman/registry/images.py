@@ -13,12 +13,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-import msgspec
-
-from dragoman.errors import TransportError
+from dragoman.errors import MalformedError, TransportError
 from dragoman.ports.fetch import Fetched, Fetcher
 from dragoman.protocol.challenge import read_challenges
-from dragoman.protocol.depth import too_deep
+from dragoman.protocol.strict import read_strict
 from dragoman.registry.faults import EntryError, IntegrityError
 from dragoman.registry.untyped import row, table
 
@@ -127,12 +125,12 @@ class _Place:
 
 
 def _json(data: bytes) -> dict[str, Any]:
-    if len(data) > MAX_ANSWER or too_deep(data):
-        raise IntegrityError("what a registry of images says is too large, or nested too deeply")
+    if len(data) > MAX_ANSWER:
+        raise IntegrityError("what a registry of images says is too large")
     try:
-        return table(msgspec.json.decode(data))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise IntegrityError("what a registry of images says is no JSON") from None
+        return table(read_strict(data, "what a registry of images says"))
+    except MalformedError as error:
+        raise IntegrityError(str(error)) from None
 
 
 def _text(value: object) -> str:

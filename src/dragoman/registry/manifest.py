@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from dragoman.protocol.depth import too_deep
+from dragoman.errors import MalformedError
+from dragoman.protocol.strict import read_strict
 from dragoman.registry.faults import BundleError
 from dragoman.registry.inputs import Answers, Piece, Question, Word
 from dragoman.registry.recipe import Recipe, joined
@@ -80,19 +81,19 @@ def read(data: bytes) -> Manifest:
     if fatal := [problem for problem in check(data) if problem.fatal]:
         raise BundleError(f"{NAME}{fatal[0].at}: {fatal[0].what}")
     try:
-        return msgspec.json.decode(data, type=Manifest)
-    except msgspec.DecodeError as error:
+        return msgspec.convert(read_strict(data, "it"), type=Manifest)
+    except (msgspec.ValidationError, MalformedError) as error:
         raise BundleError(f"{NAME}: {error}") from None
 
 
 def check(data: bytes, members: Collection[str] | None = None) -> list[Problem]:
     """Return what is wrong with a manifest, the worst first; `members` are the names of the bundle's files."""
-    if len(data) > MAX_MANIFEST or too_deep(data):
-        return [Problem("", f"is larger than {MAX_MANIFEST} bytes, or nested too deeply")]
+    if len(data) > MAX_MANIFEST:
+        return [Problem("", f"is larger than {MAX_MANIFEST} bytes")]
     try:
-        held: Any = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return [Problem("", f"is no JSON: {error}")]
+        held: Any = read_strict(data, "it")
+    except MalformedError as error:
+        return [Problem("", str(error))]
     found = list(object_of(_MANIFEST, ("name", "version", "description", "author", "server"))(held, ""))
     if is_table(held):
         found += _whole(held, members)

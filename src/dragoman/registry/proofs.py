@@ -7,7 +7,6 @@ Source: MCP registry, "Package Types": `mcp-name:` in the README on PyPI, `mcpNa
 from __future__ import annotations
 
 import configparser
-import json
 import re
 import struct
 import tarfile
@@ -16,8 +15,10 @@ import zlib
 from email.parser import BytesParser
 from email.policy import compat32
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from dragoman.errors import MalformedError
+from dragoman.protocol.strict import read_strict
 from dragoman.registry.faults import IntegrityError
 from dragoman.registry.untyped import table
 
@@ -96,8 +97,8 @@ def tarball(path: Path) -> Tarball:
     """Return what an npm package says of itself. Raises IntegrityError for a file that is none."""
     try:
         with tarfile.open(path, "r:gz") as archive:
-            held: Any = json.loads(_package_json(archive))
-    except (*_UNREADABLE, tarfile.TarError) as error:
+            held = read_strict(_package_json(archive), "package.json")
+    except (*_UNREADABLE, tarfile.TarError, MalformedError) as error:
         raise IntegrityError(f"{path.name} is no npm package that can be read: {error}") from None
     said = table(held)
     name, bins, claim = said.get("name"), said.get("bin"), said.get("mcpName")

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from dragoman.errors import MalformedError
+from dragoman.protocol.strict import read_strict
 from dragoman.registry.checking import check
 from dragoman.registry.document import OFFICIAL, Listed, read_listed
 from dragoman.registry.faults import EntryError
@@ -152,9 +154,9 @@ def _kept(path: Path) -> Kept:
     if len(data) > MAX_FILE:
         raise EntryError(f"{path} has more than {MAX_FILE} bytes")
     try:
-        held: Any = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise EntryError(f"{path} is no JSON: {error}") from None
+        held: Any = read_strict(data, "it")
+    except MalformedError as error:
+        raise EntryError(f"{path} cannot be used: {error}") from None
     wrapped = is_table(table(held).get("server"))
     server: Any = held["server"] if wrapped else held
     if fatal := [one for one in check(msgspec.json.encode(server), official=False) if one.fatal]:
