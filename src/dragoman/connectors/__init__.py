@@ -9,15 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dragoman.connectors.assembly import build, database, documents, repository, scripts
+    from dragoman.connectors.assembly import build, database, documents, files, repository, scripts
     from dragoman.connectors.source import SourceError
 
 _HOMES = {
     "SourceError": "source", "build": "assembly", "database": "assembly", "documents": "assembly",
-    "repository": "assembly", "scripts": "assembly",
+    "files": "assembly", "repository": "assembly", "scripts": "assembly",
 }  # fmt: skip
 
-__all__ = ["SourceError", "build", "database", "documents", "repository", "scripts"]
+__all__ = ["SourceError", "build", "database", "documents", "files", "repository", "scripts"]
 
 
 def __getattr__(name: str) -> Any:

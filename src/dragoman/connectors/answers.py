@@ -129,7 +129,8 @@ class Answers:
             del item["key"]
         kept = fitting(items)
         more = listing.more or kept < len(items)
-        mark = make_cursor(call, [keys[kept - 1]]) if more and kept else None
+        last = keys[kept - 1] if kept and (kept < len(items) or not listing.resume) else listing.resume
+        mark = make_cursor(call, [last]) if more and last else None
         progress = source.progress()
         hint = listing.hint or ("" if progress.complete else progress.text())
         return wrap(mark, {"items": items[:kept], "total": listing.total}, hint=plain(hint))
@@ -254,6 +255,6 @@ def _below(source: Source, view: View, address: Address, after: str, pattern: st
 
     if address.path and not address.path.endswith("/"):
         inside = items(f"{address.path}/")
-        if inside.total:
+        if inside.total or inside.resume:
             return inside
     return items(address.path)

@@ -77,6 +77,11 @@ def database(url: str | Path, name: str | None = None, **options: Any) -> Connec
     return Connector("database", name, {"url": str(url), **options}, build)
 
 
+def files(path: str | Path, name: str | None = None, **options: Any) -> Connector:
+    """Return a connector over a tree of files: found by glob, searched by line, read in parts, without an index."""
+    return Connector("files", name, {"path": str(path), **options}, build)
+
+
 def repository(path: str | Path, name: str | None = None, **options: Any) -> Connector:
     """Return a connector over a Git repository."""
     return Connector("git", name, {"path": str(path), **options}, build)

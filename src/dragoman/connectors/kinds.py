@@ -18,6 +18,7 @@ import msgspec
 from dragoman.connectors.code.kind import KIND as GIT
 from dragoman.connectors.code.logs_kind import KIND as LOGS
 from dragoman.connectors.databases.kind import KIND as DATABASE
+from dragoman.connectors.files.kind import KIND as FILES
 from dragoman.connectors.folders.crawl import visible
 from dragoman.connectors.folders.kind import KIND as DOCUMENTS
 from dragoman.connectors.kind import Kind, Opening, scheme_of, slug
@@ -26,7 +27,7 @@ from dragoman.connectors.source import Source, SourceError
 from dragoman.serving.nearest import nearest
 
 # Asked in this order whether a text is theirs; a folder that nobody else claims holds documents.
-KINDS: tuple[Kind, ...] = (PROGRAMS, GIT, LOGS, DATABASE, DOCUMENTS)
+KINDS: tuple[Kind, ...] = (PROGRAMS, GIT, LOGS, FILES, DATABASE, DOCUMENTS)
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _NAMED = re.compile(r"([a-z][a-z0-9-]{0,31})=(.+)", re.DOTALL)
 

@@ -156,7 +156,7 @@ class Offering:
                 for entry in listing.entries
             ]
             if listing.more:
-                return found, make_cursor(mark, [at, listing.entries[-1].key])
+                return found, make_cursor(mark, [at, listing.resume or listing.entries[-1].key])
             at, after = at + 1, ""
             if len(found) >= _PAGE and at < len(sources):
                 return found, make_cursor(mark, [at, ""])

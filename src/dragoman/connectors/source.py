@@ -97,12 +97,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of items; `more` says that there are others behind the last one."""
+    """A page of items; `more` says that there are others behind the last one.
+
+    `resume` is the key behind which to go on where that is not the last one's:
+    a source that looked for long enough may have passed many that do not fit.
+    """
 
     entries: list[Entry]
     total: int
     more: bool
     hint: str = ""
+    resume: str = ""
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):

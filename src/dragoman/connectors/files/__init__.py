@@ -1,0 +1,1 @@
+"""Trees of files, wherever they are: found, searched line by line, and read in parts."""

@@ -1,0 +1,240 @@
+"""A folder of this machine as a tree: every step is opened from the folder above it, and no link is followed blindly.
+
+What was opened is judged, not what a path meant a moment ago: whoever swaps a folder for a link while it is read gains
+nothing.  Promise: no byte from outside the root.  Limit: systems with openat, so not Windows.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from dragoman.connectors.files.tree import LOCAL_SECONDS, Broken, Budget, Missing, Node, Scope, steps_of
+from dragoman.connectors.folders.crawl import MARKED, MAX_DEPTH, PROFILE_MARKS, encodable, visible
+
+_FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+_FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
+_HOPS = 8  # links to links
+_FIRST, _MOST = 1_000, 200_000  # names of one folder that are held at once: the first time, and at all
+
+
+class _Name(NamedTuple):
+    name: str
+    folder: bool
+    link: bool
+
+
+class LocalFile:
+    """One open file of this machine."""
+
+    def __init__(self, handle: int, node: Node) -> None:
+        self._handle = handle
+        self.node = node
+
+    def at(self, start: int, length: int) -> bytes:
+        parts: list[bytes] = []
+        try:
+            while length > 0 and (data := os.pread(self._handle, length, start)):
+                parts.append(data)
+                start += len(data)
+                length -= len(data)
+        except OSError as fault:
+            raise Broken(str(fault.strerror)) from fault
+        return b"".join(parts)
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+class Local:
+    """Files below one folder, which stays open: another folder in its place is not served."""
+
+    about = "files of a folder"
+    seconds = LOCAL_SECONDS
+
+    def __init__(self, root: str) -> None:
+        self._root = os.path.realpath(root)
+        self._handle = os.open(self._root, _FOLDER)
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def open(self, path: str, scope: Scope) -> LocalFile:
+        steps = steps_of(path)
+        if not scope.sees(path):
+            raise Missing(path)
+        for _ in range(_HOPS):
+            found = self._leaf(steps)
+            if isinstance(found, LocalFile):
+                found.node = found.node._replace(path=path)
+                return found
+            steps = self._led(steps[:-1], found)
+            # A link is no way around what the caller may not see: of the path that it leads to, as well.
+            if not scope.view.sees("/".join(steps)):
+                break
+        raise Missing(path)
+
+    def files(self, prefix: str, after: str, scope: Scope, budget: Budget) -> Iterator[Node]:
+        folder, _, start = prefix.rpartition("/")
+        above = folder.split("/") if folder else []
+        behind = after.split("/") if after else []
+        behind = behind[len(above) :] if behind[: len(above)] == above else []
+        try:
+            handle = self._folder(steps_of(folder) if folder else [])
+        except Missing:
+            return
+        try:
+            yield from self._walk(handle, f"{folder}/" if folder else "", start, behind, scope, budget)
+        finally:
+            os.close(handle)
+
+    def _leaf(self, steps: Sequence[str]) -> LocalFile | str:
+        """Open a file, or return what it leads to if it is a link."""
+        above = self._folder(steps[:-1])
+        name, path = steps[-1], "/".join(steps)
+        try:
+            mode = os.stat(name, dir_fd=above, follow_symlinks=False).st_mode
+            if stat.S_ISLNK(mode):
+                return os.readlink(name, dir_fd=above)
+            if not stat.S_ISREG(mode):  # opening a pipe or a device may already do something
+                raise Missing(path)
+            handle = os.open(name, _FILE, dir_fd=above)
+        except OSError as fault:
+            if fault.errno in (errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE):
+                raise Broken(str(fault.strerror)) from fault
+            raise Missing(path) from fault
+        finally:
+            os.close(above)
+        info = os.fstat(handle)
+        if not stat.S_ISREG(info.st_mode):
+            os.close(handle)
+            raise Missing(path)
+        return LocalFile(handle, Node(path, info.st_size, info.st_mtime_ns))
+
+    def _folder(self, steps: Sequence[str]) -> int:
+        """Open a folder, step by step from the root.  Raises Missing."""
+        if self._handle < 0:
+            raise Missing
+        handle = os.dup(self._handle)
+        try:
+            _no_profile(handle)
+            for step in steps:
+                below = os.open(step, _FOLDER, dir_fd=handle)
+                os.close(handle)
+                handle = below
+                _no_profile(handle)
+        except OSError as fault:
+            os.close(handle)
+            raise Missing("/".join(steps)) from fault
+        except Missing:
+            os.close(handle)
+            raise
+        return handle
+
+    def _led(self, above: Sequence[str], target: str) -> list[str]:
+        """Return the steps from the root that a link in the folder `above` leads to.  Raises Missing."""
+        steps = list(above)
+        if target.startswith("/"):
+            if not target.startswith(f"{self._root.rstrip('/')}/"):
+                raise Missing(target)
+            steps, target = [], target[len(self._root.rstrip("/")) + 1 :]
+        for step in target.split("/"):
+            if step == "..":
+                if not steps:
+                    raise Missing(target)
+                steps.pop()
+            elif step not in ("", "."):
+                steps.append(step)
+        return steps_of("/".join(steps))
+
+    def _walk(
+        self, handle: int, at: str, start: str, behind: Sequence[str], scope: Scope, budget: Budget
+    ) -> Iterator[Node]:
+        """Yield what is below an open folder, names in order, folders among them."""
+        floor, inside, size = (behind[0] if behind else ""), len(behind) > 1, _FIRST
+        while names := _names(handle, start, floor, inside, size):
+            for one in names:
+                budget.visit()
+                path = at + one.name
+                if one.folder:
+                    yield from self._below(handle, path, behind[1:] if one.name == floor else [], scope, budget)
+                elif scope.sees(path) and (node := self._node(handle, one, path, scope)):
+                    yield node
+                budget.last = path
+            if len(names) < size:
+                return
+            floor, inside, size = names[-1].name, False, min(size * 8, _MOST)
+
+    def _below(self, above: int, path: str, behind: Sequence[str], scope: Scope, budget: Budget) -> Iterator[Node]:
+        if path.count("/") + 1 >= MAX_DEPTH or not scope.enters(path):
+            return
+        try:
+            handle = os.open(path.rpartition("/")[2], _FOLDER, dir_fd=above)
+        except OSError:
+            return  # gone, or not for us
+        try:
+            yield from self._walk(handle, f"{path}/", "", behind, scope, budget)
+        finally:
+            os.close(handle)
+
+    def _node(self, above: int, one: _Name, path: str, scope: Scope) -> Node | None:
+        try:
+            if one.link:
+                opened = self.open(path, scope)
+                opened.close()
+                return opened.node
+            info = os.stat(one.name, dir_fd=above, follow_symlinks=False)
+        except (OSError, Missing, Broken):
+            return None
+        return Node(path, info.st_size, info.st_mtime_ns) if stat.S_ISREG(info.st_mode) else None
+
+
+def _names(handle: int, start: str, floor: str, inside: bool, most: int) -> list[_Name]:
+    """Return the first `most` names of a folder behind `floor`, sorted: never all of a large one.
+
+    With `inside`, the floor itself is among them if it is a folder.  Nothing
+    where a browser or a mail program keeps its profile.
+    """
+    profile = False
+
+    def fitting(entries: Iterator[os.DirEntry[str]]) -> Iterator[_Name]:
+        nonlocal profile
+        for entry in entries:
+            name = entry.name
+            profile = profile or name.lower() in MARKED
+            if name < floor or (name == floor and not inside and floor) or not name.startswith(start):
+                continue
+            if visible(name) and encodable(name):
+                folder = entry.is_dir(follow_symlinks=False)
+                if folder or name != floor:
+                    yield _Name(name, folder, entry.is_symlink())
+
+    try:
+        # The same open folder is read several times: each reading needs a place in it of its own.
+        again = os.open(".", _FOLDER, dir_fd=handle)
+        try:
+            with os.scandir(again) as entries:
+                found = heapq.nsmallest(most, fitting(entries))
+        finally:
+            os.close(again)
+    except OSError:
+        return []
+    return [] if profile else found
+
+
+def _no_profile(handle: int) -> None:
+    """Raise Missing for a folder that is a profile of a browser or a mail program."""
+    for mark in PROFILE_MARKS:
+        try:
+            os.stat(mark, dir_fd=handle, follow_symlinks=False)
+        except OSError:
+            continue
+        raise Missing(mark)
