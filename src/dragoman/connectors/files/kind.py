@@ -8,13 +8,16 @@ from pathlib import Path
 
 import msgspec
 
+from dragoman.connectors.files.archive import Zip
 from dragoman.connectors.files.files import Files
 from dragoman.connectors.files.local import Local
 from dragoman.connectors.files.tree import Tree
+from dragoman.connectors.folders.crawl import visible
 from dragoman.connectors.kind import Kind, Opening
 from dragoman.connectors.source import Source, SourceError
 
 _PREFIX = "files:"
+_ZIP = ".zip"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,7 +26,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     path: str
 
 
-def _claims(text: str, _path: Path | None) -> Options | None:
+def _claims(text: str, path: Path | None) -> Options | None:
+    if path is not None and path.is_file() and path.suffix.lower() == _ZIP:
+        return Options(path=text)
     if text.startswith(_PREFIX) and not text.startswith(f"{_PREFIX}//"):
         return Options(path=text.removeprefix(_PREFIX) or ".")
     return None
@@ -39,13 +44,16 @@ def _tree(options: Options, opening: Opening) -> Tree:
         raise SourceError(f"there is nothing at {options.path}")
     if not os.access(path, os.R_OK):
         raise SourceError(f"{path} may not be read by this user")
+    if path.is_file() and path.suffix.lower() == _ZIP:
+        if not visible(path.name):
+            raise SourceError(f"{path.name} is hidden or a secret by its name, and not served")
+        return Zip(str(path))
     if not path.is_dir():
-        raise SourceError(f"{path} is no folder; a file of its own is served without files: before it")
+        raise SourceError(f"{path} is neither a folder nor a zip file; other files are served without files: before")
     if sys.platform == "win32" or os.open not in os.supports_dir_fd:
         raise SourceError("trees of files cannot be served on this system yet: it has no openat; serve documents")
     return Local(str(path))
 
 
-KIND = Kind(
-    name="files", scheme="file", options=Options, main="path", claims=_claims, open=_open, forms=("files:FOLDER",)
-)
+_FORMS = ("files:FOLDER", "a zip file")
+KIND = Kind(name="files", scheme="file", options=Options, main="path", claims=_claims, open=_open, forms=_FORMS)
