@@ -35,7 +35,8 @@ IMPURE = {
 }  # fmt: skip
 IMPURE_CALLS = {"now", "utcnow", "today", "urandom", "open", "print", "input", "getLogger"}
 EXTRAS = {
-    "pypdfium2", "python_calamine", "lxml", "selectolax", "striprtf", "PIL", "sqlglot", "uvloop", "httptools", "pydantic",
+    "pypdfium2", "python_calamine", "lxml", "selectolax", "striprtf", "PIL", "sqlglot", "uvloop", "httptools",
+    "pydantic",
     "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "joserfc",
     "opentelemetry", "redis", "psycopg", "yaml", "pymysql", "duckdb", "sqlalchemy", "procrastinate",
 }  # fmt: skip
