@@ -67,7 +67,7 @@ def test_files_are_opened_by_a_prefix_and_by_options(place: Path, files: Any) ->
     other.close()
     with pytest.raises(SourceError, match="there is nothing at"):
         open_source(f"files:{place}/nothing", (), Opening())
-    with pytest.raises(SourceError, match="is no folder"):
+    with pytest.raises(SourceError, match="is neither a folder nor a zip file"):
         open_source(f"files:{place}/notes.txt", (), Opening())
 
 
