@@ -110,7 +110,8 @@ def mount(server: Server, other: Server, prefix: str, *changes: Changes) -> None
     """Mount `other` in `server` (see `app.mounting`); `changes` are those of tools, prompts and resources."""
     module = import_module("dragoman.app.mounting")
     # What is described and not made yet, such as a connector, makes its server now.
-    made = other.as_server() if hasattr(other, "as_server") else other
+    describes: Any = getattr(other, "as_server", None)
+    made = describes() if describes is not None else other
     module.mount(server.surface, server, made, prefix, module.Kinds(*changes))
 
 

@@ -214,12 +214,24 @@ def _needed_never(name: str) -> RequestError:
     return RequestError(METHOD_NOT_FOUND, f"{name} runs as a task only, and this protocol version has no tasks")
 
 
+def _no_wish(_call: Call, _supported: bool) -> Wish | None:
+    return None
+
+
+def _as_given(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    return params
+
+
+def _never(_has: ServerCapabilities) -> bool:
+    return False
+
+
 # Told as in 2025-11-25, if something is still asked after; none is ever made, and no client waits for one.
 NO_TASKS = structs.replace(
     LEGACY_TASKS,
-    wish=lambda call, supported: None,
+    wish=_no_wish,
     needed=_needed_never,
-    asked=lambda params: params,
+    asked=_as_given,
     waits=False,
-    offered=lambda has: False,
+    offered=_never,
 )

@@ -77,7 +77,7 @@ def _page(data: bytes, number: int) -> bytes:
 
 def _jpeg(image: Any) -> bytes:
     held = io.BytesIO()
-    flat = image
+    flat: Any = image
     if image.mode in ("RGBA", "LA", "P"):
         clear = image.convert("RGBA")
         flat = Image.new("RGB", clear.size, "white")
