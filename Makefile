@@ -17,7 +17,7 @@ help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
 	@echo "make test         run every test"
 	@echo "make test-servers stores in Redis and PostgreSQL, apps in Chromium (Debian packages), logins at oidc-provider (npm)"
-	@echo "make live         sources of data on PostgreSQL and MariaDB (Debian packages): what ran, what was skipped"
+	@echo "make live         sources of data on PostgreSQL and MariaDB (Debian packages) and S3 (moto): what ran, what was skipped"
 	@echo "make kills        workers killed in mid-task (N=200) on SQLite, Redis and PostgreSQL: nothing lost or done twice"
 	@echo "make mutations    the rules of authorization broken one by one, each in a copy: their tests have to notice"
 	@echo "make check        ruff, mypy strict, pyright strict"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -13,20 +15,28 @@ from dragoman.connectors.files.files import Files
 from dragoman.connectors.files.local import Local
 from dragoman.connectors.files.tree import Tree
 from dragoman.connectors.folders.crawl import visible
-from dragoman.connectors.kind import Kind, Opening
+from dragoman.connectors.kind import Kind, Opening, scheme_of
 from dragoman.connectors.source import Source, SourceError
 
 _PREFIX = "files:"
+_STORES = ("s3", "gs", "az")
 _ZIP = ".zip"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What can be said of files."""
+    """What can be said of files.
+
+    `config` is for buckets: options of the store by the names that obstore has
+    for them, as in {"endpoint": "https://...", "region": "eu-central-1"}.
+    """
 
     path: str
+    config: dict[str, str] = {}
 
 
 def _claims(text: str, path: Path | None) -> Options | None:
+    if scheme_of(text)[0] in _STORES:
+        return Options(path=text)
     if path is not None and path.is_file() and path.suffix.lower() == _ZIP:
         return Options(path=text)
     if text.startswith(_PREFIX) and not text.startswith(f"{_PREFIX}//"):
@@ -39,6 +49,10 @@ def _open(name: str, options: Options, opening: Opening) -> Source:
 
 
 def _tree(options: Options, opening: Opening) -> Tree:
+    if scheme_of(options.path)[0] in _STORES:
+        return _bucket(options)
+    if options.config:
+        raise SourceError("config is for buckets: s3://, gs:// or az://")
     path = opening.path(options.path)
     if not path.exists():
         raise SourceError(f"there is nothing at {options.path}")
@@ -55,5 +69,12 @@ def _tree(options: Options, opening: Opening) -> Tree:
     return Local(str(path))
 
 
-_FORMS = ("files:FOLDER", "a zip file")
+def _bucket(options: Options) -> Tree:
+    if importlib.util.find_spec("obstore") is None:
+        raise SourceError('serving a bucket needs obstore: pip install "dragoman[cloud]"')
+    tree: Tree = import_module("dragoman.connectors.files.cloud").Bucket(options.path, options.config)
+    return tree
+
+
+_FORMS = ("files:FOLDER", "a zip file", "s3://BUCKET/PREFIX")
 KIND = Kind(name="files", scheme="file", options=Options, main="path", claims=_claims, open=_open, forms=_FORMS)

@@ -1,0 +1,144 @@
+"""A bucket, or what lies below a prefix of it, as a tree: S3, Google Cloud Storage and Azure, by obstore.
+
+Loaded by name where an address asks for it: obstore is an extra.  Names lead nowhere, since a store has no folders.
+Limit: profiles of browsers are not recognized, since their folder would have to be read first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import obstore
+from obstore import exceptions
+from obstore.store import from_url
+
+from dragoman.connectors.files.tree import Broken, Budget, Missing, Node, Scope, steps_of
+from dragoman.connectors.folders.crawl import encodable
+from dragoman.connectors.source import SourceError
+
+_SECONDS = 10.0  # for one walk
+_PAGE = 1_000  # objects that are asked for at once
+_AHEAD = 65_536  # bytes: a request costs more than they do
+_obstore: Any = obstore  # whose type of `list` needs Arrow's
+_CLIENT = {"timeout": "20s", "connect_timeout": "5s"}
+
+
+class _Gone(Broken):
+    """There is no such bucket, or no such object."""
+
+
+class Object:
+    """One object as it was when it was opened: another one in its place is not read as if it were the same."""
+
+    def __init__(self, store: Any, node: Node, tag: str | None) -> None:
+        self._store = store
+        self._tag = tag
+        self._held = (0, b"")
+        self.node = node
+
+    def at(self, start: int, length: int) -> bytes:
+        end = min(start + length, self.node.size)
+        if start >= end:
+            return b""
+        first, held = self._held
+        if not first <= start <= end <= first + len(held):
+            first = start
+            with _faults():
+                held = self._read(start, min(max(end, start + _AHEAD), self.node.size))
+            self._held = (first, held)
+        return held[start - first : end - first]
+
+    def close(self) -> None:
+        self._held = (0, b"")
+
+    def _read(self, start: int, end: int) -> bytes:
+        if self._tag is None:
+            return bytes(obstore.get_range(self._store, self.node.path, start=start, end=end))
+        found = obstore.get(self._store, self.node.path, options={"range": (start, end), "if_match": self._tag})
+        return bytes(found.bytes())
+
+
+class Bucket:
+    """The objects of one bucket below one prefix, in the order of their names."""
+
+    seconds = _SECONDS
+
+    def __init__(self, url: str, config: Mapping[str, str]) -> None:
+        """Raises SourceError where there is no such bucket, or we may not list it; never with what `config` says."""
+        self.about = f"files in {url.partition('?')[0]}"
+        plain = any(value.startswith("http://") for value in config.values())  # the owner's word, then
+        given: Any = dict(config)
+        options: Any = _CLIENT | ({"allow_http": True} if plain else {})
+        retries: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
+        try:
+            self._store: Any = from_url(url, config=given, client_options=options, retry_config=retries)
+        except (exceptions.BaseError, ValueError, TypeError) as fault:
+            keys = ", ".join(config) or "none"
+            raise SourceError(f"{self.about}: the address or its config (keys: {keys}) is wrong") from fault
+        try:
+            next(iter(self.files("", "", Scope(), Budget())), None)
+        except Broken as fault:
+            raise SourceError(f"{self.about} cannot be served: {fault}") from fault
+
+    def close(self) -> None:
+        """Nothing is open between calls."""
+
+    def files(self, prefix: str, after: str, scope: Scope, budget: Budget) -> Iterator[Node]:
+        folder = prefix.rpartition("/")[0]
+        if folder and not _served(folder):
+            return
+        with _faults():
+            stream: Any = _obstore.list(self._store, folder or None, offset=after or None, chunk_size=_PAGE)
+        while True:
+            with _faults():
+                page = next(stream, None)
+            if page is None:
+                return
+            for found in page:
+                budget.visit()
+                path = str(found["path"])
+                if path.startswith(prefix) and _served(path) and scope.sees(path):
+                    yield _node(found)
+                budget.last = path
+
+    def open(self, path: str, scope: Scope) -> Object:
+        steps_of(path)
+        if not encodable(path) or not scope.sees(path):
+            raise Missing(path)
+        try:
+            with _faults():
+                found: Any = obstore.head(self._store, path)
+        except _Gone as missing:
+            raise Missing(path) from missing
+        return Object(self._store, _node(found)._replace(path=path), found.get("e_tag"))
+
+
+def _served(path: str) -> bool:
+    try:
+        return bool(steps_of(path))
+    except Missing:
+        return False
+
+
+def _node(found: Any) -> Node:
+    changed: datetime = found["last_modified"]
+    return Node(str(found["path"]), int(found["size"]), int(changed.timestamp()) * 1_000_000_000)
+
+
+@contextmanager
+def _faults() -> Generator[None, None, None]:
+    """Raise Broken in words of ours: those of a store may hold addresses with keys in them."""
+    try:
+        yield
+    except FileNotFoundError as fault:
+        raise _Gone("the store says that there is nothing there") from fault
+    except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as fault:
+        raise Broken("the store does not let these credentials read it") from fault
+    except exceptions.PreconditionError as fault:
+        raise Broken("it has changed while it was read; fetch it again") from fault
+    except (exceptions.BaseError, OSError, ValueError) as fault:
+        what = type(fault).__name__
+        raise Broken(f"the store does not answer as it should ({what}): is there such a bucket?") from fault
