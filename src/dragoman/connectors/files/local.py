@@ -19,7 +19,7 @@ from dragoman.connectors.folders.crawl import MARKED, MAX_DEPTH, PROFILE_MARKS, 
 _FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
 _HOPS = 8  # links to links
-_FIRST, _MOST = 1_000, 200_000  # names of one folder that are held at once: the first time, and at all
+_FIRST, _MOST = 1_024, 200_000  # names of one folder that are held at once: the first time, and at all
 
 
 class _Name(NamedTuple):
@@ -160,7 +160,8 @@ class Local:
     ) -> Iterator[Node]:
         """Yield what is below an open folder, names in order, folders among them."""
         floor, inside, size = (behind[0] if behind else ""), len(behind) > 1, _FIRST
-        while names := _names(handle, start, floor, inside, size):
+        while True:
+            names, more = _names(handle, start, floor, inside, size)
             for one in names:
                 budget.visit()
                 path = at + one.name
@@ -169,9 +170,9 @@ class Local:
                 elif scope.sees(path) and (node := self._node(handle, one, path, scope)):
                     yield node
                 budget.last = path
-            if len(names) < size:
+            if not more:
                 return
-            floor, inside, size = names[-1].name, False, min(size * 8, _MOST)
+            floor, inside, size = more, False, min(size * 8, _MOST)
 
     def _below(self, above: int, path: str, behind: Sequence[str], scope: Scope, budget: Budget) -> Iterator[Node]:
         if path.count("/") + 1 >= MAX_DEPTH or not scope.enters(path):
@@ -197,37 +198,43 @@ class Local:
         return Node(path, info.st_size, info.st_mtime_ns) if stat.S_ISREG(info.st_mode) else None
 
 
-def _names(handle: int, start: str, floor: str, inside: bool, most: int) -> list[_Name]:
-    """Return the first `most` names of a folder behind `floor`, sorted: never all of a large one.
+def _names(handle: int, start: str, floor: str, inside: bool, most: int) -> tuple[list[_Name], str]:
+    """Return the first `most` names of a folder behind `floor`, sorted, without those that are never served.
 
-    With `inside`, the floor itself is among them if it is a folder.  Nothing
-    where a browser or a mail program keeps its profile.
+    Also the name behind which others follow, "" at the end. With `inside`, the
+    floor itself is among them if it is a folder. Nothing where a browser or a
+    mail program keeps its profile.
     """
     profile = False
 
-    def fitting(entries: Iterator[os.DirEntry[str]]) -> Iterator[_Name]:
+    def behind(entries: Iterator[os.DirEntry[str]]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        # All names of a large folder pass here for each page: what costs more is asked of those that are taken.
         nonlocal profile
         for entry in entries:
             name = entry.name
-            profile = profile or name.lower() in MARKED
-            if name < floor or (name == floor and not inside and floor) or not name.startswith(start):
-                continue
-            if visible(name) and encodable(name):
-                folder = entry.is_dir(follow_symlinks=False)
-                if folder or name != floor:
-                    yield _Name(name, folder, entry.is_symlink())
+            if name.lower() in MARKED:
+                profile = True
+            if (name > floor or (inside and name == floor)) and name.startswith(start):
+                yield name, entry
 
     try:
         # The same open folder is read several times: each reading needs a place in it of its own.
         again = os.open(".", _FOLDER, dir_fd=handle)
         try:
             with os.scandir(again) as entries:
-                found = heapq.nsmallest(most, fitting(entries))
+                found = heapq.nsmallest(most, behind(entries))
+                names = [
+                    _Name(name, entry.is_dir(follow_symlinks=False), entry.is_symlink())
+                    for name, entry in found
+                    if visible(name) and encodable(name)
+                ]
         finally:
             os.close(again)
     except OSError:
-        return []
-    return [] if profile else found
+        return [], ""
+    if profile:
+        return [], ""
+    return [one for one in names if one.folder or one.name != floor], (found[-1][0] if len(found) == most else "")
 
 
 def _no_profile(handle: int) -> None:
