@@ -64,11 +64,12 @@ class Object:
 class Bucket:
     """The objects of one bucket below one prefix, in the order of their names."""
 
+    about = "files in a bucket"
     seconds = _SECONDS
 
     def __init__(self, url: str, config: Mapping[str, str]) -> None:
         """Raises SourceError where there is no such bucket, or we may not list it; never with what `config` says."""
-        self.about = f"files in {url.partition('?')[0]}"
+        place = f"files in {url.partition('?')[0]}"
         plain = any(value.startswith("http://") for value in config.values())  # the owner's word, then
         given: Any = dict(config)
         options: Any = _CLIENT | ({"allow_http": True} if plain else {})
@@ -77,11 +78,11 @@ class Bucket:
             self._store: Any = from_url(url, config=given, client_options=options, retry_config=retries)
         except (exceptions.BaseError, ValueError, TypeError) as fault:
             keys = ", ".join(config) or "none"
-            raise SourceError(f"{self.about}: the address or its config (keys: {keys}) is wrong") from fault
+            raise SourceError(f"{place}: the address or its config (keys: {keys}) is wrong") from fault
         try:
             next(iter(self.files("", "", Scope(), Budget())), None)
         except Broken as fault:
-            raise SourceError(f"{self.about} cannot be served: {fault}") from fault
+            raise SourceError(f"{place} cannot be served: {fault}") from fault
 
     def close(self) -> None:
         """Nothing is open between calls."""
