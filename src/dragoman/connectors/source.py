@@ -101,6 +101,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
     `resume` is the key behind which to go on where that is not the last one's:
     a source that looked for long enough may have passed many that do not fit.
+    `counted` is False where `total` is only the least that there is.
     """
 
     entries: list[Entry]
@@ -108,6 +109,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     more: bool
     hint: str = ""
     resume: str = ""
+    counted: bool = True
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):

@@ -18,6 +18,7 @@ from dragoman.connectors.files.files import Files
 from dragoman.connectors.files.tree import Budget
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_options, open_source
+from dragoman.connectors.settings.health import check
 from dragoman.connectors.source import ALL, Blob, Passage, Question, SourceError, View
 from dragoman.errors import ToolError
 
@@ -223,6 +224,13 @@ async def test_a_list_that_takes_too_long_goes_on_with_its_cursor(many: Path, mo
             calls += 1
     assert found == [f"file://many/{folder:03}/{number}.txt" for folder in range(100) for number in (198, 199)]
     assert calls > 6 and any("go on with next_cursor" in hint for hint in hints)
+
+
+async def test_the_check_of_a_tree_says_that_it_does_not_count(many: Path, place: Path) -> None:
+    sources = [open_source(f"many=files:{many}", (), Opening()), open_source(f"one=files:{place}/src", (), Opening())]
+    (place / "src" / "data.bin").unlink()
+    told = (await check(build(sources), sources, {})).sources
+    assert [(one.items, one.progress) for one in told] == [(2, "or more: they are not counted"), (1, "")]
 
 
 async def test_a_model_finds_and_reads_files(place: Path) -> None:

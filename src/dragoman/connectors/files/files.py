@@ -80,7 +80,7 @@ class Files:
             hint = "total counts only these and the next one; describe a folder for what is in it"
         elif not total and not after:
             hint = f"nothing below {self._uri(prefix)}" + (f" fits {pattern}; ** goes into folders" if pattern else "")
-        return Listing(entries=entries, total=total, more=more, hint=hint, resume=resume)
+        return Listing(entries=entries, total=total, more=more, hint=hint, resume=resume, counted=not more)
 
     def describe(self, view: View, address: Address) -> dict[str, Any]:
         """Return what a file is, with a sample of a table; what a folder holds."""

@@ -58,15 +58,18 @@ async def check(server: Server, sources: Iterable[Source], inactive: Mapping[str
 def _health(source: Source) -> Health:
     began = time.perf_counter()
     uri = make(source.scheme, source.name)
-    problem, items = "", 0
+    problem, items, counted = "", 0, True
     try:
         source.describe(ALL, Address(scheme=source.scheme, source=source.name))
-        items = source.items(ALL, "", "", 1).total
+        listing = source.items(ALL, "", "", 1)
+        items, counted = listing.total, listing.counted
     except McpError as fault:
         problem = str(fault)
     except Exception as fault:
         problem = f"{type(fault).__name__}: it does not answer"
     progress = source.progress()
     words = progress.text() if progress.total or not progress.complete else ""
+    if not counted:
+        words = "or more: they are not counted"
     ms = round((time.perf_counter() - began) * 1000)
     return Health(uri=uri, kind=source.about, items=items, progress=words, problem=problem, ms=ms)
