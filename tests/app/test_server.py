@@ -188,7 +188,7 @@ async def test_a_completion_may_be_plain_and_take_what_is_typed_alone() -> None:
         )
         assert found["result"]["completion"]["values"] == [expected]
     assert threads and threads[0] != threading.current_thread().name
-    for bad in (lambda: [""], lambda a, b, c: [""]):
+    for bad in (lambda: [""], lambda a, b, c, d: [""]):
         with pytest.raises(RegistrationError, match="a completion takes what is typed and"):
             server.completion("p", "e")(bad)  # type: ignore[type-var]
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import uvicorn
 
+from dragoman.app.whole import WholeSend
+
 FRESH, USED = 1.0, 0.1  # seconds that a first and a further request may be on its way when the server stops
 _CLOSE = (b"connection", b"close")
 _LATE = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -72,6 +74,11 @@ def timed(seconds: float) -> type[asyncio.Protocol]:
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
             self._timer = self.loop.call_later(seconds, self._late)
+
+        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+            # Only the faster parser's protocol asks for this.
+            cycle.send = WholeSend(cycle)
+            super()._start_asgi_task(cycle, app)  # pyright: ignore[reportUnknownMemberType]
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
