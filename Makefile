@@ -47,6 +47,10 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(PY)
 	@$(SELF)
 	@touch $@ $(VENV)/.demo
 
+$(VENV)/.live: requirements/live.lock $(VENV)/.dev
+	@$(PIP) --require-hashes -r requirements/live.lock
+	@touch $@
+
 demo: $(VENV)/.demo
 	@exec $(PY) examples/acme/demo.py --port $(PORT) $(ARGS)
 
@@ -60,7 +64,7 @@ test-servers: $(VENV)/.dev
 	@$(PY) -m pytest -q tests/servers $(ARGS)
 
 # Sources of data on the servers that hold them: installs what is missing (as root), skips by name what stays missing.
-live: $(VENV)/.dev
+live: $(VENV)/.live
 	@sh tools/install_servers.sh live
 	@$(PY) -m pytest -q tests/live $(ARGS)
 
@@ -104,6 +108,7 @@ lock: | $(PY)
 	@test -x $(VENV)/bin/uv || $(PIP) uv
 	@$(UV) --extra all --group dev --output-file requirements/dev.lock
 	@$(UV) --extra docs --extra sql --extra auth --extra fast --group demo --group build --constraint requirements/dev.lock --output-file requirements/demo.lock
+	@$(UV) --group live --constraint requirements/dev.lock --output-file requirements/live.lock
 	@if grep -n '://' requirements/*.lock; then echo "a lock names a host: see above" >&2; exit 1; fi
 
 clean:
