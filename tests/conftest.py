@@ -1,5 +1,6 @@
 """What holds for every test: processes that tests start can be interrupted, and properties are not about time."""
 
+import gc
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Properties are about answers: on a busy machine the first example of each is slow.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+def pytest_collection_finish() -> None:
+    """What all tests together import is never garbage: whoever looks for leaks need not look through it each time."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """At the end it may go."""
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

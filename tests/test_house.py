@@ -128,6 +128,12 @@ def parse(path: str, text: str) -> Module:
 
 
 @functools.cache
+def walked(tree: ast.AST) -> list[ast.AST]:
+    """Return all nodes of a tree: each rule looks through the same ones."""
+    return list(ast.walk(tree))
+
+
+@functools.cache
 def package() -> list[Module]:
     return [parse(file.relative_to(SRC).as_posix(), file.read_text("utf-8")) for file in sorted(SRC.rglob("*.py"))]
 
@@ -135,7 +141,7 @@ def package() -> list[Module]:
 def imported(module: Module, tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield (line, dotted name) of each import below `tree`; relative ones resolved, `from a import b` as a and a.b."""
     folder = module.name.split(".") if module.path.endswith("__init__.py") else module.name.split(".")[:-1]
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -147,12 +153,12 @@ def imported(module: Module, tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def type_only(module: Module) -> set[int]:
     """Return the lines of imports that only type checkers follow."""
-    guards = [n for n in ast.walk(module.tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
+    guards = [n for n in walked(module.tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
     return {line for guard in guards for line, _ in imported(module, guard)}
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in walked(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def imports_go_down(module: Module) -> Iterator[str]:
@@ -199,7 +205,7 @@ def lower_floors_do_no_io(module: Module) -> Iterator[str]:
     for line, name in imported(module, module.tree):
         if name.split(".")[0] in IMPURE or name in IMPURE:
             yield f"{module.path}:{line}: imports {name}; take what it gives as a parameter"
-    for node in ast.walk(module.tree):
+    for node in walked(module.tree):
         declared = isinstance(node, ast.AsyncFunctionDef) and module.path in DECLARES_ASYNC
         if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith) and not declared:
             yield f"{module.path}:{node.lineno}: async code"
@@ -211,14 +217,14 @@ def lower_floors_do_no_io(module: Module) -> Iterator[str]:
 
 def docstrings(tree: ast.AST) -> set[int]:
     """Return the ids of the constants that stand as statements: prose about a version is not a comparison with it."""
-    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {id(node.value) for node in walked(tree) if isinstance(node, ast.Expr)}
 
 
 def versions_live_in_eras(module: Module) -> Iterator[str]:
     if module.path == "protocol/eras.py":
         return
     prose = docstrings(module.tree)
-    for node in ast.walk(module.tree):
+    for node in walked(module.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and id(node) not in prose:
             text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
             if found := VERSION.search(text):
@@ -247,13 +253,13 @@ def one_fetcher(module: Module) -> Iterator[str]:
             yield f"{module.path}:{line}: imports {name}; {advice}"
         if name.split(".")[-1] in OPEN_SOCKETS and module.path not in MAY_OPEN_SOCKETS:
             yield f"{module.path}:{line}: {name}; {advice}"
-    for node in ast.walk(module.tree):
+    for node in walked(module.tree):
         if isinstance(node, ast.Attribute) and node.attr in OPEN_SOCKETS and module.path not in MAY_OPEN_SOCKETS:
             yield f"{module.path}:{node.lineno}: {node.attr}; {advice}"
 
 
 def imported_by_word(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in IMPORT_BY_WORD:
             words = [word.value for word in node.args[:1] if isinstance(word, ast.Constant)]
             yield from ((node.lineno, str(word)) for word in words)
@@ -263,7 +269,7 @@ def few_make_fetchers(module: Module) -> Iterator[str]:
     if module.path in MAKE_FETCHERS:
         return
     found = [(line, name.split(".")[-1]) for line, name in imported(module, module.tree)]
-    found += [(node.lineno, node.attr) for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)]
+    found += [(node.lineno, node.attr) for node in walked(module.tree) if isinstance(node, ast.Attribute)]
     for line, name in found:
         if name in FETCHERS:
             yield f"{module.path}:{line}: {name}; take a Fetcher, or say in MAKE_FETCHERS by whose word its address is"
@@ -273,7 +279,7 @@ def few_start_processes(module: Module) -> Iterator[str]:
     for line, name in imported(module, module.tree):
         if name.split(".")[0] in {"subprocess", "webbrowser", "multiprocessing", "pty"} and module.path not in START:
             yield f"{module.path}:{line}: imports {name}; only {', '.join(sorted(START))} start processes (threat 8)"
-    for node in ast.walk(module.tree):
+    for node in walked(module.tree):
         if isinstance(node, ast.Attribute) and node.attr in STARTS and module.path not in START:
             yield f"{module.path}:{node.lineno}: {node.attr}; start processes in {min(START)} and its like (threat 8)"
         # A shell takes words apart in its own way, so nobody uses one.
@@ -333,7 +339,7 @@ def root_exports(tree: ast.Module) -> list[str]:
 
 def commands(modules: list[Module]) -> list[str]:
     """Return the words that `add_parser` gives to the command line."""
-    calls = [node for m in modules if m.room == "cli" for node in ast.walk(m.tree) if isinstance(node, ast.Call)]
+    calls = [node for m in modules if m.room == "cli" for node in walked(m.tree) if isinstance(node, ast.Call)]
     named = [c for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr == "add_parser" and c.args]
     return sorted(c.args[0].value for c in named if isinstance(c.args[0], ast.Constant))
 
