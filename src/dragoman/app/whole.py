@@ -1,7 +1,7 @@
 """An answer that is there as a whole goes to the socket in one write, with its head.
 
-uvicorn writes head and body apart, as ASGI hands them over: a system call more for each answer, which costs as much as
-all the protocol's work, and a second packet.
+uvicorn writes head and body apart, as ASGI hands them over: a second packet, for which a client wakes and reads once
+more, which costs it half as much again as the whole call (docs/design/syscalls.md).
 Promise: what cannot be written like this is left to uvicorn. Limit: its parser `httptools` only.
 """
 
