@@ -25,9 +25,9 @@ from dragoman.wire.subscriptions import LISTEN, Filter
 log = logging.getLogger("dragoman")
 SHORTEST, LONGEST = 0.5, 30.0  # seconds before a broken subscription is opened again
 TRIES = 10  # in vain, one after the other
-ENDED = 2  # the same, after the server has said that it ends the subscription: nobody else is there, then
+ENDED = 4  # the same, after the server has said that it ends the subscription: three seconds, for one that starts again
 STOOD = 1.0  # seconds that a subscription stands at least, if its server ends it for another reason than its own end
-QUICK = 3  # ends sooner than that, one after the other, after which it is taken as ended
+QUICK = 5  # ends sooner than that, one after the other, after which it is taken as ended
 
 
 class Listened(Protocol):
