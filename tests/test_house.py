@@ -92,8 +92,7 @@ MAY_OPEN_SOCKETS = {"transport/http_wire.py", "doctor/network.py"}
 START = {
     "transport/process.py", "transport/group.py", "connectors/extract/process.py", "auth/browser.py",
     "cli/supervisor.py", "cli/clients_start.py", "configs/drivers.py", "doctor/process.py",
-    "connectors/code/git.py",  # git itself, with everything turned off that would start another
-    "connectors/programs/running.py",  # what the owner wrote down and approved
+    "connectors/programs/running.py",  # what the owner wrote down and approved, and git
     "connectors/settings/secrets.py",  # likewise: where a secret comes from
     "registry/placing.py",  # pip, npm and venv, with options of ours and a name and a version that were judged
     "doctor/process.py",  # a server as transport/process.py starts it, its stdout watched bare

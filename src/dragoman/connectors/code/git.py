@@ -10,20 +10,15 @@ from __future__ import annotations
 
 import os
 import re
-import selectors
 import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from dragoman.connectors.programs.running import Limits, run
 from dragoman.errors import ToolError
 
 SECONDS = 10.0  # one command
 MOST = 20_000_000  # bytes of what one command prints
-_LOOK = 0.1
-_PIECE = 65_536
 _OFF = (
     "core.fsmonitor=false", "core.hooksPath=/dev/null", "core.pager=cat", "core.untrackedCache=false",
     "core.sshCommand=false", "core.gitProxy=false", "core.askPass=true", "core.attributesFile=/dev/null",
@@ -56,17 +51,13 @@ class Git:
 
     def run(self, *words: str, seconds: float = SECONDS, most: int = MOST, given: bytes = b"") -> bytes:
         """Return what a command prints, cut at `most` bytes.  Raises GitError, and ToolError when it takes too long."""
-        process = subprocess.Popen(
-            self._argv(words), cwd=self.folder, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
-        try:
-            printed, complaint, cut = _followed(process, given, time.monotonic() + seconds, most)
-        finally:
-            _end(process)
-        if process.returncode != 0 and not cut:
-            raise GitError(complaint.decode("utf-8", "replace").replace(str(self.folder), "").strip()[:500])
-        return printed
+        limits = Limits(seconds, most)
+        done = run(self._argv(words), self.folder, _environment(), given, limits, None, lambda: False)
+        if done.ended == "time":
+            raise ToolError("git took too long: ask about a path, or about fewer commits")
+        if done.code != 0 and not done.cut:
+            raise GitError(done.complaints.decode("utf-8", "replace").replace(str(self.folder), "").strip()[:500])
+        return done.output
 
     def resolve(self, revision: str) -> str:
         """Return the hash of the commit that a branch, tag, hash or expression names.  Raises ToolError."""
@@ -118,58 +109,3 @@ def _environment() -> dict[str, str]:
         # The owner named this repository: whose files they are is no question here.
         "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*",
     }  # fmt: skip
-
-
-def _followed(process: subprocess.Popen[bytes], given: bytes, deadline: float, most: int) -> tuple[bytes, bytes, bool]:
-    """Return what it printed, what it complained of, and whether that was cut.  Raises ToolError when time is up."""
-    stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
-    assert stdin is not None and stdout is not None and stderr is not None
-    out, err = bytearray(), bytearray()
-    with selectors.DefaultSelector() as selector:
-        selector.register(stdout, selectors.EVENT_READ, out)
-        selector.register(stderr, selectors.EVENT_READ, err)
-        rest = memoryview(given)
-        if rest:
-            selector.register(stdin, selectors.EVENT_WRITE)
-        else:
-            stdin.close()
-        while selector.get_map():
-            if time.monotonic() > deadline:
-                raise ToolError("git took too long: ask about a path, or about fewer commits")
-            for key, _ in selector.select(_LOOK):
-                if key.data is None:
-                    rest = rest[_fed(stdin.fileno(), rest) :]
-                    if not rest:
-                        selector.unregister(stdin)
-                        stdin.close()
-                    continue
-                data = os.read(key.fd, _PIECE)
-                if not data:
-                    selector.unregister(key.fileobj)
-                key.data.extend(data)
-                if len(out) >= most:
-                    return bytes(out[:most]), bytes(err), True
-                del err[_PIECE:]
-    process.wait()
-    return bytes(out), bytes(err), False
-
-
-def _fed(fd: int, rest: memoryview) -> int:
-    try:
-        return os.write(fd, rest[:4_096])
-    except OSError:
-        return len(rest)  # it reads no more
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # gone already
-    process.wait()
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None:
-            try:
-                stream.close()
-            except OSError:
-                pass  # a pipe that nobody reads

@@ -52,10 +52,10 @@ def run(
     env: Mapping[str, str],
     given: bytes,
     limits: Limits,
-    heard: Callable[[bytes], None],
+    heard: Callable[[bytes], None] | None,
     cancelled: Callable[[], bool],
 ) -> Outcome:
-    """Run a command to its end; `heard` gets each line as it comes.  Raises OSError when it cannot be started.
+    """Run a command to its end; `heard`, if there is one, gets each line as it comes.  Raises OSError if it cannot start.
 
     Not on Windows, which has no groups of processes and no pipes that can be polled.
     """
@@ -79,7 +79,7 @@ class _Watch:
     """What comes out of one process, and what goes in."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], given: bytes, limits: Limits, heard: Callable[[bytes], None]
+        self, process: subprocess.Popen[bytes], given: bytes, limits: Limits, heard: Callable[[bytes], None] | None
     ) -> None:
         self._process = process
         self._given = memoryview(given)
@@ -163,6 +163,8 @@ class _Watch:
         self._say(data)
 
     def _say(self, data: bytes) -> None:
+        if self._heard is None:
+            return
         self._line += data
         *whole, rest = self._line.replace(b"\r", b"\n").split(b"\n")
         self._line = rest[-_TAIL:]
