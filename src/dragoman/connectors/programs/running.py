@@ -55,9 +55,10 @@ def run(
     heard: Callable[[bytes], None] | None,
     cancelled: Callable[[], bool],
 ) -> Outcome:
-    """Run a command to its end; `heard`, if there is one, gets each line as it comes.  Raises OSError if it cannot start.
+    """Run a command to its end; `heard`, if there is one, gets each line as it comes.
 
-    Not on Windows, which has no groups of processes and no pipes that can be polled.
+    Raises OSError if the command cannot start.  Not on Windows, which has no groups of
+    processes and no pipes that can be polled.
     """
     started = time.monotonic()
     process = subprocess.Popen(
