@@ -4,6 +4,10 @@ The tables: customers(id, name, email, country) with email masked, orders(id, cu
 word) denied, views clean(id, country) and leaky(id, contact), which reads customers.email.
 """
 
+from dragoman.connectors.databases.database import Database
+from dragoman.connectors.view import ALL
+from dragoman.errors import ToolError
+
 SECRET = "ada@example.org"
 WORD = "xyzzy-plugh"
 
@@ -149,3 +153,11 @@ SQLITE = [
         "SELECT id FROM customers WHERE id IN (SELECT id FROM orders)",
     ),
 ]
+
+
+def tried(shop: Database, sql: str) -> tuple[str, str]:
+    """Return the rows that a statement brought, as text, and what was said when it was refused."""
+    try:
+        return str(shop.query(ALL, sql, 0, 100, "").rows), ""
+    except ToolError as fault:
+        return "", fault.message
