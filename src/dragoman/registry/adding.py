@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -21,7 +20,7 @@ from dragoman.errors import LocalError, TransportError
 from dragoman.protocol.addresses import Reach, allowed_from, shown_url
 from dragoman.registry import bundle, images, manifest, placing
 from dragoman.registry.api import Registry
-from dragoman.registry.document import Input, Listed, Package, ServerJson, Transport
+from dragoman.registry.document import Listed, Package, ServerJson, Transport
 from dragoman.registry.faults import BundleError, EntryError, IntegrityError, WithdrawnError
 from dragoman.registry.hostile import Suspicion, suspicions
 from dragoman.registry.inputs import Answers, Question, Word
@@ -300,11 +299,6 @@ def cook(way: Way, brought: Brought, answers: Answers, home: Path) -> Recipe:
         names: list[Word] = [word for name in made.env for word in (("-e",), (name,))]
         words = [program, ("run",), ("-i",), ("--rm",), *made.runtime, *names, image]
     return Recipe(words=(*words, *made.package), env=made.env)
-
-
-def fixed_inputs(way: Way) -> Sequence[Input]:
-    """Return the inputs of a way, fixed ones too."""
-    return remote_inputs(way) if isinstance(way, Transport) else command_inputs(way)
 
 
 def keep(records: Records, choice: Choice, brought: Brought, recipe: Recipe, alias: str, *, watched: bool) -> Record:

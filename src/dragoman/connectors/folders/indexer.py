@@ -81,10 +81,6 @@ class Indexer:
             self._idle.clear()
             self._wake.set()
 
-    def wait_walked(self, seconds: float) -> bool:
-        """Wait until the folder has been walked once; tell whether it has."""
-        return self._walked.wait(seconds) or bool(self._index.noted(_SCANNED))
-
     def wait_idle(self, seconds: float) -> bool:
         """Wait until nothing is left to do; tell whether that is so."""
         return self._idle.wait(seconds)
