@@ -7,12 +7,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from tests.protocol.fixtures import Line
 
 from dragoman import Altered, Client, Context, Identity, PeerError, RegistrationError, ResourceLink, Server, ToolError
 from dragoman.app.renaming import Naming
 from dragoman.protocol.eras import HANDSHAKE, STATELESS
+from dragoman.protocol.exchange import Call
+from dragoman.serving.listing import write_cursor
 from dragoman.testing.ways import serving_http
+from dragoman.wire.jsonrpc import INVALID_PARAMS
 from dragoman.wire.prompts import PromptReference, ResourceReference
+from dragoman.wire.resources import Resource
 
 NEWEST = [next(iter(STATELESS)), next(iter(HANDSHAKE))]
 
@@ -366,3 +371,60 @@ async def test_a_change_that_fits_no_tool_behind_a_proxy_takes_away_that_tool_al
     assert caplog.text.count("tool 'add' has no argument 'strange'") == 1
     with pytest.raises(RegistrationError, match="has no argument 'strange'"):
         Server("other").mount(child(), "in", tools={"add": Altered(arguments={"strange": 1})})
+
+
+def lists(server: Server, *uris: str, of: int = 1, asks: bool = False) -> Server:
+    """Let a lister add addresses to a server's list, `of` on each page; one that `asks` lists for its caller alone."""
+
+    async def page(cursor: str | None) -> tuple[list[Resource], str | None]:
+        at = int(cursor or 0)
+        following = str(at + of) if at + of < len(uris) else None
+        return [Resource(uri=uri, name=uri) for uri in uris[at : at + of]], following
+
+    async def own(cursor: str | None, call: Call) -> tuple[list[Resource], str | None]:
+        return await page(cursor)
+
+    server.add_resource_lister(own if asks else page)
+    return server
+
+
+async def test_what_listers_of_mounted_servers_list_is_listed_outside(version: str) -> None:
+    inner = child()
+    inner.mount(lists(Server("innermost"), "deep://1", "deep://2"), prefix="d")
+    outer = lists(Server("outer"), "own://1")
+    outer.mount(lists(inner, "far://1", "far://2", "far://3", of=2), prefix="c")
+    outer.mount(lists(Server("plain"), "near://1"))
+    outer.mount(child(), prefix="none")
+    async with Client(outer, mode=version) as client:
+        found = [one.uri for one in await client.list_resources()]
+    deep = ["deep://c/d/1", "deep://c/d/2"]
+    assert found == [
+        "data://c/one", "data://none/one", "own://1", "far://c/1", "far://c/2", "far://c/3", *deep, "near://1"
+    ]  # fmt: skip
+
+
+async def test_a_lister_that_a_mounted_server_gets_later_is_asked_too(version: str) -> None:
+    inner, outer = child(), Server("outer")
+    outer.mount(inner, prefix="c")
+    async with Client(outer, mode=version) as client:
+        assert [one.uri for one in await client.list_resources()] == ["data://c/one"]
+        lists(inner, "far://1")
+        assert [one.uri for one in await client.list_resources()] == ["data://c/one", "far://c/1"]
+
+
+@pytest.mark.parametrize(("asks", "scope"), [(True, "private"), (False, "public")])
+async def test_a_list_for_one_caller_alone_stays_so_outside(asks: bool, scope: str) -> None:
+    outer = Server("outer", cache_scope="public", ttl_ms=1000)
+    outer.mount(lists(Server("inner"), "far://1", asks=asks), prefix="c")
+    page = (await Line(outer).ask("resources/list"))["result"]
+    assert ([one["uri"] for one in page["resources"]], page["cacheScope"]) == (["far://c/1"], scope)
+
+
+@pytest.mark.parametrize("cursor", ["+", "+9", "+-1", "+1:x:y", "+0:x", "+0:1:1", "+00001", "+\u00b2", "+0000:"])
+async def test_a_cursor_of_no_lister_is_refused(cursor: str) -> None:
+    outer = Server("outer")
+    outer.mount(lists(Server("inner"), "far://1", "far://2"), prefix="c")
+    asked = {"cursor": write_cursor(cursor)}
+    assert (await Line(outer).ask("resources/list", **asked))["error"]["code"] == INVALID_PARAMS
+    page = (await Line(outer).ask("resources/list", cursor=write_cursor("+0:0:1")))["result"]
+    assert [one["uri"] for one in page["resources"]] == ["far://c/2"]

@@ -243,6 +243,7 @@ async def test_connectors_are_mounted_in_a_server_of_ones_own(tmp_path: Path) ->
     async with Client(server) as client:
         assert {"own", "search", "fetch"} <= {tool.name for tool in await client.list_tools()}
         assert "marmalade" in (await client.call_tool("fetch", {"uri": "docs://mine/a.md"})).structured["text"]
+        assert [one.uri for one in await client.list_resources()] == ["docs://mine/a.md"]
     with pytest.raises(SourceError, match="did you mean"):
         build([database("x.db", maxrows=3)])
     with pytest.raises(SourceError, match="there is nothing at"):

@@ -29,6 +29,7 @@ from dragoman.serving.kept import SCHEME
 from dragoman.serving.lifespan import Lifespan
 from dragoman.serving.listing import Listing
 from dragoman.serving.nearest import nearest
+from dragoman.serving.resources import Further, Page
 from dragoman.wire.jsonrpc import INVALID_PARAMS
 from dragoman.wire.methods import METHODS
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
@@ -290,6 +291,13 @@ class Mount:
                 return None
             raise
 
+    async def further(self, cursor: str | None, call: Call) -> Page:
+        """Return a page of what listers list there, under the addresses that it has here."""
+        if not self._open:
+            await self.start()
+        found, following = await self.other.surface.resources.page(cursor, call)
+        return [structs.replace(one, uri=self._naming.placed(one.uri)) for one in found], following
+
     async def _answer(self, inner: Call) -> Reply:
         if not self._open:
             await self.start()  # mounted while the other was running
@@ -351,16 +359,18 @@ def mount(surface: Surface, own: Server, other: Server, prefix: str, changes: Ki
         made.clear()
         raise
     surface.mounts.append(made)
+    listing = other.surface.resources
     surface.resources.beyond.append(made.beyond)
+    surface.resources.further.append(Further(lambda: listing.listed, lambda: listing.scope, made.further))
     made.follow()
     theirs = other.surface
     surface.changed()
-    for listing, notice in (
+    for listed, notice in (
         (theirs.tools.listing, TOOLS_CHANGED),
         (theirs.prompts.listing, PROMPTS_CHANGED),
         (theirs.resources.fixed, RESOURCES_CHANGED),
     ):
-        if len(listing):
+        if len(listed):
             surface.kernel.bus.tell(notice)
     return made
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from inspect import signature
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import UNSET, UnsetType, structs
 
@@ -34,13 +34,22 @@ from dragoman.wire.resources import (
     ResourceTemplate,
 )
 
-Listed: TypeAlias = Awaitable[tuple[list[Resource], str | None]]
+Page: TypeAlias = tuple[list[Resource], str | None]
+Listed: TypeAlias = Awaitable[Page]
 # Called with a cursor of its own making, None at first; returns resources and the next cursor, None at the end.
 # One that takes the call as well lists what that caller may see: its pages are for that caller only.
 Lister: TypeAlias = Callable[[str | None], Listed] | Callable[[str | None, Call], Listed]
 # Asked for what nothing else serves; returns None for what it does not serve either.
 Beyond: TypeAlias = Callable[[Call], Awaitable[Reply | None]]
-LISTED = "+"  # begins cursors of a lister; those of fixed resources are numbers
+LISTED = "+"  # begins cursors of listers, with the lister's number; those of fixed resources are numbers
+
+
+class Further(NamedTuple):
+    """A server mounted in this one: whether listers add to its list, for one caller only or not, and their pages."""
+
+    listed: Callable[[], bool]
+    scope: Callable[[], Any]
+    page: Callable[[str | None, Call], Listed]
 
 
 class Registered:
@@ -74,6 +83,7 @@ class Resources:
         self._lister: Callable[[str | None, Call], Listed] | None = None
         self._scope: Any = UNSET  # by whom what the lister lists may be kept
         self.beyond: list[Beyond] = []
+        self.further: list[Further] = []
         self.fixed: Listing[Registered | Elsewhere] = Listing(limits.listed, lambda item: item.definition, _resources)
         self.templates: Listing[Registered | Elsewhere] = Listing(
             limits.listed, lambda item: item.definition, _templates
@@ -91,8 +101,14 @@ class Resources:
 
     @property
     def listed(self) -> bool:
-        """Whether a lister adds to the list."""
-        return self._lister is not None
+        """Whether a lister adds to the list, here or in a mounted server."""
+        return self._lister is not None or any(one.listed() for one in self.further)
+
+    @property
+    def scope(self) -> Any:
+        """By whom what listers list may be kept."""
+        scopes = [self._scope, *(one.scope() for one in self.further)]
+        return next((one for one in scopes if one is not UNSET), UNSET)
 
     def add_lister(self, lister: Lister) -> None:
         """Let `lister` add to `resources/list`, after the fixed resources. There can be one."""
@@ -109,13 +125,11 @@ class Resources:
     async def list(self, call: Call) -> Reply:
         """Answer `resources/list`."""
         params: ListResources = call.params
-        if self._lister is None:
+        if not self.listed:
             return self.fixed.at(params.cursor)
-        return await self._list_all(params.cursor, call, self._lister)
+        return await self._list_all(params.cursor, call)
 
-    async def _list_all(
-        self, cursor: str | UnsetType, call: Call, lister: Callable[[str | None, Call], Listed]
-    ) -> Reply:
+    async def _list_all(self, cursor: str | UnsetType, call: Call) -> Reply:
         own = None if cursor is UNSET else read_cursor(cursor)
         if own is None or not own.startswith(LISTED):
             page = self.fixed.at(cursor).result
@@ -126,9 +140,25 @@ class Resources:
             own, before = None, page.resources
         else:
             own, before = own.removeprefix(LISTED), []
-        found, following = await lister(own, call)
+        found, following = await self.page(own, call)
         listed = _resources([*before, *found], UNSET if following is None else write_cursor(LISTED + following))
-        return structs.replace(listed, cache_scope=self._scope)
+        return structs.replace(listed, cache_scope=self.scope)
+
+    async def page(self, cursor: str | None, call: Call) -> Page:
+        """Return what the listers list, this server's first and then those of mounted ones; and where to go on.
+
+        Raises RequestError for a cursor that is none.
+        """
+        listers = [] if self._lister is None else [self._lister]
+        listers += [one.page for one in self.further if one.listed()]
+        number, goes_on, own = ("0" if cursor is None else cursor).partition(":")
+        at = int(number) if number.isascii() and number.isdecimal() and len(number) < 4 else -1
+        if not 0 <= at < len(listers):
+            raise bad_cursor()
+        found, following = await listers[at](own if goes_on else None, call)
+        if following is not None:
+            return found, f"{at}:{following}"
+        return found, str(at + 1) if at + 1 < len(listers) else None
 
     async def list_templates(self, call: Call) -> Prepared:
         """Answer `resources/templates/list`."""
