@@ -46,12 +46,14 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     cwd: str
     risks: tuple[str, ...]
     files: tuple[str, ...] = ()  # scripts of the owner's, each with the digest of its bytes
+    sandbox: str = ""  # what of it is held back, as its profile says it; "" for nothing
 
     @property
     def digest(self) -> str:
         """What an approval is bound to: all but the place, as 32 hexadecimal digits."""
         said: list[Any] = [self.program, self.words, self.env, dict(sorted(self.loaders.items())), self.cwd, self.risks]
         said += [self.files] if self.files else []
+        said += [{"sandbox": self.sandbox}] if self.sandbox else []
         return hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:_DIGITS]
 
 
@@ -83,15 +85,15 @@ def permit(found: Defined, once: str = "") -> None:
         raise NotApprovedError(refusal(launch, found.target))
 
 
-def launch_of_words(place: str, words: Sequence[str], cwd: Path) -> Launch:
+def launch_of_words(place: str, words: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None) -> Launch:
     """Return what a command line would start in a folder; an approval is bound to the files in that folder, too."""
-    folder = Path(os.path.realpath(cwd))
-    program = _resolved(words[0], folder, {})
+    folder, env = Path(os.path.realpath(cwd)), env or {}
+    program = _resolved(words[0], folder, env)
     files = dict.fromkeys(os.path.realpath(folder / word) for word in (program, *words[1:]))
     digests = (_digested(Path(file)) for file in files if Path(file).is_relative_to(folder))
     return Launch(
-        place=place, program=program, words=tuple(words), env=(), loaders={}, cwd=str(folder),
-        risks=tuple(risks(words, ())), files=tuple(filter(None, digests)),
+        place=place, program=program, words=tuple(words), env=tuple(sorted(env)), loaders=loaders(env), cwd=str(folder),
+        risks=tuple(risks(words, env)), files=tuple(filter(None, digests)),
     )  # fmt: skip
 
 
@@ -204,6 +206,7 @@ def described(launch: Launch) -> list[str]:
     lines += [f"variable   {name}" for name in launch.env if name not in launch.loaders]
     lines += [f"variable   {name}={value!r}" for name, value in launch.loaders.items()]
     lines += [f"file       {file!r}" for file in launch.files]
+    lines += [f"sandbox    {launch.sandbox}"] if launch.sandbox else []
     return [*lines, f"folder     {launch.cwd!r}", *(f"risk       {risk}" for risk in launch.risks)]
 
 

@@ -1,0 +1,164 @@
+"""What the user said beforehand about which tools may be called: patterns of `server/tool`, each with a verdict.
+
+Promise: the order of the rules does not matter: the most specific one decides, of two alike the stricter.
+Limit: a wildcard that allows stands behind the name of a server written out; only what tightens may name all servers.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from dragoman.errors import LocalError, MalformedError
+from dragoman.protocol.strict import read_strict
+
+MOST = 256 * 1024  # bytes of a file with rules
+MAX_RULES = 2000
+
+
+class Verdict(StrEnum):
+    """What may be done with a tool, from the loosest to the strictest."""
+
+    ALLOW = "allow"
+    ONCE = "ask once"
+    ALWAYS = "ask always"
+    DENY = "deny"
+
+    def tightened(self, other: Verdict) -> Verdict:
+        """Return the stricter of two verdicts."""
+        return max(self, other, key=_STRICTNESS.index)
+
+
+_STRICTNESS = list(Verdict)
+_LOOSE = {Verdict.ALLOW, Verdict.ONCE}
+
+
+class Match(NamedTuple):
+    """What the rules say of one tool. `exact` if the rule names both, with no wildcard; `pattern` is "" for none."""
+
+    verdict: Verdict
+    pattern: str
+    exact: bool
+
+
+class _Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    default: Verdict = Verdict.ONCE
+    without_terminal: Literal["deny", "allow"] = "deny"
+    rules: dict[str, Verdict] = {}
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of one user.
+
+    `default` is for tools that no rule names. `without_terminal` says what
+    becomes of a tool that would be asked about once where nobody can be
+    asked; what is always asked about, and what changed, is denied there.
+    """
+
+    default: Verdict = Verdict.ONCE
+    without_terminal: Literal["deny", "allow"] = "deny"
+    rules: Mapping[str, Verdict] = {}
+
+    @classmethod
+    def of(cls, said: Any, where: str = "the rules") -> Rules:
+        """Return the rules that a mapping says, as in `{"rules": {"sales/get_*": "allow"}}`.
+
+        Raises LocalError, with the rule, if one cannot be meant.
+        """
+        try:
+            found = msgspec.convert(said, _Written)
+        except msgspec.ValidationError as error:
+            raise LocalError(f"{where}: {error}; verdicts are {', '.join(Verdict)}") from None
+        if len(found.rules) > MAX_RULES:
+            raise LocalError(f"{where}: {len(found.rules)} rules, at most {MAX_RULES}; use wildcards")
+        for pattern, verdict in found.rules.items():
+            _check(pattern, verdict, where)
+        if found.default is Verdict.ALLOW:
+            raise LocalError(f"{where}: default cannot be allow: name the servers, as in 'sales/*': allow")
+        return cls(default=found.default, without_terminal=found.without_terminal, rules=found.rules)
+
+    @classmethod
+    def read(cls, path: Path) -> Rules:
+        """Return the rules in a JSON or YAML file.
+
+        Raises LocalError if it is not there, cannot be meant, or others may write it: whoever writes it decides.
+        """
+        data = _bytes(path)
+        if path.suffix not in {".yaml", ".yml"}:
+            try:
+                return cls.of(read_strict(data, str(path)), str(path))
+            except MalformedError as error:
+                raise LocalError(error.reason) from None
+        try:
+            said = msgspec.yaml.decode(data)
+        except ImportError:
+            raise LocalError(f"{path} is YAML: pip install 'dragoman[yaml]', or write it as JSON") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise LocalError(f"{path} is no YAML: {error}") from None
+        return cls.of({} if said is None else said, str(path))
+
+    def match(self, server: str, tool: str) -> Match:
+        """Return what holds for a tool of a server."""
+        best: tuple[tuple[bool, bool, int, int], Match] | None = None
+        for pattern, verdict in self.rules.items():
+            of_server, _, of_tool = pattern.partition("/")
+            if of_server not in ("*", server) or not _fits(of_tool, tool):
+                continue
+            named, literal = of_server != "*", "*" not in of_tool
+            rank = (named, literal, len(of_tool.replace("*", "")), _STRICTNESS.index(verdict))
+            if best is None or rank > best[0]:
+                best = rank, Match(verdict, pattern, named and literal)
+        return Match(self.default, "", False) if best is None else best[1]
+
+
+def _check(pattern: str, verdict: Verdict, where: str) -> None:
+    server, slash, tool = pattern.partition("/")
+    if not slash or not server or not tool or "?" in pattern or "[" in pattern or server != server.strip():
+        raise LocalError(f"{where}: {pattern!r} is no rule; write server/tool, with * for any characters of the tool")
+    if "*" in server and server != "*":
+        raise LocalError(f"{where}: {pattern!r}: the name of a server stands whole, or is * for all")
+    if server == "*" and verdict in _LOOSE:
+        raise LocalError(
+            f"{where}: {pattern!r} would {verdict} tools of servers that come later: write the server's name out; "
+            "only 'ask always' and 'deny' may stand for all servers"
+        )
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Say whether a name is what a pattern means; in one pass, since names come from servers."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return name == pattern
+    last = rest.pop()
+    if not name.startswith(first) or not name.endswith(last) or len(name) < len(first) + len(last):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for part in rest:
+        found = name.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as opened:
+            found = os.fstat(opened.fileno())
+            data = opened.read(MOST + 1)
+    except OSError as error:
+        raise LocalError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+    if sys.platform != "win32" and (
+        found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_uid not in (0, os.getuid())
+    ):
+        raise LocalError(f"others may write {str(path)!r}, so what it allows counts for nothing: chmod go-w it")
+    if len(data) > MOST:
+        raise LocalError(f"{str(path)!r} is larger than {MOST} bytes")
+    return data
