@@ -65,7 +65,10 @@ HTTP_CLIENTS = {
     "pycurl", "curl_cffi", "websockets", "tornado", "grpc", "xmlrpc", "ftplib", "smtplib",
     "dragoman.transport.http_wire",
 }  # fmt: skip
-SPEAK_HTTP = {"transport/http_client.py", "transport/sse_client.py", "transport/fetch.py"}
+SPEAK_HTTP = {
+    "transport/http_client.py", "transport/sse_client.py", "transport/fetch.py",
+    "transport/streamed.py",  # the model that the user named
+}  # fmt: skip
 OPEN_SOCKETS = {"create_connection", "open_connection", "sock_connect", "connect_ex", "urlopen", "urlretrieve"}
 IMPORT_BY_WORD = {"import_module", "__import__", "find_spec"}
 # Who makes what fetches, and by whose word: an address from a peer as the base of a fetcher would let it reach as near
@@ -86,7 +89,8 @@ MAKE_FETCHERS = {
     "registry/adding.py": "that registry: what it lists lies no nearer than itself",
 }
 # The doctor asks about the steps of one connection, to the address that the user gave, and sends nothing over it.
-MAY_OPEN_SOCKETS = {"transport/http_wire.py", "doctor/network.py"}
+# The fault proxy of the testing kit stands before the server that a test names.
+MAY_OPEN_SOCKETS = {"transport/http_wire.py", "doctor/network.py", "testing/faulty.py"}
 # Who may start processes, and never by a shell: words of the user's or the program's own, or of what the user approved
 # (app/launching.py); no word of a peer's becomes one (threats 8 and 10).
 START = {

@@ -10,6 +10,7 @@ CONFTEST = 'pytest_plugins = ["dragoman.testing.plugin"]\n'
 TESTS = """
 import asyncio
 import threading
+import time
 
 import pytest
 from dragoman import Server
@@ -48,6 +49,13 @@ def test_shown(mcp_client, mcp_snapshot):
 
 def test_leaking(mcp_no_leaks):
     threading.Thread(target=threading.Event().wait, name="theirs", daemon=True).start()
+
+
+def test_stalling():
+    async def run():
+        time.sleep(0.15)
+
+    asyncio.run(run())
 """
 
 
@@ -61,11 +69,12 @@ def test_a_project_gets_its_tests_run_on_each_way(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_theirs.py").write_text(TESTS)
     told = pytest_in(tmp_path)
-    assert "1 failed, 7 passed, 1 error" in told, "six ways, a snapshot that is not there, and a leak after its test"
+    assert "1 failed, 8 passed, 1 error" in told, "six ways, a snapshot that is not there, and a leak after its test"
     assert "there is no snapshot" in told and "--mcp-update" in told
     assert "left behind, 2 s after the end: the thread 'theirs'" in told
-    told = pytest_in(tmp_path, "--mcp-update", "-k", "shown")
-    assert "1 passed" in told
+    told = pytest_in(tmp_path, "--mcp-update", "--mcp-stalls", "-k", "shown or stalling")
+    assert "1 failed, 1 passed" in told
+    assert "StallError: held the event loop up for more than 100 ms" in told and "time.sleep(0.15)" in told
     assert '"name": "theirs"' in (tmp_path / "snapshots" / "test_shown.json").read_text()
 
 

@@ -7,7 +7,7 @@ itself: what is not asked for costs nothing. Limit: needs pytest, and a plugin t
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,24 @@ from dragoman.app.client import Client
 from dragoman.app.server import Server
 from dragoman.testing.leaks import no_leaks_around
 from dragoman.testing.offers import check_snapshot
+from dragoman.testing.stalls import LIMIT, no_stalls
 from dragoman.testing.ways import Way, connected, ways
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare `--mcp-update`."""
+    """Declare `--mcp-update` and `--mcp-stalls`."""
     text = "write the snapshots of what servers offer anew, in place of comparing them"
     parser.addoption("--mcp-update", action="store_true", help=text)
+    text = f"fail each test in which one callback holds the event loop up for longer than SECONDS ({LIMIT})"
+    parser.addoption("--mcp-stalls", nargs="?", const=LIMIT, type=float, metavar="SECONDS", help=text)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Look for stalls in every test, if that is asked for."""
+    seconds: float | None = item.config.getoption("--mcp-stalls")
+    with nullcontext() if seconds is None else no_stalls(seconds):
+        yield
 
 
 @pytest.fixture(params=ways(), ids=str)
@@ -47,6 +58,13 @@ def mcp_client(mcp_server: Server, mcp_way: Way) -> Callable[..., AbstractAsyncC
 def mcp_no_leaks() -> Generator[None]:
     """Fail the test if it leaves threads, open files or child processes behind; for tasks there is `no_leaks`."""
     with no_leaks_around():
+        yield
+
+
+@pytest.fixture
+def mcp_no_stalls() -> Generator[None]:
+    """Fail the test if one callback holds the event loop up for longer than a tenth of a second."""
+    with no_stalls():
         yield
 
 
