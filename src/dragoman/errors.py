@@ -20,6 +20,7 @@ McpError
 ├── AuthorizationError     the server wants credentials, or better ones
 │   └── AuthorizationNeededError  there are none to give: a login comes first
 ├── TokenError             a token is not good here; its bearer is asked for another
+├── ModelError             a language model's endpoint refused, or gave what is no answer
 ├── UnsafeAddressError     a peer named an address that may not be reached from here
 └── TransportError         the bytes did not get through; retrying may help
     ├── UnreachableError   nothing answered at the address, or the command did not start
@@ -209,6 +210,20 @@ class AuthorizationNeededError(AuthorizationError):
 
 class TokenError(McpError):
     """A token is not good here. The reason is for its bearer to read, and holds nothing of the token."""
+
+
+class ModelError(McpError):
+    """A language model's endpoint refused, or gave what is no answer.
+
+    `status` is the HTTP status, None if there was none; `again` says whether asking again may help, and `after`, in
+    seconds, when at the earliest.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None, again: bool = False, after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.again = again
+        self.after = after
 
 
 class UnsafeAddressError(McpError):
