@@ -123,10 +123,11 @@ class Answers:
         call = self.call("list", address.text(), pattern)
         after = read_cursor(call, cursor, tuple[str])[0] if cursor else ""
         listing = _below(source, self.catalogue.view(source), address, after, pattern)
-        keys = [entry.key for entry in listing.entries]
+        keys = [entry.after or entry.key for entry in listing.entries]
         items: list[Plain] = data([msgspec.to_builtins(entry) for entry in listing.entries])
         for item in items:
             del item["key"]
+            item.pop("after", None)
         kept = fitting(items)
         more = listing.more or kept < len(items)
         last = keys[kept - 1] if kept and (kept < len(items) or not listing.resume) else listing.resume

@@ -156,7 +156,8 @@ class Offering:
                 for entry in listing.entries
             ]
             if listing.more:
-                return found, make_cursor(mark, [at, listing.resume or listing.entries[-1].key])
+                last = listing.entries[-1] if listing.entries else None
+                return found, make_cursor(mark, [at, listing.resume or (last and (last.after or last.key)) or ""])
             at, after = at + 1, ""
             if len(found) >= _PAGE and at < len(sources):
                 return found, make_cursor(mark, [at, ""])

@@ -16,8 +16,8 @@ from dragoman.connectors.view import ALL, View
 from dragoman.errors import LocalError
 
 __all__ = [
-    "ALL", "Blob", "Entry", "Historical", "Hit", "Hits", "Listing", "Looking", "Passage", "Position", "Program",
-    "Progress", "Queryable", "Question", "Report", "Rows", "Runnable", "Source", "SourceError", "View", "Watching",
+    "ALL", "Blob", "Changing", "Entry", "Historical", "Hit", "Hits", "Listing", "Looking", "Passage", "Position", "Preview",
+    "Program", "Progress", "Queryable", "Question", "Report", "Rows", "Runnable", "Source", "SourceError", "View", "Watching",
 ]  # fmt: skip
 
 
@@ -84,7 +84,11 @@ class Hits(NamedTuple):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One item of a source, as `list` shows it.  `key` orders the items and is where the next page starts."""
+    """One item of a source, as `list` shows it.
+
+    `key` orders the items and is where the next page starts, unless `after` says
+    another place; nobody is shown either of them.
+    """
 
     key: str
     uri: str
@@ -94,6 +98,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     extent: str = ""  # "8 pages", "about 100,000 rows"
     date: str = ""
     problem: str = ""
+    after: str = ""
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +165,15 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     schema: dict[str, Any]
     read_only: bool = True
     slow: bool = False  # may take minutes, and becomes a task where the client knows tasks
+    tried: bool = False  # its source tries it first (see `Changing`); what it would do is confirmed before it does
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change would do, tried and taken back: `text` for whoever confirms it, `rows` by table, "" for others."""
+
+    text: str
+    uri: str
+    rows: dict[str, int]
 
 
 # How far a program is (a share from 0 to 1, None if it cannot say), and a line about it.
@@ -298,4 +312,17 @@ class Runnable(Source, Protocol):
 
         Stops within a second once `cancelled` says so.
         """
+        ...
+
+
+@runtime_checkable
+class Changing(Runnable, Protocol):
+    """A source with programs that are tried before they change anything."""
+
+    def preview(self, view: View, tool: str, arguments: Mapping[str, Any]) -> Preview:
+        """Try it, take it back, and return what it would change.  Raises ToolError as `change` would."""
+        ...
+
+    def change(self, view: View, tool: str, arguments: Mapping[str, Any], wanted: Preview) -> None:
+        """Do it, if it changes just the rows that `wanted` tells; else change nothing and raise ToolError."""
         ...

@@ -72,12 +72,14 @@ class Files:
         except Spent as spent:
             more, resume = True, spent.at or after
             hint = (
-                f"looked at {budget.visited:,} files and folders, up to {spent.at[:200]}: go on with next_cursor, or "
+                f"looked at {budget.visited:,} files and folders, up to {_shown(spent.at)}: go on with next_cursor, or "
                 "list a folder"
             )
         total = len(entries) + more
         if more and not hint:
             hint = "total counts only these and the next one; describe a folder for what is in it"
+            if entries[-1].after:
+                hint += "; so many files come in the order of their folder, not by name"
         elif not total and not after:
             hint = f"nothing below {self._uri(prefix)}" + (f" fits {pattern}; ** goes into folders" if pattern else "")
         return Listing(entries=entries, total=total, more=more, hint=hint, resume=resume, counted=not more)
@@ -181,7 +183,8 @@ class Files:
     # --- telling ------------------------------------------------------------------------------------------------
 
     def _entry(self, node: Node) -> Entry:
-        return Entry(key=node.path, uri=self._uri(node.path), kind=node.kind, size=node.size, date=node.day)
+        uri = self._uri(node.path)
+        return Entry(key=node.path, uri=uri, kind=node.kind, size=node.size, date=node.day, after=node.place)
 
     def _folder(self, view: View, folder: str) -> dict[str, Any]:
         prefix = f"{folder}/" if folder else ""
@@ -222,6 +225,11 @@ class Files:
 
     def _uri(self, path: str, fragment: str = "") -> str:
         return make(self.scheme, self.name, path, fragment)
+
+
+def _shown(place: str) -> str:
+    """Return a place without the steps that stand for places in large folders."""
+    return "/".join(step for step in place.split("/") if not step.startswith("\x00"))[:200] or "there"
 
 
 def _extent(document: Document) -> str:

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from dragoman.connectors.files import unsorted
 from dragoman.connectors.files.tree import LOCAL_SECONDS, Broken, Budget, Missing, Node, Scope, steps_of
 from dragoman.connectors.folders.crawl import MARKED, MAX_DEPTH, PROFILE_MARKS, encodable, visible
 
@@ -26,6 +27,16 @@ class _Name(NamedTuple):
     name: str
     folder: bool
     link: bool
+
+
+class _At(NamedTuple):
+    """Where a walk is: the path, and what goes on behind it, which in large folders is another."""
+
+    path: str
+    place: str
+
+    def step(self, name: str, place: str = "") -> _At:
+        return _At(self.path + name, self.place + (place or name))
 
 
 class LocalFile:
@@ -91,8 +102,9 @@ class Local:
             handle = self._folder(steps_of(folder) if folder else [])
         except Missing:
             return
+        at = f"{folder}/" if folder else ""
         try:
-            yield from self._walk(handle, f"{folder}/" if folder else "", start, behind, scope, budget)
+            yield from self._walk(handle, _At(at, at), start, behind, scope, budget)
         finally:
             os.close(handle)
 
@@ -156,46 +168,85 @@ class Local:
         return steps_of("/".join(steps))
 
     def _walk(
-        self, handle: int, at: str, start: str, behind: Sequence[str], scope: Scope, budget: Budget
+        self, handle: int, at: _At, start: str, behind: Sequence[str], scope: Scope, budget: Budget
     ) -> Iterator[Node]:
-        """Yield what is below an open folder, names in order, folders among them."""
+        """Yield what is below an open folder, folders among it: by name, or in its own order if it is large."""
+        place = unsorted.place_of(behind[0]) if behind else None
+        if place is not None or (not behind and unsorted.large(handle)):
+            yield from self._unsorted(handle, at, start, place or unsorted.Place(0), behind[1:], scope, budget)
+            return
         floor, inside, size = (behind[0] if behind else ""), len(behind) > 1, _FIRST
         while True:
             names, more = _names(handle, start, floor, inside, size)
             for one in names:
                 budget.visit()
-                path = at + one.name
+                here = at.step(one.name)
                 if one.folder:
-                    yield from self._below(handle, path, behind[1:] if one.name == floor else [], scope, budget)
-                elif scope.sees(path) and (node := self._node(handle, one, path, scope)):
+                    yield from self._below(handle, here, behind[1:] if one.name == floor else [], scope, budget)
+                elif scope.sees(here.path) and (node := self._node(handle, one, here, scope)):
                     yield node
-                budget.last = path
+                budget.last = here.place
             if not more:
                 return
             floor, inside, size = more, False, min(size * 8, _MOST)
 
-    def _below(self, above: int, path: str, behind: Sequence[str], scope: Scope, budget: Budget) -> Iterator[Node]:
-        if path.count("/") + 1 >= MAX_DEPTH or not scope.enters(path):
+    def _unsorted(
+        self,
+        handle: int,
+        at: _At,
+        start: str,
+        place: unsorted.Place,
+        behind: Sequence[str],
+        scope: Scope,
+        budget: Budget,
+    ) -> Iterator[Node]:
+        """Yield what is below a large folder from a place on."""
+        try:
+            _no_profile(handle)
+        except Missing:
+            return
+        if place.within and visible(place.within):
+            yield from self._below(handle, at.step(place.within, place.text()), behind, scope, budget)
+        try:
+            for name, mode, after in unsorted.names(handle, place.behind):
+                budget.visit()
+                here = at.step(name, unsorted.Place(after).text())
+                if name.startswith(start) and visible(name) and encodable(name):
+                    if not mode:
+                        mode = os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode
+                    one = _Name(name, stat.S_ISDIR(mode), stat.S_ISLNK(mode))
+                    if one.folder:
+                        inside = at.step(name, unsorted.Place(after, name).text())
+                        yield from self._below(handle, inside, [], scope, budget)
+                    elif scope.sees(here.path) and (node := self._node(handle, one, here, scope)):
+                        yield node
+                budget.last = here.place
+        except OSError as fault:
+            raise Broken(f"the folder {at.path or '/'} could not be read further: {fault.strerror}") from fault
+
+    def _below(self, above: int, at: _At, behind: Sequence[str], scope: Scope, budget: Budget) -> Iterator[Node]:
+        if at.path.count("/") + 1 >= MAX_DEPTH or not scope.enters(at.path):
             return
         try:
-            handle = os.open(path.rpartition("/")[2], _FOLDER, dir_fd=above)
+            handle = os.open(at.path.rpartition("/")[2], _FOLDER, dir_fd=above)
         except OSError:
             return  # gone, or not for us
         try:
-            yield from self._walk(handle, f"{path}/", "", behind, scope, budget)
+            yield from self._walk(handle, _At(f"{at.path}/", f"{at.place}/"), "", behind, scope, budget)
         finally:
             os.close(handle)
 
-    def _node(self, above: int, one: _Name, path: str, scope: Scope) -> Node | None:
+    def _node(self, above: int, one: _Name, at: _At, scope: Scope) -> Node | None:
+        place = at.place if at.place != at.path else ""
         try:
             if one.link:
-                opened = self.open(path, scope)
+                opened = self.open(at.path, scope)
                 opened.close()
-                return opened.node
+                return opened.node._replace(place=place)
             info = os.stat(one.name, dir_fd=above, follow_symlinks=False)
         except (OSError, Missing, Broken):
             return None
-        return Node(path, info.st_size, info.st_mtime_ns) if stat.S_ISREG(info.st_mode) else None
+        return Node(at.path, info.st_size, info.st_mtime_ns, place) if stat.S_ISREG(info.st_mode) else None
 
 
 def _names(handle: int, start: str, floor: str, inside: bool, most: int) -> tuple[list[_Name], str]:

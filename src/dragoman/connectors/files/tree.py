@@ -35,11 +35,18 @@ class Spent(Exception):
 
 
 class Node(NamedTuple):
-    """One file: its path with slashes, its size in bytes, when it was changed, in nanoseconds; 0 for unknown."""
+    """One file: its path with slashes, its size in bytes, when it was changed, in nanoseconds; 0 for unknown.
+
+    `place` is what a walk goes on behind after it where that is not its path,
+    and `tag` the store's own word for what it holds now, where there is one.
+    A size of -1 is not known before the file is opened.
+    """
 
     path: str
     size: int
     mtime_ns: int
+    place: str = ""
+    tag: str = ""
 
     @property
     def day(self) -> str:
@@ -49,9 +56,8 @@ class Node(NamedTuple):
     @property
     def kind(self) -> str:
         """Its ending without the dot, in lower case; "file" when it has none."""
-        return (
-            self.path.rpartition("/")[2].rpartition(".")[2].lower() if "." in self.path.rpartition("/")[2] else "file"
-        )
+        name = self.path.rpartition("/")[2]
+        return name.rpartition(".")[2].lower() if "." in name else "file"
 
 
 class Scope(NamedTuple):
@@ -123,6 +129,8 @@ class Tree(Protocol):
 
     def files(self, prefix: str, after: str, scope: Scope, budget: Budget) -> Iterator[Node]:
         """Yield the files whose path starts with `prefix`, in the tree's order, from behind `after` on.
+
+        `after` is a path, or a node's `place`.
 
         Raises Spent when the budget is, and Broken when the tree cannot be reached.
         """
