@@ -107,7 +107,7 @@ UV = $(VENV)/bin/uv pip compile --quiet pyproject.toml --universal --python-vers
 lock: | $(PY)
 	@test -x $(VENV)/bin/uv || $(PIP) uv
 	@$(UV) --extra all --group dev --output-file requirements/dev.lock
-	@$(UV) --extra docs --extra sql --extra auth --extra fast --group demo --group build --constraint requirements/dev.lock --output-file requirements/demo.lock
+	@$(UV) --extra docs --extra sql --extra tables --extra yaml --extra auth --extra fast --group demo --group build --constraint requirements/dev.lock --output-file requirements/demo.lock
 	@$(UV) --group live --constraint requirements/dev.lock --output-file requirements/live.lock
 	@if grep -n '://' requirements/*.lock; then echo "a lock names a host: see above" >&2; exit 1; fi
 

@@ -1,6 +1,7 @@
 """Serve the made company Acme over HTTP: `python demo.py --port 8848`, or `make demo`.
 
-Makes the data when it is missing or out of date, says what to try, then becomes `dragoman serve`.
+Makes the data when it is missing or out of date, approves the scripts that it wrote, says what to try, then becomes
+`dragoman serve`.
 """
 
 from __future__ import annotations
@@ -27,12 +28,25 @@ def command(data: Path, *options: str) -> list[str]:
         "-m",
         "dragoman",
         "serve",
-        str(data / "documents"),
-        str(data / "sales.db"),
-        "--name",
-        "acme",
+        "--config",
+        str(data / generate.SETTINGS),
         *options,
     ]
+
+
+def approve(data: Path) -> None:
+    """Approve the commands of the settings that this program wrote: exactly those, by their digests."""
+    # Imported late: a wrong port is told at once.
+    from dragoman.app.launching import approvals
+    from dragoman.connectors.settings.approving import Book, commands_of
+    from dragoman.connectors.settings.reading import read_settings
+
+    settings = read_settings(data / generate.SETTINGS)
+    kept, book = approvals(), Book(settings.path)
+    for where, words, cwd in commands_of(settings):
+        launch = book.launch(where, words, cwd)
+        if not kept.approved(launch):
+            kept.approve(launch, launch.digest)
 
 
 def free(port: int) -> bool:
@@ -48,10 +62,11 @@ def free(port: int) -> bool:
 
 
 def welcome(data: Path, port: int) -> str:
-    """What to tell the user: what is served, three calls to try, and what clients need."""
+    """What to tell the user: what is served, some calls to try, and what clients need."""
     truth = json.loads((data / "truth.json").read_text(encoding="utf-8"))
     url = f"http://{HOST}:{port}/mcp"
     latest = truth["quarters"][-1]
+    failed = next(build for build in truth["builds"] if build["failure"])
     formats = ", ".join(f"{count} {kind}" for kind, count in truth["formats"].items())
     dragoman = _shown(Path(sys.executable).with_name("dragoman"))
     stdio = command(data, "--stdio")
@@ -59,12 +74,17 @@ def welcome(data: Path, port: int) -> str:
 Acme Industrial, a made company, at {url}
   {truth["documents"]} documents ({formats}) in {data / "documents"}
   a sales database with {truth["order_lines"]:,} order lines, {data / "sales.db"}
+  a pricing program with {len(truth["commits"])} commits, {len(truth["builds"])} build logs, nightly exports as CSV and
+  Parquet, and three scripts; {data / generate.SETTINGS} says what is served
 
-Three calls to try from another terminal:
+Calls to try from another terminal:
   {dragoman} call {url} search query="latest quarterly sales report"
   {dragoman} call {url} fetch uri="docs://documents/{latest["report"]}#page=2"
-  {dragoman} call {url} query sql="{latest["sql"]}"
-The report of {latest["quarter"]} states {latest["total"]}, and the last call gives the same.
+  {dragoman} call {url} query source=sales sql="{latest["sql"]}"
+  {dragoman} call {url} run tool=check_books arguments='{{"quarter": "{latest["slug"]}"}}'
+  {dragoman} call {url} history uri="git://code/pricing/price.py"
+  {dragoman} call {url} fetch uri="logs://builds/{failed["log"]}"
+The report of {latest["quarter"]} states {latest["total"]}, and the query and the script give the same.
 
 Claude Desktop (claude_desktop_config.json):
 {_json({"mcpServers": {"acme": {"command": stdio[0], "args": stdio[1:]}}})}
@@ -111,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = generate.main([str(data), "--lines", str(options.lines)])
         if status:
             return status
+    approve(data)
     print(welcome(data, options.port), flush=True)
     words = command(data, "--http", "--port", str(options.port))
     if os.name == "posix":

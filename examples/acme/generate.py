@@ -1,4 +1,4 @@
-"""Write the made company "Acme" into a folder: some 200 documents, a sales database, and the truth about both.
+"""Write the made company "Acme" into a folder: documents, a sales database, code, builds, exports, and the truth.
 
     python generate.py OUT [--seed 1] [--lines 100000]
 
@@ -21,6 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 STAMP = "stamp.json"
+SETTINGS = "dragoman.yaml"
 LINES = 100_000
 STALE = 3600  # seconds after which another run's unfinished folder counts as left behind
 
@@ -31,9 +32,14 @@ class CannotWrite(Exception):
 
 def stamp(seed: int, lines: int) -> dict[str, object]:
     """What a finished folder says about how it was made: a change of this program makes it again."""
-    sources = [Path(__file__).resolve(), *sorted((HERE / "company").glob("*.py"))]
+    sources = [Path(__file__).resolve(), *sorted((HERE / "company").glob("*.py")), *served()]
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     return {"made_by": "examples/acme/generate.py", "seed": seed, "lines": lines, "program": digest}
+
+
+def served() -> list[Path]:
+    """What is copied beside the data as it is: the file that says what is served, and the scripts that it names."""
+    return [HERE / SETTINGS, *sorted((HERE / "scripts").glob("*.py"))]
 
 
 def is_current(out: Path, seed: int, lines: int) -> bool:
@@ -63,6 +69,11 @@ def generate(out: Path, *, seed: int, lines: int, progress: Callable[[str], None
         fresh = work / "new"
         fresh.mkdir()
         write_corpus(fresh, seed, lines, progress)
+        for path in served():
+            to = fresh / path.relative_to(HERE)
+            to.parent.mkdir(exist_ok=True)
+            shutil.copy(path, to)
+            to.chmod(0o755 if path.suffix == ".py" else 0o644)  # a file that others can write would not be served
         (fresh / STAMP).write_text(json.dumps(stamp(seed, lines)) + "\n", encoding="utf-8")
         if out.exists():
             out.rename(work / "old")

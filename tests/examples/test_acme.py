@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections import Counter
@@ -15,12 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import docx
+import duckdb
 import openpyxl
 import pypdfium2
 import pytest
 
 ACME = Path(__file__).resolve().parents[2] / "examples" / "acme"
 LINES = 2000
+PARTS = {"documents", "sales.db", "code", "builds", "exports", "scripts", "dragoman.yaml", "truth.json", "stamp.json"}
 
 
 def program(name: str, *arguments: object) -> list[str]:
@@ -99,10 +102,14 @@ def plain(text: str) -> str:
 
 
 def test_the_same_seed_gives_the_same_bytes(twins: list[Path]) -> None:
+    # Git notes in its index when it looked at each file; what it keeps is named by its content.
+    index = "code/.git/index"
     first, second = (
-        {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files(out).items()} for out in twins
+        {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files(out).items() if name != index}
+        for out in twins
     )
     assert first == second
+    assert "code/.git/refs/heads/main" in first
 
 
 def test_another_seed_gives_another_company_in_place_of_an_older_one(acme: Path, tmp_path: Path) -> None:
@@ -115,7 +122,7 @@ def test_another_seed_gives_another_company_in_place_of_an_older_one(acme: Path,
     assert [q["total_cents"] for q in theirs["quarters"]] != [q["total_cents"] for q in ours["quarters"]]
     assert len(theirs["files"]) == len(ours["files"])
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
-    assert {path.name for path in older.iterdir()} == {"documents", "sales.db", "truth.json", "stamp.json"}
+    assert {path.name for path in older.iterdir()} == PARTS
 
 
 def test_there_are_some_two_hundred_documents_in_seven_formats(acme: Path, truth: dict) -> None:
@@ -220,8 +227,88 @@ def test_plain_full_text_search_finds_every_known_item(acme: Path, truth: dict) 
     index.close()
 
 
+def git(acme: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=acme / "code", capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
+
+
+def test_the_history_is_real_and_closes_the_quarters_with_the_revenue_of_the_database(acme: Path, truth: dict) -> None:
+    assert [one["hash"] for one in truth["commits"]] == git(acme, "rev-list", "--reverse", "main").split()
+    assert git(acme, "status", "--porcelain") == "" == git(acme, "fsck", "--no-progress")
+    assert git(acme, "tag").split() == [one["tag"] for one in truth["commits"] if one["tag"]]
+    messages = git(acme, "log", "--format=%s").splitlines()
+    for quarter in truth["quarters"]:
+        assert f"Close {quarter['quarter']}: {quarter['total']}" in messages
+        assert f"{quarter['quarter']},{quarter['total_cents']}\n" in (acme / "code" / "closed.csv").read_text()
+
+
+def test_the_program_gives_the_prices_of_the_printed_lists(acme: Path) -> None:
+    run_all = (
+        "import runpy; [test() for name, test in runpy.run_path('tests/test_price.py').items() if 'test_' in name]"
+    )
+    words = [sys.executable, "-B", "-c", run_all]
+    done = subprocess.run(words, cwd=acme / "code", capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (acme / "code/tests/test_price.py").read_text().count("def test_") == 3
+
+
+def test_builds_failed_for_what_the_history_says(acme: Path, truth: dict) -> None:
+    hashes = [one["hash"] for one in truth["commits"]]
+    failed = [build for build in truth["builds"] if build["failure"]]
+    assert [build["number"] for build in failed] == [113, 121, 128]
+    for build in truth["builds"]:
+        log = (acme / "builds" / build["log"]).read_text()
+        assert build["commit"] in log and build["commit"] in hashes
+        assert (build["failure"] in log) is True and ("FAILED" in log) is bool(build["failure"])
+    mended = next(one for one in truth["commits"] if "Build 113" in one["message"])
+    assert hashes.index(mended["hash"]) == hashes.index(failed[0]["commit"]) + 1
+    assert 'failures="1"' in (acme / "builds" / failed[0]["report"]).read_text()
+
+
+def test_the_exports_sum_up_to_the_quarters(acme: Path, truth: dict) -> None:
+    with duckdb.connect() as warehouse:
+        sql = "SELECT month, sum(revenue_cents) FROM read_csv(?, types={'month': 'VARCHAR'}) GROUP BY 1"
+        months = dict(warehouse.execute(sql, [str(acme / "exports" / "monthly_sales" / "*.csv")]).fetchall())
+        shipped = warehouse.execute("SELECT count(*) FROM read_parquet(?)", [str(acme / "exports/shipments.parquet")])
+        assert shipped.fetchone() == (sum(quarter["orders"] for quarter in truth["quarters"]),)
+    for quarter in truth["quarters"]:
+        year, number = quarter["slug"].split("-q")
+        named = [f"{year}-{month:02d}" for month in range(3 * int(number) - 2, 3 * int(number) + 1)]
+        assert sum(months[month] for month in named) == quarter["total_cents"]
+
+
+def script(acme: Path, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    path = str(acme / "scripts" / f"{name}.py")
+    return subprocess.run([sys.executable, path, *words], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_scripts_say_what_the_data_say(acme: Path, truth: dict) -> None:
+    latest = truth["quarters"][-1]
+    books = json.loads(script(acme, "check_books", latest["slug"]).stdout)
+    assert books == {
+        "database_cents": latest["total_cents"], "exports_cents": latest["total_cents"],
+        "closed_cents": latest["total_cents"], "agree": True,
+    }  # fmt: skip
+    assert script(acme, "check_books", "2030-q1").returncode == 3
+    words = ("--sku", "PU-100", "--quantity", "2", "--discount", "12", "--day", "2025-03-01")
+    offer = json.loads(script(acme, "quotation", *words).stdout)
+    assert offer == {
+        "product": "AquaLift 120", "list_price_usd": "505.00", "amount_usd": "888.80", "approved_by": "head of sales",
+        "valid_until": "2025-04-30",
+    }  # fmt: skip
+    low = script(acme, "stock_report", "--store", "Bristol", "--top", "3").stdout.splitlines()
+    assert low[0] == "sku,product,on_hand,reorder_at,shelf" and len(low) == 4
+    assert not list((acme / "code").rglob("__pycache__"))
+
+
+def test_others_cannot_write_what_says_what_is_served(acme: Path) -> None:
+    for path in (acme / "dragoman.yaml", *(acme / "scripts").iterdir()):
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o022
+
+
 def test_the_truth_is_not_among_the_documents(acme: Path) -> None:
-    assert {path.name for path in acme.iterdir()} == {"documents", "sales.db", "truth.json", "stamp.json"}
+    assert {path.name for path in acme.iterdir()} == PARTS
+    assert "truth" not in (acme / "dragoman.yaml").read_text()
 
 
 def test_a_finished_folder_is_left_alone(acme: Path) -> None:

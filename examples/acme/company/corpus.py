@@ -1,4 +1,4 @@
-"""Write the whole company into a folder: `sales.db`, `documents/` and `truth.json`.
+"""Write the whole company into a folder: its documents, database, code, builds, exports, scripts, and `truth.json`.
 
 The reports are written from the finished database, so what they state is what a query gives.
 """
@@ -13,14 +13,18 @@ from datetime import date
 from pathlib import Path
 from random import Random
 
+from company.builds import Build, builds, write_builds
 from company.calendar import Quarter
 from company.daily import daily
 from company.documents import Bullets, Document, Heading, Table, Text
+from company.exports import write_exports
 from company.figures import Figures, read_figures
+from company.history import Commit, commits
 from company.people import CHIEF, ROLES, Customer, customers
 from company.policies import policies
 from company.products import products
 from company.reports import report_path, reports
+from company.repository import write_repository
 from company.sales import build_database
 from company.tables import write_tables
 from company.truth import quarter_truth, questions
@@ -45,8 +49,15 @@ def write_corpus(out: Path, seed: int, lines: int, progress: Progress) -> None:
     progress("workbooks and tables")
     for path in write_tables(folder, seed, figures, people):
         pages[path] = 1
+    progress("code, builds and exports")
+    history = commits(figures)
+    hashes = write_repository(out / "code", history)
+    every = builds(seed, history, hashes)
+    write_builds(out / "builds", seed, every)
+    write_exports(out / "exports", seed, out / "sales.db")
     progress("truth.json")
-    (out / "truth.json").write_text(json.dumps(_truth(seed, lines, figures, pages), indent=1) + "\n", encoding="utf-8")
+    truth = _truth(seed, lines, figures, pages) | _made(history, hashes, every)
+    (out / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
 
 
 def _documents(seed: int, figures: Mapping[Quarter, Figures], people: list[Customer]) -> Iterator[Document]:
@@ -96,3 +107,13 @@ def _truth(seed: int, lines: int, figures: Mapping[Quarter, Figures], pages: Map
         "quarters": [quarter_truth(now, pages[report_path(quarter)]) for quarter, now in figures.items()],
         "questions": [asdict(question) for question in questions(figures)],
     }
+
+
+def _made(history: list[Commit], hashes: list[str], every: list[Build]) -> dict[str, object]:
+    """What is true about the code: its commits and its builds."""
+    log = [
+        {"hash": name, "day": str(one.day), "author": one.author, "message": one.message, "tag": one.tag}
+        for one, name in zip(history, hashes, strict=True)
+    ]
+    kept = [{**asdict(build), "day": str(build.day), "log": build.log, "report": build.report} for build in every]
+    return {"commits": log, "builds": kept}

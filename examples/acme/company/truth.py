@@ -74,6 +74,7 @@ def quarter_truth(figures: Figures, pages: int) -> dict[str, object]:
     quarter = figures.quarter
     return {
         "quarter": quarter.name,
+        "slug": quarter.slug,
         "first_day": quarter.first.isoformat(),
         "last_day": quarter.last.isoformat(),
         "title": report_title(quarter),
