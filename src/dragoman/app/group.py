@@ -37,6 +37,7 @@ T = TypeVar("T")
 N = TypeVar("N", Tool, Prompt)
 Servers: TypeAlias = Mapping[str, Target] | str | os.PathLike[str]
 Credentials: TypeAlias = "Mapping[str, Auth | Identity]"
+Each: TypeAlias = Callable[[str], tuple[ClientSettings, Options | None]]
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +67,8 @@ class ClientGroup:
 
     `servers` is a target of `Client` by a name of yours, where a string may be a command line too; a client program's
     configuration with `mcpServers`; or the path of a file with one. `credentials` are by server what `auth` is to a
-    `Client`. The rest is what `Client` takes, for all of them.
+    `Client`. The rest is what `Client` takes, for all of them; `each` gives, by server, settings that count over those
+    for all, and options instead of those for all, if not None.
 
     Entering returns when every server is open or has failed, at the latest after `pace.patience`. What fails is tried
     again, at growing intervals; `servers[name]` has state, error and client of each. Methods raise what those of
@@ -81,6 +83,7 @@ class ClientGroup:
         options: Options | None = None,
         pace: Pace | None = None,
         credentials: Credentials | None = None,
+        each: Each | None = None,
         **settings: Unpack[ClientSettings],
     ) -> None:
         self._pace = pace or Pace()
@@ -90,9 +93,11 @@ class ClientGroup:
         for name, target in targets.items():
             auth = own.get(name)
             given: ClientSettings = settings if auth is None else {**settings, "auth": auth}
+            its: tuple[ClientSettings, Options | None] = each(name) if each is not None else ({}, None)
             # Logging in takes a person's time, which the client itself leaves out of account.
             seconds = self._pace.opening if auth is None else None
-            self.servers[name] = Member(name, _maker(name, target, timeout, options, given), seconds)
+            make = _maker(name, target, timeout, its[1] or options, {**given, **its[0]})
+            self.servers[name] = Member(name, make, seconds)
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
         self._tools: dict[str, tuple[str, str]] = {}
@@ -218,6 +223,10 @@ class ClientGroup:
             return client.call_tool(tool, arguments, raise_on_error=raise_on_error, **options)
 
         return await self.servers[server].ask(call)
+
+    async def place_of(self, name: str) -> tuple[str, str]:
+        """Return the server of the tool that `tools` names so, and its name there. Raises LocalError for no tool."""
+        return await self._place(name, self._tools, self.tools)
 
     async def prompt(
         self, name: str, arguments: Mapping[str, str] | None = None, *, timeout: float | None = None

@@ -22,6 +22,7 @@ from dragoman.connectors.assembly import PROFILES, build
 from dragoman.transport.wire_fds import seize
 
 FILES = ("dragoman.yaml", "dragoman.yml", "dragoman.json")
+HOSTED = "DRAGOMAN_HOSTED_MODEL"  # set to 1 by a host whose model is on another machine
 EPILOG = """\
 SOURCE is a folder of documents (PDF, Word, Excel, CSV, HTML, Markdown, text), a single document, a database (an SQLite
 file or an address), files (files:PATH, a zip, s3://...), or a Git repository (git:PATH). NAME=SOURCE gives it a name.
@@ -135,6 +136,7 @@ def wishes_of(options: argparse.Namespace, near: bool) -> Any:
         record=os.path.abspath(options.record) if options.record else "",
         profile=options.profile or "",
         name=options.name or "",
+        hosted=os.environ.get(HOSTED) == "1",
     )
 
 

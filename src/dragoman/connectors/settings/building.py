@@ -40,6 +40,7 @@ class Wishes(NamedTuple):
     record: str = ""
     profile: str = ""
     name: str = ""
+    hosted: bool = False  # whether answers go to a model on another machine
 
 
 class Opened(NamedTuple):
@@ -131,7 +132,7 @@ class Configured:
         return said, gone
 
     def _judge(self, opened: Opened) -> Any:
-        return judge_of(opened.access, local=self._wishes.local)
+        return judge_of(opened.access, local=self._wishes.local, hosted=self._wishes.hosted)
 
     def _filled(self, read: Read) -> Filled:
         return Filled(read.folder, self._book.check)

@@ -14,19 +14,20 @@ from dragoman.connectors.view import View
 from dragoman.protocol.exchange import Caller
 
 
-def judge_of(access: Mapping[str, Access], *, local: bool = True) -> Judge | None:
+def judge_of(access: Mapping[str, Access], *, local: bool = True, hosted: bool = False) -> Judge | None:
     """Return the judge for sources with these rules, None where everybody sees everything.
 
     `local` tells whether the server is reached from this machine only: where it
-    is not, sources that are `local_only` are not there over HTTP.
+    is not, sources that are `local_only` are not there over HTTP. `hosted` tells
+    that answers go to a model elsewhere, by whatever way: for it they are not there at all.
     """
-    if all(one.everybody or (local and _only_local(one)) for one in access.values()):
+    if all(one.everybody or (local and not hosted and _only_local(one)) for one in access.values()):
         return None
     views = {name: _compiled(one) for name, one in access.items()}
 
     def judge(caller: Caller | None, name: str) -> View | None:
         one = access.get(name)
-        if one is None:
+        if one is None or (one.local_only and hosted):
             return None
         if caller is None:
             return View(tuple(one.allow), tuple(one.deny))
