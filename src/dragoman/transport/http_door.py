@@ -27,7 +27,7 @@ from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure, Notification
 
 FORBIDDEN = 403
-WATCH_AFTER = 0.1  # seconds of waiting before we look whether the client is still there
+WATCH_AFTER = 0.05  # seconds of waiting before we look whether the client is still there
 SSE_HEADERS: RawHeaders = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache, no-transform"),

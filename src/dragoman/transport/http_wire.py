@@ -7,6 +7,7 @@ Bodies are bounded by whoever reads them; a peer that sends faster than they are
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import ssl
 from collections import deque
@@ -233,15 +234,14 @@ class Pool:
             async with asyncio.timeout(seconds):
                 if route.proxy is None:
                     name = route.host if route.tls else None
+                    host = route.pinned or route.host
                     # Loops of others, such as uvloop under a server that is a client too, try one address at a time.
-                    eager: Any = {"happy_eyeballs_delay": 0.25} if isinstance(loop, asyncio.BaseEventLoop) else {}
+                    # Where there is one address only, trying several at once is not just useless: asyncio loses the
+                    # socket if the caller gives up in the moment in which it is connected.
+                    several = isinstance(loop, asyncio.BaseEventLoop) and not _is_address(host)
+                    eager: Any = {"happy_eyeballs_delay": 0.25} if several else {}
                     await loop.create_connection(
-                        lambda: wire,
-                        route.pinned or route.host,
-                        route.port,
-                        ssl=route.tls,
-                        server_hostname=name,
-                        **eager,
+                        lambda: wire, host, route.port, ssl=route.tls, server_hostname=name, **eager
                     )
                 else:
                     await loop.create_connection(lambda: wire, route.proxy.host, route.proxy.port)
@@ -300,6 +300,15 @@ class Pool:
             wire.abort()
         # Transports close in the next turn of the loop; TLS and sockets are released then.
         await asyncio.sleep(0)
+
+
+def _is_address(host: str) -> bool:
+    """Say whether this is an IP address, and no name that may have several."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _reason(error: Exception) -> str:

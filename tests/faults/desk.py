@@ -1,0 +1,104 @@
+"""A server in a process of its own, to which faults happen: `python -m tests.faults.desk [LIMITS]`, limits as JSON.
+
+Times that it tells are those of the monotonic clock, which on one machine is the same in every process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+
+from dragoman import Client, Context, KeyAuth, Limits, Server
+
+KEYS = 16  # callers that can be told apart, `key-0` and so on, where the server is started with "--keys"
+
+
+def desk(limits: Limits, **options: object) -> Server:
+    """Return the server."""
+    server = Server("desk", limits=limits, **options)  # type: ignore[arg-type]
+    cancelled: dict[str, float] = {}
+    began: dict[str, float] = {}
+
+    @server.tool
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    @server.tool
+    async def nap(name: str, seconds: float) -> str:
+        """Wait, and remember when that began and when it was cancelled."""
+        began[name] = time.monotonic()
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            cancelled[name] = time.monotonic()
+            raise
+        return name
+
+    @server.tool
+    async def noted() -> dict[str, dict[str, float]]:
+        return {"began": began, "cancelled": cancelled}
+
+    @server.tool
+    def block(seconds: float) -> str:
+        """Hold a thread without using the processor."""
+        time.sleep(seconds)
+        return "blocked"
+
+    @server.tool
+    def spin(seconds: float) -> str:
+        """Hold a thread, and the interpreter as far as it lets itself be held."""
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            sum(range(1000))
+        return "spun"
+
+    @server.tool
+    async def burn(seconds: float) -> str:
+        """Hold the event loop, as a function that computes does."""
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            sum(range(1000))
+        return "burnt"
+
+    @server.tool
+    async def outer(url: str, seconds: float) -> str:
+        """Call a plain function of this server, over HTTP."""
+        async with Client(url, mode="modern") as client:
+            return (await client.call_tool("block", {"seconds": seconds})).text
+
+    @server.tool
+    def outer_plain(url: str, seconds: float) -> str:
+        """Do the same from a plain function, which holds a thread meanwhile."""
+        with Client.sync(url, mode="modern") as client:
+            return client.call_tool("block", {"seconds": seconds}).text
+
+    @server.tool
+    async def flood(events: int, size: int, ctx: Context) -> int:
+        """Say much, to somebody who may not read it."""
+        for number in range(events):
+            await ctx.progress(number, events, "x" * size)
+        return events
+
+    @server.tool
+    async def change(times: int) -> float:
+        """Say so many times that a list changed, as fast as it goes, and when that was for the last time."""
+        for _ in range(times):
+            server.notify_tools_changed()
+            await asyncio.sleep(0)
+        return time.monotonic()
+
+    @server.tool
+    async def tasks() -> int:
+        """How many tasks the event loop has."""
+        return len(asyncio.all_tasks())
+
+    return server
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    keys = given.pop("keys", 0)
+    auth = KeyAuth({f"key-{number:016}": f"caller-{number}" for number in range(keys)}) if keys else None
+    desk(Limits(**given), **({"auth": auth} if auth else {})).run("http", port=0)

@@ -1,0 +1,109 @@
+"""How much of a fault is tried, and what was measured: little in `make test`, much in `make faults`.
+
+FAULTS_TIMES says how many times as much; FAULTS_FIGURES names the file to which figures are added, a line each. In the
+short form times may be ten times as long, since other tests run beside it: the promise is what `make faults` holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+TIMES = float(os.environ.get("FAULTS_TIMES", "1"))
+SLACK = 10.0 if TIMES <= 1 else 1.0
+PATIENCE = 60.0  # seconds: far more than anything takes, so that only a hang is a failure
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def times(short: int, most: int) -> int:
+    """Return how often to do something: `short`, or as many times that as is wanted, but not more than `most`."""
+    return int(min(max(short, short * TIMES), most))
+
+
+def figure(fault: str, what: str, value: float, bound: float | None = None, unit: str = "") -> None:
+    """Keep what was measured, and fail if it is more than `bound`; of seconds, in the short form, ten times that."""
+    if file := os.environ.get("FAULTS_FIGURES"):
+        line = {"fault": fault, "what": what, "value": round(value, 5), "bound": bound, "unit": unit}
+        with open(file, "a", encoding="utf-8") as out:
+            out.write(json.dumps(line) + "\n")
+    if bound is not None:
+        allowed = bound * SLACK if unit in ("s", "ms") else bound
+        assert value <= allowed, f"{fault}: {what} is {value:g} {unit}, and may be {allowed:g}"
+
+
+def share(values: Sequence[float], part: float) -> float:
+    """Return the value that `part` of all do not exceed."""
+    return sorted(values)[min(int(len(values) * part), len(values) - 1)]
+
+
+class Desk(NamedTuple):
+    """A server that runs: where, and what the system says of its process."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def port(self) -> int:
+        return int(self.url.split(":")[2].partition("/")[0])
+
+    @property
+    def rss(self) -> int:
+        """Bytes of memory."""
+        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE
+
+    @property
+    def files(self) -> int:
+        """Open descriptors."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    @property
+    def processor(self) -> float:
+        """Seconds of processor time, of all its threads."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def served(*, before: Sequence[str] = (), **limits: Any) -> Iterator[Desk]:
+    """Yield the desk, served by a process of its own; `before` are words that its command begins with.
+
+    It ends by SIGTERM. What it says beside where it serves is a fault.
+    """
+    words = [*before, sys.executable, "-m", "tests.faults.desk", json.dumps(limits)]
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said)
+        try:
+            until = time.monotonic() + PATIENCE
+            while b"\n" not in (line := os.pread(said.fileno(), 4096, 0)):
+                assert process.poll() is None and time.monotonic() < until, line
+                time.sleep(0.01)
+            yield Desk("http://" + line.decode().partition("http://")[2].split()[0], process)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(PATIENCE)
+            finally:
+                process.kill()
+        told = os.pread(said.fileno(), 100_000, 0).decode()
+        assert told.count("\n") == 1, told
+
+
+async def settles(wanted: Callable[[], bool], seconds: float = 5.0) -> float:
+    """Wait until `wanted()`, and return how long that took; fail if it is not so within `seconds`, times the slack."""
+    begun = time.monotonic()
+    while not wanted():
+        assert time.monotonic() - begun < seconds * SLACK, "it does not come back to what it was"
+        await asyncio.sleep(0.02)
+    return time.monotonic() - begun
