@@ -87,6 +87,7 @@ MAKE_FETCHERS = {
     "doctor/examination.py": "the server that the user named",
     "registry/api.py": "the registry that the user named",
     "registry/adding.py": "that registry: what it lists lies no nearer than itself",
+    "connectors/files/web.py": "the web folder that the server's owner named, and nothing beside it",
 }
 # The doctor asks about the steps of one connection, to the address that the user gave, and sends nothing over it.
 # The fault proxy of the testing kit stands before the server that a test names.

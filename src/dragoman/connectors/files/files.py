@@ -198,7 +198,7 @@ class Files:
                     if slash:
                         folders[first] = folders.get(first, 0) + 1
                     kinds[node.kind] = kinds.get(node.kind, 0) + 1
-                    files, size = files + 1, size + node.size
+                    files, size = files + 1, size + max(node.size, 0)
         except Spent:
             whole = False
         most = sorted(kinds, key=lambda kind: (-kinds[kind], kind))[:_SHOWN]

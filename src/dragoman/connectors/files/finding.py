@@ -5,8 +5,10 @@ There is no index: what is found is what is there now.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 
 from dragoman.connectors.address import make
 from dragoman.connectors.files.converted import converts
@@ -44,7 +46,9 @@ def found(tree: Tree, name: str, view: View, question: Question, limit: int) -> 
                 named.append(_file(name, node))
             if len(lines) < limit and not converts(node.path):
                 read += 1
-                lines += _lines(tree, name, scope, node, terms, min(limit - len(lines), _PER_FILE))
+                most = min(limit - len(lines), _PER_FILE)
+                with closing(_lines(tree, name, scope, node, terms, budget)) as here:
+                    lines += itertools.islice(here, most)
             if len(named) >= limit or (question.exact and len(lines) >= limit):
                 break
             if budget.over:
@@ -69,36 +73,35 @@ def _asked(node: Node, question: Question) -> bool:
 
 def _file(name: str, node: Node) -> Callable[[], Hit]:
     uri = make("file", name, node.path)
-    return lambda: Hit(uri=uri, title=node.path, where="name", date=node.day, text=f"{node.size:,} bytes")
+    size = f"{node.size:,} bytes" if node.size >= 0 else ""
+    return lambda: Hit(uri=uri, title=node.path, where="name", date=node.day, text=size)
 
 
 def _lines(
-    tree: Tree, name: str, scope: Scope, node: Node, terms: list[re.Pattern[str]], most: int
-) -> list[Callable[[], Hit]]:
-    """Return the lines of one file that hold all the terms, with those around them."""
-    hits: list[Callable[[], Hit]] = []
+    tree: Tree, name: str, scope: Scope, node: Node, terms: list[re.Pattern[str]], budget: Budget
+) -> Generator[Callable[[], Hit], None, None]:
+    """Yield the lines of one file that hold all the terms, with those around them, as long as there is time."""
     try:
         opened = tree.open(node.path, scope)
     except (Missing, Broken):
-        return hits
+        return
     try:
         if not terms or not is_text(opened):
-            return hits
+            return
         for first, text in chunks(opened, _MOST_BYTES):
+            if budget.over:
+                return
             if not all(term.search(text) for term in terms):
                 continue
             rows = text.split("\n")
             for at, row in enumerate(rows):
                 if all(term.search(row) for term in terms):
                     around = rows[max(at - _CONTEXT, 0) : at + _CONTEXT + 1]
-                    hits.append(_line(name, node, first + at, around))
-                    if len(hits) >= most:
-                        return hits
+                    yield _line(name, node, first + at, around)
     except Broken:
-        return hits
+        return
     finally:
         opened.close()
-    return hits
 
 
 def _line(name: str, node: Node, number: int, around: list[str]) -> Callable[[], Hit]:

@@ -1,4 +1,4 @@
-"""Trees of files as a kind of data: folders and zip files."""
+"""Trees of files as a kind of data: folders, zip files, buckets, and folders of servers of SFTP and of the web."""
 
 from __future__ import annotations
 
@@ -20,22 +20,29 @@ from dragoman.connectors.source import Source, SourceError
 
 _PREFIX = "files:"
 _STORES = ("s3", "gs", "az")
+_WEB = ("https", "http")
 _ZIP = ".zip"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What can be said of files.
 
-    `config` is for buckets: options of the store by the names that obstore has
-    for them, as in {"endpoint": "https://...", "region": "eu-central-1"}.
+    `config` is for what is reached over a network. Of a bucket: options of the
+    store by the names that obstore has for them, as in {"endpoint":
+    "https://...", "region": "eu-central-1"}. Of a web folder: headers of every
+    request. Of SFTP: see `sftp`. `urls` are the files of a web folder, as paths
+    below it, where the server lists none.
     """
 
     path: str
     config: dict[str, str] = {}
+    urls: list[str] = []
 
 
 def _claims(text: str, path: Path | None) -> Options | None:
     if scheme_of(text)[0] in _STORES:
+        return Options(path=text)
+    if scheme_of(text)[0] in _WEB and text.endswith("/"):
         return Options(path=text)
     if path is not None and path.is_file() and path.suffix.lower() == _ZIP:
         return Options(path=text)
@@ -49,10 +56,17 @@ def _open(name: str, options: Options, opening: Opening) -> Source:
 
 
 def _tree(options: Options, opening: Opening) -> Tree:
-    if scheme_of(options.path)[0] in _STORES:
+    scheme = scheme_of(options.path)[0]
+    if options.urls and scheme not in _WEB:
+        raise SourceError("urls are for web folders: https://")
+    if scheme in _STORES:
         return _bucket(options)
+    if scheme in _WEB:
+        # By name: whoever serves a folder needs no client of HTTP.
+        web: Tree = import_module("dragoman.connectors.files.web").Web(options.path, options.config, options.urls)
+        return web
     if options.config:
-        raise SourceError("config is for buckets: s3://, gs:// or az://")
+        raise SourceError("config is for what is reached over a network: s3://, gs://, az://, https:// or sftp://")
     path = opening.path(options.path)
     if not path.exists():
         raise SourceError(f"there is nothing at {options.path}")
@@ -76,5 +90,5 @@ def _bucket(options: Options) -> Tree:
     return tree
 
 
-_FORMS = ("files:FOLDER", "a zip file", "s3://BUCKET/PREFIX")
+_FORMS = ("files:FOLDER", "a zip file", "s3://BUCKET/PREFIX", "https://SERVER/FOLDER/")
 KIND = Kind(name="files", scheme="file", options=Options, main="path", claims=_claims, open=_open, forms=_FORMS)
