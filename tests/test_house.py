@@ -39,12 +39,13 @@ EXTRAS = {
     "pydantic",
     "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "joserfc",
     "opentelemetry", "redis", "psycopg", "yaml", "pymysql", "duckdb", "sqlalchemy", "procrastinate",
-    "obstore",
+    "obstore", "asyncssh",
 }  # fmt: skip
 # One module per library, loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
 # Likewise the stores of other machines, which app/keeping.py loads by name when an address asks for one, and the queue
 # in one of them, which app/engines.py loads.
 HOMES_OF_EXTRAS = (
+    "connectors/files/sftp.py",  # likewise
     "connectors/files/cloud.py",  # loaded by name where an address asks for a bucket: connectors/files/kind.py
     "connectors/databases/postgres.py", "connectors/databases/mysql.py", "connectors/databases/duck.py",
     "connectors/databases/alchemy.py",  # loaded by name where an address asks for one: connectors/databases/opening.py
@@ -101,6 +102,8 @@ START = {
     "connectors/settings/secrets.py",  # likewise: where a secret comes from
     "registry/placing.py",  # pip, npm and venv, with options of ours and a name and a version that were judged
     "doctor/process.py",  # a server as transport/process.py starts it, its stdout watched bare
+    # What the user put into a sandbox, what makes that, and whether it works here; a socket within its network.
+    "host/sandbox/running.py", "host/sandbox/tiers.py", "host/sandbox/namespaces.py",
 }  # fmt: skip
 STARTS = {
     "subprocess_exec", "create_subprocess_exec", "posix_spawn", "posix_spawnp", "fork", "forkpty", "startfile",
