@@ -17,7 +17,7 @@ from dragoman.app import running
 from dragoman.app.options import HttpOptions
 from dragoman.app.saying import say
 from dragoman.app.server import Server
-from dragoman.cli import hosting, inherited, shared, supervisor
+from dragoman.cli import hosting, inherited, run_sandbox, shared, supervisor
 from dragoman.cli.outcome import OK, BrokenServerError, UsageError
 from dragoman.cli.paste import own_words
 from dragoman.compat.loader import load, split
@@ -38,12 +38,13 @@ examples:
   dragoman run server.py:weather --http --port 9000
   dragoman run server.py --reload                     start anew when a .py file beside it changes
   dragoman run server.py --http --workers 4           four processes on one port
-  dragoman run server.py --preview                    show the pages of its apps in a browser"""
+  dragoman run server.py --preview                    show the pages of its apps in a browser
+  dragoman run --sandbox -- npx -y some-server        a command of anybody's: no home folder, no network"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("file", metavar="FILE[:NAME]", help="the Python file, and which of its servers")
+    parser.add_argument("file", metavar="FILE[:NAME]", nargs="?", help="the Python file, and which of its servers")
     hosting.add_options(parser)
     parser.add_argument("--workers", type=workers, default=1, metavar="N", help="processes (HTTP only)")
     parser.add_argument("--sse", action="store_true", help="serve clients of 2024 too, at /sse (one process)")
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preview", action="store_true", help="show the server's apps in a page of this machine")
     parser.add_argument("--no-compat", action="store_true", help="import mcp and fastmcp as they are installed")
     parser.add_argument("--inherit", type=inherited.read, help=argparse.SUPPRESS)
+    run_sandbox.add_options(parser)
 
 
 def workers(text: str) -> int:
@@ -63,8 +65,14 @@ def workers(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
+    if options.sandbox:
+        return run_sandbox.run(options)
     if options.command is not None:
-        raise UsageError("run takes a file, not a command after --; a server that is a command needs no run")
+        raise UsageError("run takes a file, not a command after --, unless it goes into a sandbox: --sandbox")
+    if word := run_sandbox.misplaced(options):
+        raise UsageError(f"{word} is for a sandbox: dragoman run --sandbox {word} ... -- COMMAND")
+    if not options.file:
+        raise UsageError("run takes a Python file with a server in it; 'dragoman run --help' shows how")
     if options.inherit is not None:
         return _work(options, options.inherit)
     if options.preview:

@@ -107,6 +107,11 @@ def checked(profile: Profile, home: Path) -> Profile:
     )
 
 
+def also_read(profile: Profile, path: str) -> Profile:
+    """Return the profile with one more folder of ours that is shown."""
+    return msgspec.structs.replace(profile, read=(*profile.read, path))
+
+
 def amount(text: str) -> int:
     """Return a number of bytes or of anything else, as in `512M`. Raises LocalError."""
     if (found := _AMOUNT.fullmatch(text)) is None:
