@@ -15,6 +15,7 @@ import msgspec
 from dragoman.connectors.address import Address
 from dragoman.connectors.answers import Answers, data, fitted, passage
 from dragoman.connectors.catalogue import Catalogue
+from dragoman.connectors.confirming import ARGUMENTS
 from dragoman.connectors.envelope import (
     PAYLOAD,
     ROOM,
@@ -27,8 +28,9 @@ from dragoman.connectors.envelope import (
     wrap,
 )
 from dragoman.connectors.extract.tables import markdown_table
-from dragoman.connectors.source import Passage, Position, Program, Queryable, Report, Rows, Runnable
+from dragoman.connectors.source import Changing, Passage, Position, Program, Queryable, Report, Rows, Runnable
 from dragoman.connectors.untrusted import plain
+from dragoman.connectors.view import View
 from dragoman.errors import ToolError
 from dragoman.protocol.validator import Validator
 from dragoman.serving.nearest import nearest
@@ -106,17 +108,29 @@ class MoreAnswers:
         hint = f"cut to fit: fetch {found.uri} reads all of it" if cut else ""
         return {**answer, "truncated": cut} | ({"hint": hint} if hint else {})
 
+    def changing(self, tool: str, arguments: Mapping[str, Any]) -> tuple[Changing, Program, View]:
+        """Return who makes a change of that name, and for which view.  Raises ToolError."""
+        source, program = self.program(tool)
+        own = {**program.schema, "properties": {**program.schema.get("properties", {}), **ARGUMENTS}}
+        _check(msgspec.structs.replace(program, schema=own), arguments)
+        return source, program, self._catalogue.view(source)  # type: ignore[return-value]
+
     def program(self, name: str) -> tuple[Runnable, Program]:
         """Return the program of that name, and whose it is.  Raises ToolError."""
         bare = name.strip().partition("://")[2] or name.strip()
+        bare = bare.replace("/queries/", "/", 1)
         known: dict[str, tuple[Runnable, Program]] = {}
+        named: dict[str, list[str]] = {}
         for source in self._catalogue.runnables():
             for program in source.programs(self._catalogue.view(source)):
                 known[f"{source.name}/{program.name}"] = (source, program)
-                known.setdefault(program.name, (source, program))
-        if bare in known:
-            return known[bare]
-        short = [one for one in known if "/" not in one]
+                named.setdefault(program.name, []).append(f"{source.name}/{program.name}")
+        meant = named.get(bare, [bare])
+        if len(meant) > 1:
+            raise ToolError(f"there are several called {bare[:80]}: say which, one of {', '.join(meant)}")
+        if meant[0] in known:
+            return known[meant[0]]
+        short = [one if len(named[one]) == 1 else named[one][0] for one in named]
         raise ToolError(
             f"there is nothing to run called {name[:80]!r}{nearest(bare, short)}; tools here: "
             f"{', '.join(short[:30]) or 'none that you may run'}"

@@ -1,7 +1,7 @@
 """All sources of one server, found by their names, and searched together; and what of them one caller sees.
 
-Results of several sources are merged by their places, not by their scores: scores of different sources mean nothing to
-each other.  A source that a caller may not see is not there for it, in no list and in no error's text.
+Results of sources that score alike are merged by their scores, others by their places: scores of different engines mean
+nothing to each other.  A source that a caller may not see is not there for it, in no list and in no error's text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from msgspec import structs
 
 from dragoman.connectors.address import Address, BadAddress, parse
-from dragoman.connectors.source import ALL, Historical, Hits, Queryable, Question, Runnable, Source, View
+from dragoman.connectors.source import ALL, Historical, Hit, Hits, Queryable, Question, Runnable, Source, View
 from dragoman.errors import ToolError
 from dragoman.protocol.exchange import Caller
 
@@ -65,7 +65,8 @@ class Catalogue:
         """
         sources, judge = self._served
         seen = Catalogue(list(sources.values()))
-        if judge is None and not (caller.principal and seen.runnables()):
+        keeping = caller.principal and any(hasattr(one, "run") or hasattr(one, "query") for one in sources.values())
+        if judge is None and not keeping:  # past runs and results are kept for one caller
             return seen
         asked = caller if http or caller.identity is not None else None
         judge = judge or _all
@@ -162,14 +163,8 @@ class Catalogue:
         """Return the merged hits, best first, with the joined words on what was searched and what to try."""
         asked = [source for source in self.sources.values() if not only or source.name == only]
         found = [source.search(self.view(source), question, limit) for source in asked]
-        placed = [
-            (-hits.weight / (place + _EVEN), at, hit)
-            for at, hits in enumerate(found)
-            for place, hit in enumerate(hits.hits)
-        ]
-        placed.sort(key=lambda item: item[:2])
         return Hits(
-            hits=[hit for _, _, hit in placed[:limit]],
+            hits=_merged(found)[:limit],
             searched="; ".join(hits.searched for hits in found if hits.searched),
             hint="; ".join(hits.hint for hits in found if hits.hint),
         )
@@ -202,3 +197,30 @@ class Catalogue:
 
     def _addresses(self) -> str:
         return ", ".join(map(self._address, self.sources)) or "none that you may see"
+
+
+def _merged(found: Sequence[Hits]) -> list[Callable[[], Hit]]:
+    """Return the hits of several sources in one list, best first."""
+    scored = [
+        (-score * hits.weight, at, place, hit)
+        for at, hits in enumerate(found)
+        for place, (hit, score) in enumerate(zip(hits.hits, hits.scores, strict=False))
+    ]
+    # In a source its own order holds, whatever made it: of its hits, none comes before one that it set higher.
+    lists = [(1.0, _in_order(scored))] if scored else []
+    lists += [(hits.weight, list(hits.hits)) for hits in found if not hits.scores]
+    placed = [
+        (-weight / (place + _EVEN), at, hit)
+        for at, (weight, hits) in enumerate(lists)
+        for place, hit in enumerate(hits)
+    ]
+    return [hit for _, _, hit in sorted(placed, key=lambda one: one[:2])]
+
+
+def _in_order(scored: list[tuple[float, int, int, Callable[[], Hit]]]) -> list[Callable[[], Hit]]:
+    least: dict[int, float] = {}
+    ordered: list[tuple[float, int, int, Callable[[], Hit]]] = []
+    for score, source, place, hit in scored:
+        least[source] = max(score, least.get(source, score))
+        ordered.append((least[source], source, place, hit))
+    return [hit for *_, hit in sorted(ordered, key=lambda one: one[:3])]

@@ -84,6 +84,8 @@ class Recorder:
             "client": f"{client.name} {client.version}" if client is not None else "",
             "subject": caller.subject or "",
             "client_id": caller.client_id or "",
+            "changing": answer.get("changing"),
+            "changed": answer.get("changed"),
             "flags": flags(msgspec.json.encode(answer).decode()),
         }
         data = msgspec.json.encode({key: value for key, value in line.items() if value}) + b"\n"

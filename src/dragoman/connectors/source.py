@@ -16,8 +16,9 @@ from dragoman.connectors.view import ALL, View
 from dragoman.errors import LocalError
 
 __all__ = [
-    "ALL", "Blob", "Changing", "Entry", "Historical", "Hit", "Hits", "Listing", "Looking", "Passage", "Position", "Preview",
-    "Program", "Progress", "Queryable", "Question", "Report", "Rows", "Runnable", "Source", "SourceError", "View", "Watching",
+    "ALL", "Blob", "Changing", "Entry", "Historical", "Hit", "Hits", "Listing", "Looking", "Passage", "Position",
+    "Preview", "Program", "Progress", "Queryable", "Question", "Report", "Rows", "Runnable", "Source", "SourceError",
+    "View", "Watching",
 ]  # fmt: skip
 
 
@@ -74,13 +75,16 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Hits(NamedTuple):
     """Search results, best first, each a function that makes it: excerpts are cut only for those that are shown.
 
-    `weight` (0 to 1) says how much this source trusts them; `searched` and `hint` are for the model.
+    `weight` (0 to 1) says how much this source trusts them; `searched` and `hint` are for the model. `scores`, where
+    there are any, are as many as hits: from 0 to 1, how much of what was asked for each of them has. They are compared
+    with those of other sources; without them a hit counts by its place.
     """
 
     hits: list[Callable[[], Hit]]
     weight: float = 1.0
     searched: str = ""
     hint: str = ""
+    scores: Sequence[float] = ()
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -169,7 +173,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change would do, tried and taken back: `text` for whoever confirms it, `rows` by table, "" for others."""
+    """What a change would do, tried and taken back: `text` for whoever confirms it, `rows` by table."""
 
     text: str
     uri: str

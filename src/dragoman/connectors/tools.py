@@ -14,6 +14,7 @@ import msgspec
 from dragoman.connectors.answers import DEFAULT_HITS, MAX_PAGE, Answers, Filters
 from dragoman.connectors.answers_run import MoreAnswers
 from dragoman.connectors.catalogue import Catalogue
+from dragoman.connectors.confirming import Confirming
 from dragoman.connectors.envelope import Plain, encoded
 from dragoman.connectors.recording import Recorder
 from dragoman.connectors.source import Blob
@@ -21,6 +22,7 @@ from dragoman.connectors.untrusted import fenced
 from dragoman.serving.context import Context
 from dragoman.serving.results import Image, ToolResult
 
+_NO_ARGUMENTS: dict[str, Any] = {}
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 
 _ITEMS: dict[str, Any] = {"items": {"type": "array"}, "total": {"type": "integer"}}
@@ -50,6 +52,7 @@ class Tools:
     def __init__(self, catalogue: Catalogue, recorder: Recorder | None = None) -> None:
         self._catalogue = catalogue
         self._recorder = recorder
+        self._confirming = Confirming(recorder)
 
     def search(
         self,
@@ -64,12 +67,12 @@ class Tools:
     ) -> ToolResult:
         """Find passages, tables and other items by words.
 
-        Give the few words that matter rather than a sentence; a "phrase in quotes" must occur as it stands; with
-        "latest", the newest comes first. Each result has a uri for fetch, its page or line, and an excerpt. Answers say
-        what was searched, and how much is indexed. More with next_cursor as cursor.
+        Give the few words that matter, not a sentence; a "phrase in quotes" must occur as it stands; with "latest", the
+        newest comes first. Each result has a uri for fetch, its page or line, and an excerpt. More with next_cursor as
+        cursor.
 
         Args:
-            source: only this source, folder or glob, as in manuals or docs://manuals/reports/**
+            source: only this source, folder or glob, as in docs://manuals/reports/**
             kind: of item, as list shows it: pdf, sheet, table
             dates: as in 2026, or 2026-01..2026-03
             exact: the words as they stand, line by line (grep)
@@ -79,11 +82,11 @@ class Tools:
         return self._answered(ctx, "search", answers.search(query, filters, limit, cursor))
 
     def fetch(self, ctx: Context, uri: str, pages: str = "", lines: str = "", cursor: str = "") -> ToolResult:
-        """Read the text of one item: a document as Markdown, a file, rows of a table; an image as an image.
+        """Read one item: a document as Markdown, a file, rows of a table, an image.
 
-        Take the uri from search or list; with its #page, #sheet or #lines it gives just that part, with #page=3&image
-        the picture of a page. Long texts come in stretches: while truncated is true, call again with the same uri and
-        next_cursor. To find something in a long text, search first.
+        Take the uri from search or list; with #page, #sheet or #lines it gives that part, with #page=3&image the
+        picture of a page. Long texts come in stretches: while truncated is true, call again with next_cursor as cursor.
+        To find something in a long text, search first.
 
         Args:
             pages: of a PDF, slides or sheets, as in "3" or "3-5"
@@ -95,10 +98,10 @@ class Tools:
         return self._told(ctx, "fetch", answer)
 
     def list(self, ctx: Context, uri: str = "", pattern: str = "", cursor: str = "") -> ToolResult:
-        """Show what there is: without uri the sources, else what is in a source or folder, or tables of a database.
+        """Show what there is: without uri the sources, else what is in a source or folder, or a database's tables.
 
-        Comes in pages: go on with next_cursor while truncated is true. An item that could not be read says why in
-        problem. To find something by what it says, search.
+        Go on with next_cursor as cursor while truncated is true. An item that could not be read says why in problem. To
+        find something by what it says, search.
 
         Args:
             pattern: glob of paths, as in **/*.pdf
@@ -109,8 +112,7 @@ class Tools:
         """Tell what an item is before reading it.
 
         Gives outline, size and date of a document; columns, keys and number of rows of a table; parameters of a tool.
-        With the uri of a source: what is in it, and what could not be read and why. Call it on a database before
-        writing SQL for it.
+        With the uri of a source: what is in it, and what could not be read. Call it before writing SQL.
         """
         return self._answered(ctx, "describe", Answers(self._seen(ctx)).describe(uri))
 
@@ -124,8 +126,8 @@ class Tools:
     ) -> ToolResult:
         """Run one SELECT, WITH, VALUES or EXPLAIN and return its rows.
 
-        Use it for figures: let SQL count, sum, join and sort instead of reading rows. Look at tables, columns and the
-        dialect with describe first. Rows come in pages of at most 1,000; slow statements are stopped.
+        Use it for figures: let SQL count, sum, join and sort instead of reading rows. Look at tables and dialect with
+        describe first. Rows come in pages of at most 1,000; slow statements are stopped.
 
         Args:
             source: the database's name, if there are several
@@ -152,15 +154,18 @@ class Tools:
         """
         return self._told(ctx, "history", MoreAnswers(self._seen(ctx)).history(uri, mode, revision, cursor))
 
-    def run(self, ctx: Context, tool: str, arguments: dict[str, Any] | None = None) -> ToolResult:
+    def run(self, ctx: Context, tool: str, arguments: dict[str, Any] = _NO_ARGUMENTS) -> ToolResult:
         """Run a script, workflow or query that the owner of this server provides, and return what came out.
 
         describe on the tool's uri gives its parameters; list shows the tools, and past runs, which fetch reads.
         """
         answers = MoreAnswers(self._seen(ctx))
-        if answers.program(tool)[1].slow:
+        program = answers.program(tool)[1]
+        if program.tried:
+            return self._answered(ctx, "run", self._confirming.run(ctx, *answers.changing(tool, arguments), arguments))
+        if program.slow:
             ctx.detach()  # for clients that know tasks; others wait
-        answer = answers.run(tool, arguments or {}, _reporting(ctx), lambda: ctx.cancelled)
+        answer = answers.run(tool, arguments, _reporting(ctx), lambda: ctx.cancelled)
         return self._told(ctx, "run", answer) if "text" in answer else self._answered(ctx, "run", answer)
 
     def _seen(self, ctx: Context) -> Catalogue:

@@ -26,11 +26,13 @@ class View(msgspec.Struct, frozen=True):
     pattern for a folder means all that is below it. `allow` empty means
     everything; `deny` wins over it. `who` is the caller, empty for whoever
     started the server: what a source keeps for one caller is no other's.
+    `writes` says whether the caller may change what may be changed at all.
     """
 
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     who: str = ""
+    writes: bool = True
 
     @property
     def everything(self) -> bool:

@@ -18,6 +18,7 @@ from dragoman.connectors.databases.engine import (
     MAX_TABLES,
     NOT_SAID,
     Ask,
+    Change,
     Column,
     EngineFault,
     Gate,
@@ -102,6 +103,10 @@ class Alchemy:
 
     def explain(self, sql: str, seconds: float) -> Page:
         return self.read(Ask(sql=f"EXPLAIN {sql}", seconds=seconds))
+
+    def change(self, change: Change) -> dict[str, int]:
+        """Refuse it: what a dialect makes of a transaction is not known, so that nothing could be tried first."""
+        raise EngineFault("only reading is served by way of SQLAlchemy")
 
     def close(self) -> None:
         self._engine.dispose()

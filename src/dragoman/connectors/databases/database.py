@@ -18,15 +18,16 @@ from dragoman.connectors.databases.cells import all_shown, column_in_words, rows
 from dragoman.connectors.databases.engine import NOT_SAID, Ask, Engine, EngineFault, Gate, OutOfTime, Page, Table
 from dragoman.connectors.databases.functions import judge_functions
 from dragoman.connectors.databases.gate import judge_cost
-from dragoman.connectors.databases.judge import judge, judge_plan, reads_only_shown, why_not
-from dragoman.connectors.databases.named import Named
+from dragoman.connectors.databases.judge import judge, judge_plan, why_not
 from dragoman.connectors.databases.nearest import found_by_name, nearest
 from dragoman.connectors.databases.paging import at_most, cheap, paged
 from dragoman.connectors.databases.polling import Poll
+from dragoman.connectors.databases.queries import PLACE, Queries
 from dragoman.connectors.databases.results import MAX_ROWS as KEPT_ROWS
 from dragoman.connectors.databases.results import Result, Results
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.statement import Statement, check, expressions, read_statement, written
+from dragoman.connectors.databases.writing import Writer
 from dragoman.connectors.extract.tables import markdown_table
 from dragoman.connectors.source import (
     Entry,
@@ -34,6 +35,7 @@ from dragoman.connectors.source import (
     Listing,
     Passage,
     Position,
+    Preview,
     Program,
     Progress,
     Question,
@@ -55,8 +57,10 @@ class Database:
     scheme = "db"
     programs: Callable[[View], list[Program]]
     run: Callable[[View, str, Mapping[str, Any], Report, Callable[[], bool]], Rows]
+    preview: Callable[[View, str, Mapping[str, Any]], Preview]
+    change: Callable[[View, str, Mapping[str, Any], Preview], None]
 
-    def __init__(self, name: str, engine: Engine, rules: Rules | None = None) -> None:
+    def __init__(self, name: str, engine: Engine, rules: Rules | None = None, *, writable: bool = False) -> None:
         self.name = name
         self.rules = rules or Rules()
         self._engine = engine
@@ -65,13 +69,14 @@ class Database:
         self._seen: dict[tuple[tuple[str, ...], tuple[str, ...]], Access] = {}
         self._results = Results()
         self._poll: Poll | None = None
-        self._named = {
-            name: Named(name, query, engine.dialect, engine.style) for name, query in self.rules.queries.items()
-        }
-        if self._named:
+        writer = Writer(name, engine, self.rules, self.access, self._explained) if writable else None
+        self._queries = Queries(name, engine, self.rules, self.access, self._read, writer)
+        if self._queries:
             # Only then: what has no queries has nothing to run.
-            self.programs = self._programs
+            self.programs = self._queries.programs
             self.run = self._run
+        if writer is not None:
+            self.preview, self.change = writer.preview, writer.change
 
     @property
     def about(self) -> str:
@@ -124,29 +129,23 @@ class Database:
         return found_by_name(self.access(view).shown.values(), question, limit, self.name)
 
     def items(self, view: View, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
-        tables = [
-            sight.table
-            for name, sight in self.access(view).shown.items()
-            if name.startswith(prefix) and (not pattern or matches(pattern, name))
-        ]
-        rest = [table for table in tables if table.name > after]
         entries = [
-            Entry(key=table.name, uri=self._uri(table.name), kind=table.kind, extent=table.rows_in_words())
-            for table in rest[:limit]
+            Entry(key=name, uri=self._uri(name), kind=sight.table.kind, extent=sight.table.rows_in_words())
+            for name, sight in self.access(view).shown.items()
         ]
-        return Listing(entries=entries, total=len(tables), more=len(rest) > limit)
+        entries = sorted([*entries, *self._queries.entries(view)], key=lambda entry: entry.key)
+        entries = [one for one in entries if one.key.startswith(prefix) and (not pattern or matches(pattern, one.key))]
+        rest = [one for one in entries if one.key > after]
+        return Listing(entries=rest[:limit], total=len(entries), more=len(rest) > limit)
 
     def describe(self, view: View, address: Address) -> dict[str, Any]:
         access = self.access(view)
         if result := self._result(view, address.path):
             return {"uri": self._uri(address.path), "kind": "result", "rows": result.rows, "size": len(result.text)}
-        if query := self._query_at(view, address.path):
-            return {
-                "uri": self._uri(address.path), "kind": "query", "about": query.about, "arguments": query.schema,
-                "run_with": f'run with tool="{query.name}"',
-            }  # fmt: skip
+        if query := self._queries.described(view, address.path):
+            return query
         if not address.path:
-            queries = [f"{_QUERIES}{query.name}: {query.about}" for query in self._programs(view)]
+            queries = [f"{PLACE}{query.name}: {query.about}" for query in self._run_by_name(view)]
             tables = [as_line(sight) for sight in access.shown.values()]
             return {
                 "uri": self._uri(""),
@@ -198,6 +197,8 @@ class Database:
                 uri=self._uri(address.path), title="a result, as CSV", text=text, total=f"{result.rows:,} rows",
                 range=f"characters {at + 1}-{at + len(text)}", following=following,
             )  # fmt: skip
+        if query := self._queries.fetched(view, address.path, room):
+            return query
         sight = self._table(self.access(view), address.path)
         table = sight.table
         if sight.whole or not sight.readable:
@@ -251,7 +252,7 @@ class Database:
 
     def _guarded(self, view: View) -> None:
         if not self._engine.guarded:
-            told = ", ".join(query.name for query in self._programs(view)) or "there are none"
+            told = ", ".join(query.name for query in self._run_by_name(view)) or "there are none"
             raise ToolError(f"only the owner's own queries are served of {self.name}, by run: {told}")
 
     def judged_page(self, access: Access, sql: str, start: int, limit: int) -> Page:
@@ -283,36 +284,14 @@ class Database:
         gate = partial(judge_cost, bound=bound, access=access) if asks else None
         return self._read(ask, statement.text, access, gate)
 
-    def _programs(self, view: View) -> list[Program]:
-        """Return the owner's queries, but for those that read what the caller may not see."""
-        access = self.access(view)
-        return [
-            Program(name=named.name, about=named.about, schema=named.schema())
-            for named in self._named.values()
-            if view.everything or reads_only_shown(named.tree, access)
-        ]
-
-    def _query_at(self, view: View, path: str) -> Program | None:
-        name = path.removeprefix(_QUERIES)
-        if name == path or name not in self._named:
-            return None
-        return next((query for query in self._programs(view) if query.name == name), None)
+    def _run_by_name(self, view: View) -> list[Program]:
+        return self._queries.programs(view) if self._queries else []
 
     def _run(
         self, view: View, tool: str, arguments: Mapping[str, Any], report: Report, cancelled: Callable[[], bool]
     ) -> Rows:
         """Run one of the owner's queries and return its first rows."""
-        if tool not in {query.name for query in self._programs(view)}:
-            raise ToolError(f"there is no query {tool[:80]!r} in {self.name}; describe {self._uri('')} lists them")
-        bound = self._named[tool].bound(arguments, self.rules.max_rows + 1)
-        page = self._read(
-            Ask(
-                sql=bound.text, paged="" if self._engine.functions() is None else bound.page, parameters=bound.values,
-                limit=self.rules.max_rows, seconds=self.rules.timeout,
-            )
-        )  # fmt: skip
-        rows = all_shown(page.rows)
-        return Rows(columns=page.columns, rows=rows, more=page.more)
+        return self._queries.run(view, tool, arguments)
 
     def _read(self, ask: Ask, sql: str = "", access: Access | None = None, gate: Gate | None = None) -> Page:
         with self._explained(sql, access):
@@ -373,6 +352,5 @@ class Database:
         return make(self.scheme, self.name, table)
 
 
-_QUERIES = "queries/"
 _RESULTS = "results/"
 _WORDS_IN = re.compile(r"[\w$]+")

@@ -22,6 +22,7 @@ from dragoman.connectors.databases.duck_folder import counted, fingerprint, made
 from dragoman.connectors.databases.engine import (
     MAX_TABLES,
     Ask,
+    Change,
     Column,
     EngineFault,
     Estimate,
@@ -30,9 +31,11 @@ from dragoman.connectors.databases.engine import (
     OutOfTime,
     Page,
     Table,
+    held,
     taken,
 )
 from dragoman.connectors.databases.rules import Rules
+from dragoman.connectors.databases.turns import Turns
 
 MEMORY = "1GB"
 _LOOK = 1.0  # seconds between two looks at a folder's files
@@ -69,6 +72,7 @@ class Duck:
         if self._folder:
             self.about = "DuckDB over a folder of files"
         self._lock = threading.Lock()
+        self._turns = Turns()
         self._kept: tuple[str, Any] = ("", None)
         self._rows: dict[str, int] = {}
         self._looked: tuple[float, str] = (0.0, "")
@@ -115,7 +119,7 @@ class Duck:
 
     def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         with self._connected() as db, _stopped(db, ask.seconds):
-            _only_select(db, ask.sql)
+            _only(db, ask.sql, "SELECT")
             if gate is not None:
                 plan = db.execute(
                     f"EXPLAIN (FORMAT JSON) {ask.paged or ask.sql}", dict(ask.parameters) or None
@@ -128,8 +132,25 @@ class Duck:
 
     def explain(self, sql: str, seconds: float) -> Page:
         with self._connected() as db, _stopped(db, seconds):
-            _only_select(db, sql)
+            _only(db, sql, "SELECT")
             return Page(["plan"], [(row[1],) for row in db.execute(f"EXPLAIN {sql}").fetchall()], False)
+
+    def change(self, change: Change) -> dict[str, int]:
+        if self._folder:
+            raise EngineFault("files of a folder are only read here")
+        with _told(), self._turns.alone():
+            db = duckdb.connect(str(self._path), config=_SETTINGS)
+            try:
+                _shut_in(db, [])
+                _only(db, change.sql, change.verb.upper())
+                with _stopped(db, change.seconds):
+                    db.execute("BEGIN")
+                    row = db.execute(change.sql, dict(change.parameters) or None).fetchone()
+                    found = {change.name: int(row[0]) if row else 0}
+                    db.execute("COMMIT" if held(change, found) else "ROLLBACK")
+            finally:
+                db.close()  # and with it whatever was not ended
+        return found
 
     def close(self) -> None:
         with self._lock:
@@ -140,7 +161,7 @@ class Duck:
     @contextmanager
     def _connected(self) -> Generator[Any, None, None]:
         """Give a connection of its own to the block: to a folder's tables, which stay open, or to the file."""
-        with _told():
+        with _told(), self._turns.shared():
             root = self._root()
             db = root.cursor()
             try:
@@ -180,11 +201,12 @@ def _shut_in(root: Any, files: list[str]) -> None:
     root.execute("SET lock_configuration = true")
 
 
-def _only_select(db: Any, sql: str) -> None:
+def _only(db: Any, sql: str, kind: str) -> None:
+    """Raise EngineFault unless DuckDB's own parser says that this is one statement of that kind."""
     statements = db.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+    if len(statements) != 1 or statements[0].type.name != kind:
         kinds = ", ".join(statement.type.name for statement in statements)
-        raise EngineFault(f"only one SELECT is served here, not {kinds or 'nothing'}")
+        raise EngineFault(f"only one {kind} is served here, not {kinds or 'nothing'}")
 
 
 @contextmanager

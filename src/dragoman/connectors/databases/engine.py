@@ -17,6 +17,7 @@ MAX_TABLES = 5_000
 MAX_BYTES = 8_000_000  # of the cells of one page, about, before rows are left to the next
 _SMALL = 20_000  # bytes of a row, up to which many are taken at a time
 CHUNK = 100  # rows taken from a driver at a time
+BESIDE = "other tables"  # under which the rows are counted that triggers and foreign keys change
 NOT_SAID = "?"  # the stamp of an engine that cannot tell whether its data have changed
 
 
@@ -87,6 +88,25 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 1_000
     seconds: float = 5.0
     closed: frozenset[tuple[str, str]] = frozenset()
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One INSERT, UPDATE or DELETE that was judged, of the table `name` (`table` bare, in `schema`).
+
+    `expected` are the rows by table that it shall change, in a transaction that
+    then counts; None means to try it, and take it back. More than `most` rows
+    are never changed.
+    """
+
+    sql: str
+    verb: str
+    schema: str
+    table: str
+    name: str
+    parameters: Mapping[str, Any] = {}
+    seconds: float = 5.0
+    most: int = 100
+    expected: Mapping[str, int] | None = None
 
 
 class Page(NamedTuple):
@@ -185,9 +205,43 @@ class Engine(Protocol):
         """Return the plan as the engine tells it, without running the statement."""
         ...
 
+    def change(self, change: Change) -> dict[str, int]:
+        """Run one statement that changes rows, and return how many by table, BESIDE for others.
+
+        It is taken back unless it changes just what is expected (`held`); then
+        it counts. Raises EngineFault also where the engine cannot take it back.
+        """
+        ...
+
     def close(self) -> None:
         """Close what is open.  What is asked afterwards opens it again."""
         ...
+
+
+def held(change: Change, found: Mapping[str, int]) -> bool:
+    """Tell whether a change that has run shall count.  Raises EngineFault for one of other rows than were expected."""
+    total = sum(found.values())
+    if total > change.most:
+        raise EngineFault(
+            f"it would change {total:,} rows, and at most {change.most:,} are changed at once; nothing was changed: "
+            "add a condition"
+        )
+    if change.expected is None:
+        return False
+    if {name: count for name, count in found.items() if count} != dict(change.expected):
+        raise EngineFault(
+            f"the data have changed since it was tried: it would change {total:,} rows now, not "
+            f"{sum(change.expected.values()):,}; nothing was changed: try it again"
+        )
+    return True
+
+
+def in_doubt(fault: Exception) -> EngineFault:
+    """Return what is told of a change whose end was not heard of."""
+    return EngineFault(
+        "the connection broke while the change was made to count: look whether it did before you try again "
+        f"({type(fault).__name__})"
+    )
 
 
 def taken(cursor: Any, start: int, limit: int) -> tuple[list[Sequence[Any]], bool]:

@@ -77,14 +77,45 @@ def guarded(
 
 
 @contextmanager
-def _opened(path: Path, seconds: float) -> Generator[sqlite3.Connection, None, None]:
-    db = sqlite3.connect(address(path), uri=True, timeout=BUSY, isolation_level=None)
+def changing(path: Path, seconds: float, table: str) -> Generator[sqlite3.Connection, None, None]:
+    """Open for one statement of a stranger's that changes rows of one table, in a transaction.
+
+    It is taken back unless the block ends it with `commit`. What triggers and
+    foreign keys of the table change besides is let through; the rest of what is
+    not reading fails as "not authorized".
+    """
+    with _opened(path, seconds, writes=True) as db:
+        _connect_virtual_tables(db)
+        reached, triggers = _reached(db, table), _triggers(db)
+        db.execute("PRAGMA foreign_keys=ON")
+        db.execute("BEGIN IMMEDIATE")
+        db.set_authorizer(partial(_authorize_change, reached, triggers))
+        try:
+            yield db
+        finally:
+            db.set_authorizer(None)
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+
+def commit(db: sqlite3.Connection) -> None:
+    """Let what was changed in the block of `changing` count."""
+    db.set_authorizer(None)
+    db.execute("COMMIT")
+
+
+@contextmanager
+def _opened(path: Path, seconds: float, *, writes: bool = False) -> Generator[sqlite3.Connection, None, None]:
+    place = f"file:{quote(str(path))}?mode=rw" if writes else address(path)
+    db = sqlite3.connect(place, uri=True, timeout=BUSY, isolation_level=None)
     deadline = time.monotonic() + seconds
     try:
         for limit, value in _LIMITS.items():
             db.setlimit(limit, value)
-        db.execute("PRAGMA query_only=ON")
-        db.execute("PRAGMA trusted_schema=OFF")
+        if not writes:
+            db.execute("PRAGMA query_only=ON")
+        # Who may write fires the owner's triggers, which may keep a full-text table; the authorizer stands as well.
+        db.execute(f"PRAGMA trusted_schema={'ON' if writes else 'OFF'}")
         db.execute("PRAGMA cell_size_check=ON")
         db.text_factory = _text
         db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
@@ -137,3 +168,45 @@ def _authorize(action: int, first: str | None, second: str | None, _database: st
     if action == sqlite3.SQLITE_PRAGMA and first == "data_version" and second is None:
         return sqlite3.SQLITE_OK  # full-text tables ask for it to see whether another program has written
     return sqlite3.SQLITE_DENY
+
+
+_CHANGES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
+
+
+def _authorize_change(
+    reached: frozenset[str],
+    triggers: frozenset[str],
+    action: int,
+    first: str | None,
+    second: str | None,
+    database: str | None,
+    trigger: str | None,
+) -> int:
+    if action in _CHANGES:
+        let = database == "main" and ((first or "").lower() in reached or (trigger or "").lower() in triggers)
+        return sqlite3.SQLITE_OK if let else sqlite3.SQLITE_DENY
+    return _authorize(action, first, second, database, trigger)
+
+
+def _reached(db: sqlite3.Connection, table: str) -> frozenset[str]:
+    """Return the table, in lower case, those that its foreign keys change with it, and where full-text tables keep."""
+    listed = [(str(row[1]), str(row[2])) for row in db.execute("PRAGMA table_list").fetchall() if row[0] == "main"]
+    follow: dict[str, set[str]] = {}
+    for name, _ in listed:
+        quoted = name.replace('"', '""')
+        for row in db.execute(f'PRAGMA foreign_key_list("{quoted}")').fetchall():
+            if not {str(row[5]).upper(), str(row[6]).upper()} <= {"NO ACTION", "RESTRICT"}:
+                follow.setdefault(str(row[2]).lower(), set()).add(name.lower())
+    found, todo = {table.lower()}, [table.lower()]
+    while todo:
+        more = follow.get(todo.pop(), set()) - found
+        found |= more
+        todo += more
+    return frozenset(found | {name.lower() for name, kind in listed if kind == "shadow"})
+
+
+def _triggers(db: sqlite3.Connection) -> frozenset[str]:
+    """Return the names of triggers, in lower case; not of those named as a view: SQLite tells them by name alone."""
+    listed = db.execute("SELECT type, lower(name) FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchall()
+    views = {str(name) for kind, name in listed if kind == "view"}
+    return frozenset(str(name) for kind, name in listed if kind == "trigger") - views

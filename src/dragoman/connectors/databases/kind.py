@@ -42,23 +42,36 @@ def _claims(text: str, path: Path | None) -> Options | None:
 
 def _open(name: str, options: Options, opening: Opening) -> Source:
     scheme, rest = scheme_of(options.url)
+    writable = name in opening.writable
+    _check_writing(name, options, writable)
     if scheme not in ("", "sqlite", "duckdb", "file"):
-        return open_address(name, options.url, options)
+        return open_address(name, options.url, options, writable=writable)
     # Three slashes and a relative path, four and an absolute one, as SQLAlchemy writes them.
     path = opening.path((rest[1:] if rest.startswith("/") else rest) if scheme else options.url)
     if not path.exists():
         hint = f"; for an absolute path write {scheme}:///{rest}" if scheme and Path(rest).exists() else ""
         raise SourceError(f"there is nothing at {without_password(options.url)}{hint}")
     if scheme == "duckdb" or path.suffix.lower() == _DUCKDB:
-        return open_address(name, f"duckdb://{path}", options)
+        return open_address(name, f"duckdb://{path}", options, writable=writable)
     if path.is_dir():
         raise SourceError(
             f"{path} is a folder: write duckdb:///{path} to serve its CSV, Parquet and JSON files as tables"
         )
-    return _sqlite(name, path, options, bool(scheme))
+    return _sqlite(name, path, options, said=bool(scheme), writable=writable)
 
 
-def _sqlite(name: str, path: Path, options: Options, said: bool) -> Source:
+def _check_writing(name: str, options: Options, writable: bool) -> None:
+    """Raise SourceError where rules speak of writing that is not allowed, or allow nothing that could be written."""
+    changes = [key for key, query in options.queries.items() if query.writes]
+    if not writable and options.writable:
+        raise SourceError(f"{name} says what is writable, and nothing is without --allow-write {name} (or allow_write)")
+    if writable and not options.statements and not changes:
+        raise SourceError(
+            f"{name} may be written to, but statements: false leaves that to queries with writes: true, and it has none"
+        )
+
+
+def _sqlite(name: str, path: Path, options: Options, *, said: bool, writable: bool) -> Source:
     try:
         with path.open("rb") as stream:
             head = stream.read(len(_SQLITE))
@@ -67,7 +80,7 @@ def _sqlite(name: str, path: Path, options: Options, said: bool) -> Source:
     if head != _SQLITE and not (said and not head):
         raise SourceError(f"{path} is {'empty' if not head else 'no SQLite file'}: there is no database in it")
     try:
-        return open_file(name, path, options)
+        return open_file(name, path, options, writable=writable)
     except sqlite3.Error as fault:
         raise SourceError(f"{path} is not a database that can be opened: {fault}") from fault
 
@@ -75,4 +88,5 @@ def _sqlite(name: str, path: Path, options: Options, said: bool) -> Source:
 KIND = Kind(
     name="database", scheme="db", options=Options, main="url", claims=_claims, open=_open,
     forms=("an SQLite or DuckDB file", "sqlite:///PATH", "duckdb:///FOLDER", "postgresql://...", "mysql://..."),
+    writes=True,
 )  # fmt: skip

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -18,8 +18,29 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import SSCursor
 
-from dragoman.connectors.databases.engine import Ask, EngineFault, Estimate, Gate, OutOfTime, Page, Table, taken
-from dragoman.connectors.databases.mysql_catalog import FUNCTIONS, POWERS, SCHEMA, STAMP, STAMPS, read_tables
+from dragoman.connectors.databases.engine import (
+    Ask,
+    Change,
+    EngineFault,
+    Estimate,
+    Gate,
+    OutOfTime,
+    Page,
+    Table,
+    held,
+    in_doubt,
+    taken,
+)
+from dragoman.connectors.databases.mysql_catalog import (
+    FOLLOWING,
+    FUNCTIONS,
+    POWERS,
+    SCHEMA,
+    STAMP,
+    STAMPS,
+    TAKES_BACK,
+    read_tables,
+)
 from dragoman.connectors.databases.pool import Pool, quiet
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.source import SourceError
@@ -104,6 +125,41 @@ class Mysql:
     def explain(self, sql: str, seconds: float) -> Page:
         return self.read(Ask(sql=f"EXPLAIN {sql}", seconds=seconds))
 
+    def change(self, change: Change) -> dict[str, int]:
+        # By a connection of its own: those that read stay such as cannot write. Closed, it takes back what is open.
+        with self._told(), closing(self._connected(writes=True)) as connection, connection.cursor() as cursor:
+            self._judge_table(cursor, change)
+            values = dict(change.parameters) or None
+            # Only what changes rows has a plan: whatever else reached this place ends here, as CREATE would commit.
+            cursor.execute(f"EXPLAIN {change.sql}", values)
+            cursor.fetchall()
+            if self._maria:  # MySQL has no clock of the server's over what writes: the socket's ends it
+                cursor.execute(f"SET SESSION max_statement_time = {change.seconds}")
+            cursor.execute("START TRANSACTION")
+            connection._read_timeout = change.seconds + _SLACK
+            found = {change.name: int(cursor.execute(change.sql, values))}
+            if held(change, found):
+                try:
+                    connection.commit()
+                except (pymysql.OperationalError, OSError) as fault:
+                    raise in_doubt(fault) from None
+        return found
+
+    def _judge_table(self, cursor: Any, change: Change) -> None:
+        """Raise EngineFault for a table whose changes could not be taken back, or would change others uncounted."""
+        cursor.execute(TAKES_BACK, (self._database, change.table))
+        row = cursor.fetchone()
+        if row is None or not row[0]:
+            kind = f"is of the engine {row[1]}, which takes nothing back" if row else "is not there"
+            raise EngineFault(f"{change.name} {kind}: it is not changed here")
+        cursor.execute(FOLLOWING, (self._database, change.table, change.verb))
+        others = [str(name) for (name,) in cursor.fetchall()]
+        if others and change.verb != "insert":
+            raise EngineFault(
+                f"rows of {', '.join(others[:5])} would be changed with it, by their foreign keys, and the engine does "
+                "not tell how many: change those first"
+            )
+
     def close(self) -> None:
         self._pool.close()
 
@@ -127,14 +183,15 @@ class Mysql:
                 _abandon(connection, cursor)
                 raise
 
-    def _connected(self) -> Any:
+    def _connected(self, *, writes: bool = False) -> Any:
         connection = pymysql.connect(
-            **self._account, charset="utf8mb4", autocommit=True, connect_timeout=CONNECT, local_infile=False,
+            **self._account, charset="utf8mb4", autocommit=not writes, connect_timeout=CONNECT, local_infile=False,
             client_flag=0, init_command=f"SET SESSION sql_mode = '{_MODE}', SESSION lock_wait_timeout = 2",
         )  # fmt: skip
-        with connection.cursor() as cursor:
+        if not writes:
             # What ends a transaction by itself, as CREATE does, then finds the next one read-only as well.
-            cursor.execute("SET SESSION TRANSACTION READ ONLY")
+            with connection.cursor() as cursor:
+                cursor.execute("SET SESSION TRANSACTION READ ONLY")
         if connection.client_flag & CLIENT.MULTI_STATEMENTS:
             connection.close()
             raise EngineFault("the driver would send several statements at once")

@@ -47,6 +47,16 @@ STAMP = """
 SELECT concat(count(*), '-', coalesce(max(update_time), ''), '-', coalesce(sum(table_rows), 0))
 FROM information_schema.tables WHERE table_schema = %s
 """
+# Whether a table's changes can be taken back, and by which foreign keys they change rows of others unseen.
+TAKES_BACK = """
+SELECT e.transactions = 'YES', t.engine FROM information_schema.tables t
+JOIN information_schema.engines e ON e.engine = t.engine WHERE t.table_schema = %s AND t.table_name = %s
+"""
+FOLLOWING = """
+SELECT table_name FROM information_schema.referential_constraints
+WHERE unique_constraint_schema = %s AND referenced_table_name = %s
+AND (CASE WHEN %s = 'delete' THEN delete_rule ELSE update_rule END) IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
+"""
 STAMPS = """
 SELECT table_name, concat(coalesce(update_time, ''), '-', coalesce(table_rows, 0))
 FROM information_schema.tables WHERE table_schema = %s

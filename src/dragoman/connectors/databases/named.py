@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from dragoman.connectors.databases.paging import paged
 from dragoman.connectors.databases.rules import Parameter, Query
-from dragoman.connectors.databases.statement import expressions, read_statement, written
+from dragoman.connectors.databases.statement import expressions, read_change, read_statement, written
 from dragoman.connectors.source import SourceError
 from dragoman.errors import ToolError
 
@@ -40,7 +40,10 @@ class Named:
         self._dialect = dialect
         self._style = style
         try:
-            self.tree = read_statement(query.sql, dialect, placeholders=True).tree
+            if query.writes:
+                self.tree = read_change(query.sql, dialect, placeholders=True)
+            else:
+                self.tree = read_statement(query.sql, dialect, placeholders=True).tree
         except ToolError as fault:
             raise SourceError(f"queries.{name}: {fault.message}") from fault
         exp = expressions()
@@ -61,6 +64,17 @@ class Named:
 
     def bound(self, arguments: Mapping[str, Any], limit: int) -> Bound:
         """Return the query with values.  Raises ToolError, naming the argument, for one that does not fit."""
+        values = self._values(arguments)
+        tree = self._marked()
+        text, page = written(tree, self._dialect), paged(tree, self._dialect, 0, limit)
+        return Bound(self._styled(text), self._styled(page), values)
+
+    def bound_change(self, arguments: Mapping[str, Any]) -> Bound:
+        """Return the same of a query that changes rows, which has no pages."""
+        values = self._values(arguments)
+        return Bound(self._styled(written(self._marked(), self._dialect)), "", values)
+
+    def _values(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         for name in arguments:
             if name not in self._parameters:
                 raise ToolError(
@@ -71,14 +85,16 @@ class Named:
             if name not in arguments and parameter.required:
                 raise ToolError(f"{self.name} needs {name}: {parameter.about or parameter.type}")
             values[name] = _value(self.name, name, parameter, arguments.get(name, parameter.default))
+        return values
+
+    def _marked(self) -> Any:
+        """Return the tree with a mark for each parameter, which no writer of SQL will quote."""
         exp = expressions()
 
         def marked(node: Any) -> Any:
             return exp.Var(this=f"dragoman_value_{node.name}_here") if isinstance(node, exp.Placeholder) else node
 
-        tree = self.tree.transform(marked)
-        text, page = written(tree, self._dialect), paged(tree, self._dialect, 0, limit)
-        return Bound(self._styled(text), self._styled(page), values)
+        return self.tree.transform(marked)
 
     def _styled(self, text: str) -> str:
         if self._parameters and self._style in _ESCAPES:

@@ -6,6 +6,7 @@ Whatever is wrong is said at the start, in one sentence, and never with a passwo
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import sqlite3
 from collections.abc import Callable
@@ -39,7 +40,7 @@ def is_address(place: str) -> bool:
     return found is not None and (found[1].lower() in _ENGINES or found[2] is not None)
 
 
-def open_file(name: str, path: Path, rules: Rules | None = None) -> Database:
+def open_file(name: str, path: Path, rules: Rules | None = None, *, writable: bool = False) -> Database:
     """Return an SQLite file as a source.  Raises SourceError if it is none, or sqlglot is missing."""
     _need_parser(str(path))
     try:
@@ -51,7 +52,9 @@ def open_file(name: str, path: Path, rules: Rules | None = None) -> Database:
         # A lock passes; whoever asks while it lasts is told so.
         if "locked" not in str(fault):
             raise SourceError(f"{path} is not a database that can be opened: {fault}") from fault
-    database = Database(name, Sqlite(path), rules)
+    if writable and not os.access(path, os.W_OK):
+        raise SourceError(f"{path} may not be written by this user: leave {name} out of --allow-write")
+    database = Database(name, Sqlite(path), rules, writable=writable)
     try:
         database.check_rules()
     except (EngineFault, OutOfTime):
@@ -59,7 +62,7 @@ def open_file(name: str, path: Path, rules: Rules | None = None) -> Database:
     return database
 
 
-def open_address(name: str, address: str, rules: Rules | None = None) -> Database:
+def open_address(name: str, address: str, rules: Rules | None = None, *, writable: bool = False) -> Database:
     """Return the database at an address such as postgresql://HOST/NAME as a source, asked once whether it answers.
 
     Raises SourceError when a package is missing, the database does not answer,
@@ -71,12 +74,15 @@ def open_address(name: str, address: str, rules: Rules | None = None) -> Databas
     if found is None:
         raise SourceError(f"{without_password(address)} is no address of a database, such as postgresql://HOST/NAME")
     module, made, package, extra = _ENGINES.get(found[1].lower(), _SQLALCHEMY) if not found[2] else _SQLALCHEMY
+    if writable and (module == "alchemy" or Path(address.partition("://")[2]).is_dir()):
+        what = "files of a folder are" if module == "duck" else "by way of SQLAlchemy a database is"
+        raise SourceError(f"{what} only read: leave {name} out of --allow-write")
     if importlib.util.find_spec(package) is None:
         raise SourceError(f'{found[1].lower()}:// needs {package}: pip install "dragoman[{extra}]"')
     make: Callable[[str, Rules], Engine] = getattr(import_module(f"dragoman.connectors.databases.{module}"), made)
     told = without_password(address)
     try:
-        database = Database(name, make(address, rules), rules)
+        database = Database(name, make(address, rules), rules, writable=writable)
     except (EngineFault, OutOfTime) as fault:
         raise SourceError(f"{told}: {fault}") from fault
     try:

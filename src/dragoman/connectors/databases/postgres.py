@@ -17,9 +17,23 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from dragoman.connectors.databases.engine import CHUNK, Ask, EngineFault, Estimate, Gate, OutOfTime, Page, Table, taken
+from dragoman.connectors.databases.engine import (
+    BESIDE,
+    CHUNK,
+    Ask,
+    Change,
+    EngineFault,
+    Estimate,
+    Gate,
+    OutOfTime,
+    Page,
+    Table,
+    held,
+    in_doubt,
+    taken,
+)
 from dragoman.connectors.databases.pool import Pool, quiet
-from dragoman.connectors.databases.postgres_catalog import FUNCTIONS, POWERS, STAMP, STAMPS, read_tables
+from dragoman.connectors.databases.postgres_catalog import CHANGED, FUNCTIONS, POWERS, STAMP, STAMPS, read_tables
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.source import SourceError
 
@@ -107,6 +121,25 @@ class Postgres:
         with self._lent(seconds) as cursor, closing(_rows(cursor, f"EXPLAIN {sql}", {})) as rows:
             return Page(["plan"], _Stream(rows).fetchmany(1_000), False)
 
+    def change(self, change: Change) -> dict[str, int]:
+        # By a connection of its own: those that read stay such as cannot write.
+        with self._told(), closing(self._connected(writes=True)) as connection, connection.cursor() as cursor:
+            cursor.execute(_said(f"SET LOCAL statement_timeout = {max(1, int(change.seconds * 1_000))}"))
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            # Binary: by the protocol that takes one statement and no second one.
+            cursor.execute(_said(change.sql), dict(change.parameters) or None, binary=True)
+            rows, ran = max(cursor.rowcount, 0), (cursor.statusmessage or "").split(" ")[0].lower()
+            if ran != change.verb:
+                raise EngineFault(f"the engine ran {ran or 'nothing'}, not {change.verb}; nothing was changed")
+            cursor.execute(CHANGED)
+            found = {change.name: rows, BESIDE: max(int(_first(cursor) or 0) - rows, 0)}
+            if held(change, found):
+                try:
+                    connection.commit()
+                except psycopg.OperationalError as fault:
+                    raise in_doubt(fault) from None
+        return found
+
     def _estimate(self, cursor: psycopg.Cursor[Any], sql: str, values: Mapping[str, Any]) -> Estimate:
         with closing(_rows(cursor, f"EXPLAIN (FORMAT JSON) {sql}", values)) as rows:
             plan = next(rows)[0]
@@ -146,13 +179,13 @@ class Postgres:
                 # Whatever the statement did to its session ends with its transaction.
                 connection.rollback()
 
-    def _connected(self) -> psycopg.Connection[Any]:
+    def _connected(self, *, writes: bool = False) -> psycopg.Connection[Any]:
         connection = psycopg.connect(
             self._address, connect_timeout=CONNECT, application_name="dragoman", prepare_threshold=None
         )
-        connection.set_read_only(True)
+        connection.set_read_only(not writes)
         connection.execute("SELECT set_config('search_path', quote_ident(coalesce(current_schema(), 'public')), false)")
-        connection.execute("SET default_transaction_read_only = on")
+        connection.execute(_said(f"SET default_transaction_read_only = {'off' if writes else 'on'}"))
         connection.execute("SET standard_conforming_strings = on")
         connection.execute("SET lock_timeout = '2s'")
         # One dear question to the catalogue would load the compiler, and then each parallel worker of each statement

@@ -52,6 +52,9 @@ SELECT CASE WHEN schemaname = current_schema() THEN relname ELSE schemaname || '
        n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables
 """
 
+# Rows that this transaction has changed, in all tables: also by triggers and foreign keys.
+CHANGED = "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_xact_user_tables"
+
 _TABLES = """
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples::bigint, n.nspname = current_schema(),
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) ELSE '' END,

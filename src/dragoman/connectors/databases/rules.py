@@ -27,9 +27,10 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One query of the owner's: a statement that reads, with parameters, run by its name."""
+    """One query of the owner's: a statement with parameters, run by its name; `writes` says that it changes rows."""
 
     sql: str
+    writes: bool = False
     about: str = ""
     parameters: dict[Name, Parameter] = {}
 
@@ -42,7 +43,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rows that the engine expects to read, 0 for the engine's usual bound.
     `poll` is how many seconds lie between two looks for changes, 0 for none.
     `functions` may be called though they are not known to be harmless. `samples`
-    lets `describe` show a few rows. `read_only_role` says that the account may
+    lets `describe` show a few rows. Where the source may be written to,
+    `writable` are patterns of what statements may change (none: all that may be
+    read), `max_change` how many rows at once, and `statements: false` leaves it
+    to the owner's own queries. `read_only_role` says that the account may
     only read, where the engine offers no guard of its own; `superuser` that it
     is one, and shall be used all the same.
     """
@@ -51,6 +55,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     deny: list[str] = []
     mask: list[str] = []
     samples: bool = False
+    writable: list[str] = []
+    max_change: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    statements: bool = True
     timeout: Seconds = 5.0
     max_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1_000
     max_read: Annotated[float, msgspec.Meta(ge=0)] = 0
@@ -61,7 +68,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     superuser: bool = False
 
     def __post_init__(self) -> None:
-        for pattern in (*self.allow, *self.deny, *self.mask):
+        for pattern in (*self.allow, *self.deny, *self.mask, *self.writable):
             if complaint := complaint_about(pattern):
                 raise ValueError(f"{pattern!r}: {complaint}")
         for pattern in self.mask:

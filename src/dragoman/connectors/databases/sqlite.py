@@ -11,8 +11,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dragoman.connectors.databases.engine import Ask, EngineFault, Gate, Page, Table, taken
-from dragoman.connectors.databases.guarded import guarded
+from dragoman.connectors.databases.engine import BESIDE, Ask, Change, EngineFault, Gate, Page, Table, held, taken
+from dragoman.connectors.databases.guarded import changing, commit, guarded
 from dragoman.connectors.databases.sqlite_schema import fingerprint, read_schema
 
 _MISSING = re.compile(r"no such (column|table|function): (.+)")
@@ -59,6 +59,15 @@ class Sqlite:
 
     def explain(self, sql: str, seconds: float) -> Page:
         return self.read(Ask(sql=f"EXPLAIN QUERY PLAN {sql}", seconds=seconds))
+
+    def change(self, change: Change) -> dict[str, int]:
+        with _explained(), changing(self._path, change.seconds, change.table) as db:
+            before = db.total_changes
+            rows = max(db.execute(change.sql, dict(change.parameters)).rowcount, 0)
+            found = {change.name: rows, BESIDE: db.total_changes - before - rows}
+            if held(change, found):
+                commit(db)
+        return found
 
     def close(self) -> None:
         """Nothing is open between calls."""

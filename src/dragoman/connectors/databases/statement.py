@@ -23,6 +23,7 @@ _MAX_NODES = 5_000
 _REMEMBERED = 32
 
 _READ_ONLY = "only reading is served here: one SELECT, WITH, VALUES or EXPLAIN statement"
+_CHANGE = "taken is one INSERT, UPDATE or DELETE of one table"
 # Everything else below a SELECT only names, joins, filters or computes.
 _WRITES = (
     "Insert", "Update", "Delete", "Merge", "Create", "Drop", "Alter", "Command", "Into", "Pragma", "Attach", "Detach",
@@ -78,6 +79,12 @@ def read_statement(sql: str, dialect: str, *, placeholders: bool = False) -> Sta
     # Once more, so that the tree which is judged is the tree of the very text that runs.
     tree = _judged(text, dialect, placeholders)
     return Statement(tree, text, explained is not None)
+
+
+def read_change(sql: str, dialect: str, *, placeholders: bool = False) -> Any:
+    """Return the tree of one INSERT, UPDATE or DELETE; its text is for `written`.  Raises ToolError as `check` does."""
+    text = written(_judged(_bare(sql), dialect, placeholders, change=True), dialect)
+    return _judged(text, dialect, placeholders, change=True)
 
 
 def expressions() -> Any:
@@ -136,19 +143,21 @@ def _bare(sql: str) -> str:
     return bare
 
 
-def _judged(sql: str, dialect: str, placeholders: bool = False) -> Any:
+def _judged(sql: str, dialect: str, placeholders: bool = False, *, change: bool = False) -> Any:
     trees = parsed(sql, dialect)
     exp = expressions()
+    taken = _CHANGE if change else _READ_ONLY
     if len(trees) != 1:
-        raise ToolError(f"{len(trees)} statements were given; {_READ_ONLY}")
+        raise ToolError(f"{len(trees)} statements were given; {taken}")
     tree = trees[0]
-    if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)):
-        raise ToolError(f"{sql.split(None, 1)[0].upper()[:40]} is refused; {_READ_ONLY}")
+    kinds = (exp.Insert, exp.Update, exp.Delete) if change else (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)
+    if not isinstance(tree, kinds):
+        raise ToolError(f"{sql.split(None, 1)[0].upper()[:40]} is refused; {taken}")
     forbidden = tuple(getattr(exp, name) for name in _WRITES if hasattr(exp, name))
     odd = tuple(getattr(exp, name) for name in _ODD if hasattr(exp, name))
     for count, node in enumerate(tree.walk()):
-        if isinstance(node, forbidden):
-            raise ToolError(f"{type(node).__name__.upper()} is refused, inside another statement as well; {_READ_ONLY}")
+        if isinstance(node, forbidden) and not (change and node is tree):
+            raise ToolError(f"{type(node).__name__.upper()} is refused, inside another statement as well; {taken}")
         if isinstance(node, exp.Placeholder) and not placeholders:
             raise ToolError("a placeholder has no value here: write the value itself into the statement")
         if isinstance(node, odd) and dialect != "sqlite":
