@@ -17,7 +17,7 @@ from dragoman.calling.results import CallResult
 from dragoman.errors import DeadlineError, McpError
 from dragoman.host.consent import Call
 from dragoman.host.economy import CALL, SEARCH, Known, Shelf, seen
-from dragoman.host.events import Denied, Event, Progressed, Returned, Wants
+from dragoman.host.events import Allowed, Denied, Event, Progressed, Returned, Wants
 from dragoman.host.models.turns import Given, Text, Wanted
 from dragoman.host.results import outcome
 from dragoman.protocol.plain import visible
@@ -139,9 +139,11 @@ class Caller:
             findings=host.findings(known),
         )  # fmt: skip
         decision = await host.consent.permit(call)
-        if decision.allowed:
-            return None
         reason = visible(decision.reason)
+        if decision.allowed:
+            reason = "you said yes" if decision.answer is not None else reason
+            self._tell(Allowed(call=ready.number, server=known.server, tool=visible(known.tool.name), reason=reason))
+            return None
         self._tell(Denied(call=ready.number, server=known.server, tool=visible(known.tool.name), reason=reason))
         said = "the user said no" if decision.answer is not None else f"it is not allowed: {reason}"
         return _told(ready.wanted, f"{said}; do not try it in another way")
@@ -176,7 +178,8 @@ class Caller:
         found = outcome(result, known.server, known.tool, limits)
         self.taint.add(known.server)
         asked = ready.arguments.get("uri")
-        read = (*found.read, *([visible(asked)] if isinstance(asked, str) and not result.is_error else []))
+        named = [visible(asked)] if isinstance(asked, str) and not result.is_error else []
+        read = tuple(dict.fromkeys((*found.read, *named)))
         for uri in found.found:
             self.sources.setdefault(uri, False)
         for uri in read:

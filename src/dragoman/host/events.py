@@ -48,6 +48,15 @@ class Wants(Step, frozen=True, kw_only=True, tag="wants"):
     arguments: Any
 
 
+class Allowed(Step, frozen=True, kw_only=True, tag="allowed"):
+    """It is called."""
+
+    call: int
+    server: str
+    tool: str
+    reason: str
+
+
 class Denied(Step, frozen=True, kw_only=True, tag="denied"):
     """It is not called, and the model is told so."""
 
@@ -103,4 +112,4 @@ class Answer(Step, frozen=True, kw_only=True, tag="answered"):
     steps: tuple[Step, ...] = ()
 
 
-Event: TypeAlias = Asked | Said | Again | Wants | Denied | Progressed | Returned | Noted | Answer
+Event: TypeAlias = Asked | Said | Again | Wants | Allowed | Denied | Progressed | Returned | Noted | Answer
