@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from dragoman.connectors.address import parse
 from dragoman.connectors.files import web as room
+from dragoman.connectors.files.nested import Listed
 from dragoman.connectors.files.tree import Broken, Scope
-from dragoman.connectors.files.webindex import Listed, listed
+from dragoman.connectors.files.webindex import listed
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_options, open_source
 from dragoman.connectors.source import ALL, Question, SourceError, View

@@ -21,6 +21,7 @@ from dragoman.connectors.source import Source, SourceError
 _PREFIX = "files:"
 _STORES = ("s3", "gs", "az")
 _WEB = ("https", "http")
+_SFTP = "sftp"
 _ZIP = ".zip"
 
 
@@ -40,7 +41,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def _claims(text: str, path: Path | None) -> Options | None:
-    if scheme_of(text)[0] in _STORES:
+    if scheme_of(text)[0] in (*_STORES, _SFTP):
         return Options(path=text)
     if scheme_of(text)[0] in _WEB and text.endswith("/"):
         return Options(path=text)
@@ -65,6 +66,12 @@ def _tree(options: Options, opening: Opening) -> Tree:
         # By name: whoever serves a folder needs no client of HTTP.
         web: Tree = import_module("dragoman.connectors.files.web").Web(options.path, options.config, options.urls)
         return web
+    if scheme == _SFTP:
+        if importlib.util.find_spec("asyncssh") is None:
+            raise SourceError('serving files over SFTP needs asyncssh: pip install "dragoman[sftp]"')
+        config = {name: _place(name, value, opening) for name, value in options.config.items()}
+        sftp: Tree = import_module("dragoman.connectors.files.sftp").Sftp(options.path, config)
+        return sftp
     if options.config:
         raise SourceError("config is for what is reached over a network: s3://, gs://, az://, https:// or sftp://")
     path = opening.path(options.path)
@@ -83,6 +90,12 @@ def _tree(options: Options, opening: Opening) -> Tree:
     return Local(str(path))
 
 
+def _place(name: str, value: str, opening: Opening) -> str:
+    """Return a value of config, paths from where dragoman.yaml lies."""
+    names = name == "known_hosts" or (name == "key" and "-----BEGIN" not in value)
+    return str(opening.path(value)) if names else value
+
+
 def _bucket(options: Options) -> Tree:
     if importlib.util.find_spec("obstore") is None:
         raise SourceError('serving a bucket needs obstore: pip install "dragoman[cloud]"')
@@ -90,5 +103,5 @@ def _bucket(options: Options) -> Tree:
     return tree
 
 
-_FORMS = ("files:FOLDER", "a zip file", "s3://BUCKET/PREFIX", "https://SERVER/FOLDER/")
+_FORMS = ("files:FOLDER", "a zip file", "s3://BUCKET/PREFIX", "https://SERVER/FOLDER/", "sftp://USER@HOST/FOLDER")
 KIND = Kind(name="files", scheme="file", options=Options, main="path", claims=_claims, open=_open, forms=_FORMS)

@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from dragoman.connectors.files import nested
 from dragoman.connectors.files.aside import Aside
+from dragoman.connectors.files.nested import Listed
 from dragoman.connectors.files.tree import Broken, Budget, Missing, Node, Scope, steps_of
-from dragoman.connectors.files.webindex import Listed, listed, when_of
-from dragoman.connectors.folders.crawl import MAX_DEPTH, encodable, visible
+from dragoman.connectors.files.webindex import listed, when_of
+from dragoman.connectors.folders.crawl import encodable
 from dragoman.connectors.source import SourceError
 from dragoman.errors import McpError, TransportError, UnsafeAddressError
 from dragoman.ports.fetch import Fetched
@@ -100,17 +102,7 @@ class Web:
                         yield Node(path, -1, 0)
                     budget.last = path
             return
-        folder, _, start = prefix.rpartition("/")
-        above = folder.split("/") if folder else []
-        behind = after.split("/") if after else []
-        try:
-            steps_of(folder) if folder else None
-            yield from self._walk(
-                f"{folder}/" if folder else "", start,
-                behind[len(above) :] if behind[: len(above)] == above else [], scope, budget,
-            )  # fmt: skip
-        except Missing:
-            return
+        yield from nested.walk(self._page, prefix, after, scope, budget)
 
     def open(self, path: str, scope: Scope) -> WebFile:
         steps_of(path)
@@ -142,26 +134,6 @@ class Web:
         return found.body
 
     # --- asking -------------------------------------------------------------------------------------------------
-
-    def _walk(self, at: str, start: str, behind: Sequence[str], scope: Scope, budget: Budget) -> Iterator[Node]:
-        floor, inside = (behind[0] if behind else ""), len(behind) > 1
-        for one in self._page(at):
-            if not one.name.startswith(start) or one.name < floor or (one.name == floor and not inside):
-                continue
-            if not (visible(one.name) and encodable(one.name)) or one.name in (".", "..") or "\\" in one.name:
-                continue
-            budget.visit()
-            path = at + one.name
-            if one.folder:
-                if path.count("/") + 1 < MAX_DEPTH and scope.enters(path):
-                    try:
-                        below = behind[1:] if one.name == floor else ()
-                        yield from self._walk(f"{path}/", "", below, scope, budget)
-                    except Missing:
-                        pass  # listed above, and not there or not for us: no reason to end the walk
-            elif one.name != floor and scope.sees(path):
-                yield Node(path, one.size, one.mtime_ns)
-            budget.last = path
 
     def _page(self, folder: str) -> list[Listed]:
         """Return what a folder's page lists.  Raises Missing where there is none, and Broken."""

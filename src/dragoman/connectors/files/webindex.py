@@ -11,12 +11,14 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 import msgspec
 
-MOST = 100_000  # names of one folder
+from dragoman.connectors.files.nested import MOST_NAMES, Listed
+from dragoman.connectors.files.tree import Broken
+
 _LINK = re.compile(
     r"""<a\s(?:[^<>]{0,300}?\s)?href\s{0,9}=\s{0,9}(?:"([^"<>]{0,2000})"|'([^'<>]{0,2000})'|([^\s"'<>]{1,2000}))""",
     re.IGNORECASE,
@@ -27,20 +29,11 @@ _SIZE = re.compile(r"(?<![\d.:-])(\d{1,15})\s*$")
 _AFTER = 200  # characters behind a link that may tell of it
 
 
-class Listed(NamedTuple):
-    """One name: whether it is a folder, its size in bytes (-1 for unknown), when it was changed (0 for unknown)."""
-
-    name: str
-    folder: bool
-    size: int = -1
-    mtime_ns: int = 0
-
-
 def listed(body: bytes, kind: str, url: str) -> list[Listed]:
     """Return what a folder's page says is in it, by name, each once.
 
     `kind` is the page's media type, `url` its address, which ends with a slash.
-    Raises ValueError for what is neither HTML nor a list in JSON.
+    Raises ValueError for what is neither HTML nor a list in JSON, and Broken for too much of it.
     """
     if kind == "application/json":
         found = _from_json(body)
@@ -48,7 +41,9 @@ def listed(body: bytes, kind: str, url: str) -> list[Listed]:
         found = _from_html(body.decode("utf-8", "replace"), url)
     else:
         raise ValueError(f"no page of a folder, but {kind[:40] or 'something without a type'}")
-    once = {one.name: one for one in found[:MOST] if one.name and "/" not in one.name}
+    if len(found) > MOST_NAMES:
+        raise Broken(f"{url} lists more than {MOST_NAMES:,} names")
+    once = {one.name: one for one in found if one.name and "/" not in one.name}
     return [once[name] for name in sorted(once)]
 
 
@@ -72,7 +67,7 @@ def _from_html(text: str, url: str) -> list[Listed]:
     """Read links by bounded expressions: there are pages over which html.parser takes the square of their length."""
     found: list[Listed] = []
     server, above = urlsplit(url)[:2], unquote(urlsplit(url).path)
-    links = list(itertools.islice(_LINK.finditer(text), MOST))
+    links = list(itertools.islice(_LINK.finditer(text), MOST_NAMES + 1))
     for link, following in itertools.zip_longest(links, links[1:]):
         led = _led(unescape(link[1] or link[2] or link[3] or ""), url, server, above)
         if led is not None:
