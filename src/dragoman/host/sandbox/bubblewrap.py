@@ -89,7 +89,10 @@ def _system(profile: Profile) -> list[str]:
 
 
 def _granted(command: Sequence[str], profile: Profile, home: Path) -> list[str]:
-    readable = [*needed(command, profile.project, home, profile.env), *profile.read]
+    wanted = needed(command, profile.project, home, profile.env)
+    # What may be changed stays so, also where a program is in it: an installer fills it.
+    readable = [path for path in wanted if not any(Path(path).is_relative_to(one) for one in profile.write)]
+    readable += profile.read
     readable += [profile.project] if profile.project else []
     # The outer ones first: what is mounted later covers what lies below it.
     rights = dict.fromkeys(readable, "--ro-bind") | dict.fromkeys(profile.write, "--bind")

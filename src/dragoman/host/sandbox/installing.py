@@ -108,9 +108,7 @@ def placed(one: Wanted, found: Found, home: Path, told: Callable[[str], object])
     folder = shelf / one.digest
     with locked_here(shelf / f"{one.digest}.lock", _PATIENCE):
         if not (folder / "ready").is_file():
-            told(
-                f"installing {', '.join(one.packages)}, with a network and without your files; later starts need neither"
-            )
+            told(f"installing {', '.join(one.packages)}, with a network and without your files; this happens once")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
             _install(one, folder, found, home, told)
