@@ -18,6 +18,12 @@ _SHOP = [
     f"INSERT INTO customers VALUES (1, 'Ada', '{SECRET}', 'uk'), (2, 'Bob', 'bob@example.org', 'us')",
     "INSERT INTO orders VALUES (1, 1, 9.5, 'first'), (2, 2, 5, 'second')",
     f"INSERT INTO secrets VALUES (1, '{WORD}')",
+    # What is written to; parts go with their entries.
+    "CREATE TABLE entries(id INTEGER PRIMARY KEY, amount INTEGER, note VARCHAR(100) NOT NULL, pin VARCHAR(10))",
+    "CREATE TABLE parts(id INTEGER PRIMARY KEY, entry_id INTEGER, "
+    "FOREIGN KEY (entry_id) REFERENCES entries(id) ON DELETE CASCADE)",
+    "INSERT INTO entries VALUES (1, 10, 'a', '1'), (2, 20, 'b', '2'), (3, 30, 'c', '3')",
+    "INSERT INTO parts VALUES (1, 3), (2, 3)",
 ]
 _POSTGRES = [
     "CREATE TABLE events(id INTEGER, customer_id INTEGER, email TEXT) PARTITION BY RANGE (id)",

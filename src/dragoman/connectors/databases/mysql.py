@@ -130,6 +130,8 @@ class Mysql:
         with self._told(), closing(self._connected(writes=True)) as connection, connection.cursor() as cursor:
             self._judge_table(cursor, change)
             values = dict(change.parameters) or None
+            if change.sql.split(None, 1)[0].lower() != change.verb:
+                raise EngineFault(f"this is no {change.verb}; nothing was changed")
             # Only what changes rows has a plan: whatever else reached this place ends here, as CREATE would commit.
             cursor.execute(f"EXPLAIN {change.sql}", values)
             cursor.fetchall()
