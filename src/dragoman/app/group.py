@@ -228,6 +228,10 @@ class ClientGroup:
         """Return the server of the tool that `tools` names so, and its name there. Raises LocalError for no tool."""
         return await self._place(name, self._tools, self.tools)
 
+    async def prompt_place_of(self, name: str) -> tuple[str, str]:
+        """Return the server of the prompt that `prompts` names so, and its name there. Raises LocalError for none."""
+        return await self._place(name, self._prompts, self.prompts)
+
     async def prompt(
         self, name: str, arguments: Mapping[str, str] | None = None, *, timeout: float | None = None
     ) -> GetPromptResult:

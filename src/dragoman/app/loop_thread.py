@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from dragoman.errors import ClosedError, LocalError
@@ -60,19 +61,24 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Return what `work` gives. Raises what it raises, ClosedError if this is not open."""
-        loop = self._loop
-        if loop is None or threading.current_thread() is self._thread:
+        if self._loop is not None and threading.current_thread() is self._thread:
             work.close()
-            if loop is None:
-                raise ClosedError(f"the {self._what} is not open: use it in a `with` block")
             raise LocalError(f"a callback cannot wait for its own {self._what}; hand the work to another thread")
-        future = asyncio.run_coroutine_threadsafe(work, loop)
+        future = self.start(work)
         try:
             return future.result()
         except BaseException:
             # Ctrl-C while waiting: the call ends with the wait for it.
             future.cancel()
             raise
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begin `work`, and return what its result will be in. Raises ClosedError if this is not open."""
+        loop = self._loop
+        if loop is None:
+            work.close()
+            raise ClosedError(f"the {self._what} is not open: use it in a `with` block")
+        return asyncio.run_coroutine_threadsafe(work, loop)
 
 
 def _own(loop: asyncio.AbstractEventLoop) -> None:

@@ -63,6 +63,8 @@ def top() -> argparse.ArgumentParser:
     commands.add_parser("logout", help="forget a login, and tell the server that gave it", add_help=False)
     commands.add_parser("approve", help="let a server of a configuration file be started", add_help=False)
     commands.add_parser("doctor", help="find out what is wrong with a server", add_help=False)
+    commands.add_parser("ask", help="ask a model that uses your servers' tools", add_help=False)
+    commands.add_parser("chat", help="talk with a model that uses your servers' tools", add_help=False)
     commands.add_parser("clients", help="put servers into client programs, and move them between", add_help=False)
     commands.add_parser("registry", help="find servers in a registry and put them in; bundles", add_help=False)
     return parser
@@ -83,6 +85,8 @@ COMMANDS = (
     "logout",
     "approve",
     "doctor",
+    "ask",
+    "chat",
     "clients",
     "registry",
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self, TypedDict, Unpack
 
 from msgspec import structs
@@ -41,9 +41,10 @@ class HostSettings(TypedDict, total=False):
 
     `limits` bound it. `roots` are the folders that the user works in, which servers may ask for. `instructions` are
     put before the conversation, after the host's own. `audit` is where decisions are written down, if `consent` says
-    nothing else.
+    nothing else. `credentials` are by server what `auth` is to a `Client`.
     """
 
+    credentials: Mapping[str, Any]
     limits: HostLimits
     roots: Sequence[Any]
     instructions: str
@@ -91,6 +92,7 @@ class Host:
         self.questions = Questions(person, self.model, consent.audit, self.limits)
         self.instructions = settings.get("instructions", "")
         self._roots = settings.get("roots", ())
+        self._credentials = settings.get("credentials", {})
         self._listener = listener
         self._group: ClientGroup | None = None
         self._told: set[str] = set()
@@ -115,7 +117,8 @@ class Host:
             return self.questions.settings(name, self._roots), found.options[name]
 
         # Bounds of time are the host's own: they stand still while the user is asked.
-        self._group = ClientGroup(found.targets, timeout=None, each=each)
+        own = {name: proof for name, proof in self._credentials.items() if name in found.targets}
+        self._group = ClientGroup(found.targets, timeout=None, credentials=own, each=each)
         await self._group.open()
         for name, member in self._group.servers.items():
             if member.error is not None:

@@ -139,7 +139,7 @@ class ScriptedModel:
             return True
         seen = wire.seen(msgspec.json.decode(body), fields)
         self.seen.append(seen)
-        move = self._script(seen)
+        move = self._move(seen)
         if isinstance(move, Refuse):
             await _plain(writer, move.status, wire.refusal(move.status, move.message), move.after)
             return True
@@ -154,6 +154,12 @@ class ScriptedModel:
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True
+
+    def _move(self, seen: Seen) -> Move:
+        try:
+            return self._script(seen)
+        except Exception as error:  # of the script's author's making: told where it is seen
+            return Refuse(400, f"the script of this model failed: {type(error).__name__}: {error}")
 
     async def _events(self, move: Move, wire: Any, seen: Seen) -> AsyncGenerator[bytes]:
         if isinstance(move, Raw):
