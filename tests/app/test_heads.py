@@ -39,7 +39,7 @@ async def test_a_head_that_trickles_is_cut_off_however_often_a_byte_comes() -> N
 
         task = asyncio.create_task(trickle())
         async with asyncio.timeout(PATIENCE):
-            # Only the answer: a byte that comes after the end is answered by a reset, which a read to the end would meet.
+            # No read to the end: a byte that comes after it is answered by a reset.
             said = await wire.reader.readline()
         task.cancel()
         assert said.startswith(b"HTTP/1.1 408 ") and 0.25 < time.monotonic() - started < 5
