@@ -90,12 +90,13 @@ def served(*, before: Sequence[str] = (), **limits: Any) -> Iterator[Desk]:
                 time.sleep(0.01)
             yield Desk("http://" + line.decode().partition("http://")[2].split()[0], process)
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
+            by_itself = process.poll()
+            process.send_signal(signal.SIGTERM)
             try:
                 process.wait(PATIENCE)
             finally:
                 process.kill()
+        assert by_itself in (None, 0, -signal.SIGTERM), f"the server ended by itself, with {by_itself}"
         told = os.pread(said.fileno(), 100_000, 0).decode()
         assert told.count("\n") == 1, told
 

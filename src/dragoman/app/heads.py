@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from dragoman.app.backlog import BEHIND, Backlog
 from dragoman.app.whole import WholeSend
 
 FRESH, USED = 1.0, 0.1  # seconds that a first and a further request may be on its way when the server stops
@@ -61,8 +62,12 @@ def leaving(base: Any) -> Any:
     return Leaving
 
 
-def timed(seconds: float) -> type[asyncio.Protocol]:
-    """Return uvicorn's protocol for HTTP/1.1, with `seconds` for each head of a request to arrive in."""
+def timed(seconds: float, late: float = 0.0) -> type[asyncio.Protocol]:
+    """Return uvicorn's protocol for HTTP/1.1, with `seconds` for each head of a request to arrive in.
+
+    Connections that waited for more than `late` seconds are refused where many do.
+    """
+    backlog = Backlog(late)
     # The faster one if its parser is installed, as uvicorn itself chooses.
     base: Any = leaving(importlib.import_module("uvicorn.protocols.http.auto").AutoHTTPProtocol)
 
@@ -70,6 +75,7 @@ def timed(seconds: float) -> type[asyncio.Protocol]:
         """One connection."""
 
         _timer: asyncio.TimerHandle | None = None
+        _new = True
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
@@ -81,6 +87,12 @@ def timed(seconds: float) -> type[asyncio.Protocol]:
             super()._start_asgi_task(cycle, app)  # pyright: ignore[reportUnknownMemberType]
 
         def data_received(self, data: bytes) -> None:
+            if self._new:
+                self._new = False
+                if backlog.refuses(self.transport):
+                    self.transport.write(BEHIND)
+                    self.transport.close()
+                    return
             super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
             # No request under way: what came was the beginning of a head, or the rest of a body that nobody reads.
             if not self.asked():
@@ -110,6 +122,6 @@ def timed(seconds: float) -> type[asyncio.Protocol]:
     return Timed
 
 
-def configured(app: Any, seconds: float, **options: Any) -> uvicorn.Config:
-    """Return uvicorn's configuration for `app`, heads timed."""
-    return uvicorn.Config(app, http=timed(seconds), **options)
+def configured(app: Any, seconds: float, late: float = 0.0, **options: Any) -> uvicorn.Config:
+    """Return uvicorn's configuration for `app`, heads timed, and connections refused that waited for `late` seconds."""
+    return uvicorn.Config(app, http=timed(seconds, late), **options)

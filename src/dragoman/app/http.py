@@ -133,6 +133,7 @@ def serve(app: Endpoint, listener: socket.socket) -> None:
     config = configured(
         app,
         app.service.limits.head_seconds,
+        app.service.limits.late_seconds,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -17,8 +17,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     resource link that can be read in pages of `page`, kept for `kept_seconds`,
     `kept` of them at most, and `kept_bytes` of them together. `call_seconds` bounds one call; a tool's own
     `timeout` may be shorter. `calls` is how many may run at once on one
-    connection or session, or of one caller without either, `threads` how many plain functions at once,
-    `listeners` how many clients may listen for changes. A stream that was
+    connection or session, or of one caller without either, `calls_in_all` over HTTP
+    in one process, of all callers; when the event loop runs late by `late_seconds`
+    because of many requests, more are refused until it has caught up. `threads` is
+    how many plain functions run at once, `listeners` how many clients may listen for changes. A stream that was
     silent for `quiet_seconds` gets a comment; a client that does not read for
     `stalled_seconds` is given up. `replay` is how much of what was said on
     streams is kept for clients that lost them, in all sessions together. Of
@@ -39,6 +41,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     kept_seconds: float = 600.0
     call_seconds: float = 300.0
     calls: int = 256
+    calls_in_all: int = 2048
+    late_seconds: float = 0.5
     threads: int = 40
     head_seconds: float = 10.0
     body_seconds: float = 30.0

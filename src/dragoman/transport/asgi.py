@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from time import monotonic
 from typing import Any
 
 from dragoman.errors import MalformedError, RequestError, StoreError
@@ -37,6 +38,7 @@ from dragoman.transport.http_plain import (
     send_refusal,
     unavailable,
 )
+from dragoman.transport.load import CROWD, Load
 from dragoman.transport.site import SiteApp
 from dragoman.transport.sse_server import SseServer
 
@@ -77,6 +79,7 @@ class Endpoint:
         self._sse = sse
         self._gate = gate
         self._beside = beside
+        self._load = Load(service.limits)
         self._running: dict[str, int] = {}  # calls under way outside of sessions, by who makes them
         self._started: asyncio.AbstractEventLoop | None = None  # where; each loop has a start of its own
 
@@ -171,10 +174,23 @@ class Endpoint:
             if body[:1] != b"{" and body.lstrip()[:1] == b"[":
                 return await self._handshake.batch(body, headers, receive, send, extra)
             post = read_post(body, headers, service.methods)
-            if post.era is not None:
-                return await self._handshake.post(post, headers, receive, send, extra)
             if post.kind != "request":
+                # Never refused for want of room: answers and cancellations make some.
+                if post.era is not None:
+                    return await self._handshake.post(post, headers, receive, send, extra)
                 return await _one_way(post, send, extra)
+            load = self._load
+            load.asked += 1
+            if not load.watched:
+                load.watch()
+            if load.under_way >= load.most or (load.asked > CROWD and monotonic() > load.until):
+                raise load.refusal(post.frame.id)
+            if post.era is not None:
+                load.under_way += 1
+                try:
+                    return await self._handshake.post(post, headers, receive, send, extra)
+                finally:
+                    load.under_way -= 1
             call = admit(post.frame, post.params, post.fault, service.methods, headers)
             if isinstance(headers, Admitted):
                 sign(call, headers)
@@ -189,14 +205,16 @@ class Endpoint:
 
     async def _answer(self, call: Call, door: HttpDoor, caller: str, extra: RawHeaders) -> None:
         """Answer a call of a caller who has not too many under way. Raises Refused."""
-        service, running = self._service, self._running
+        service, running, load = self._service, self._running, self._load
         method = service.methods.get(call.method)
+        counted = 1
         if method is not None and method.endless:
-            caller = LISTENING  # what lasts until somebody ends it has a bound of its own
+            caller, counted = LISTENING, 0  # what lasts until somebody ends it has a bound of its own
         count = running.get(caller, 0)
         if count >= service.limits.calls and caller != LISTENING:
             raise Refused(429, f"{count} calls of this caller are under way; wait for some to end", [RETRY_AFTER])
         running[caller] = count + 1
+        load.under_way += counted
         try:
             status, answer = await service.answer(call)
             if status == FORBIDDEN:
@@ -207,6 +225,7 @@ class Endpoint:
                 await door.finish(*stopping(call))
                 raise
         finally:
+            load.under_way -= counted
             # Nothing stays of a caller who left.
             if running[caller] > 1:
                 running[caller] -= 1
@@ -220,6 +239,7 @@ class Endpoint:
             log.exception("the server could not start")
             raise Refused(503, "the server could not start; its log says why") from None
         self._started = asyncio.get_running_loop()
+        self._load.forget()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
