@@ -1,61 +1,38 @@
-"""CPU time per call over HTTP, ours and the rival's in turn."""
+"""CPU time per call over HTTP, ours and the rivals' in turn: bare, in threads, in sessions, as streams, judged."""
 
 import asyncio
 import json
-import os
-import socket
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 
+import environments
 import load
-
-SERVERS = Path(__file__).parent / "servers"
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from bench import Bench
+from environments import SERVERS
+from processes import Served, serving
 
 
-@contextmanager
-def serving(python: Path, server: str, *words: str) -> Iterator[tuple[int, int]]:
-    """Run a server; yield its port and process id once it answers."""
-    port = free_port()
-    process = subprocess.Popen([python, SERVERS / server, str(port), *words], stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 30
-        while time.monotonic() < until and process.poll() is None:
-            try:
-                if asyncio.run(load.exchange(port, load.request(port)))[0] == 200:
-                    break
-            except OSError:
-                time.sleep(0.05)
-        else:
-            raise RuntimeError(f"{server} did not start")
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def cpu(pid: int) -> float:
-    """Return the CPU seconds that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def cost(port: int, pid: int, seconds: float) -> float:
+def cost(served: Served, seconds: float, sent: load.Request = load.CALL, connections: int = load.CONNECTIONS) -> float:
     """Return CPU microseconds per call."""
-    load.run(port, 1)
-    before = cpu(pid)
-    calls = load.run(port, seconds)
-    return (cpu(pid) - before) * 1e6 / calls
+    before = served.cpu()
+    calls = load.run(served.port, seconds, sent, connections)
+    return (served.cpu() - before) * 1e6 / calls
+
+
+def few(served: Served, calls: int) -> float:
+    """Return CPU microseconds per call of so many, one after the other."""
+    before = served.cpu()
+    for _ in range(calls):
+        status, body = asyncio.run(load.exchange(served.port, load.CALL))
+        if status != 200:
+            raise RuntimeError(f"HTTP {status}: {body[:200]!r}")
+    return (served.cpu() - before) * 1e6 / calls
+
+
+def warm(served: Served, sent: load.Request = load.CALL) -> None:
+    """Let a server answer until what it compiles and remembers is there."""
+    load.run(served.port, 1, sent)
 
 
 def refuses(port: int) -> None:
@@ -67,40 +44,152 @@ def refuses(port: int) -> None:
         "header": load.request(port, headers={"Mcp-Name": "subtract"}),
         "missing header": load.request(port, headers={"Mcp-Method": ""}),
         "body": load.request(port, b'{"jsonrpc":"2.0","id":1,'),
+        "twice the same name": load.request(port, load.BODY.replace(b'"a":2', b'"a":1,"a":2')),
         "depth": load.request(port, deep),
     }
+    # A good one first and last: what was refused must not be so because nothing is answered.
+    _answers(port)
     for what, data in wrong.items():
         status, body = asyncio.run(load.exchange(port, data))
         if not 400 <= status < 500:
             raise RuntimeError(f"a bad {what} was answered with {status}: {body[:200]!r}")
-    status, body = asyncio.run(load.exchange(port, load.request(port)))
+    _answers(port)
+
+
+def _answers(port: int) -> None:
+    status, body = asyncio.run(load.exchange(port, load.CALL))
     if status != 200 or json.loads(body)["result"]["structuredContent"] != {"result": 5}:
         raise RuntimeError(f"a good call was answered with {status}: {body[:200]!r}")
 
 
-def compare(ours: Path, rival: Path, rounds: int, seconds: float) -> dict[str, float]:
-    """Return CPU microseconds per call of both and of the floor, and the ratios, as medians over the rounds."""
-    floor, mine, theirs = [], [], []
-    with serving(ours, "ours.py") as a, serving(rival, "official.py") as b, serving(ours, "floor.py") as c:
-        refuses(a[0])
-        for _ in range(rounds):
-            mine.append(cost(*a, seconds))
-            theirs.append(cost(*b, seconds))
-            floor.append(cost(*c, seconds))
-    ratios = [x / y for x, y in zip(mine, theirs, strict=True)]
-    above = [x / y for x, y in zip(mine, floor, strict=True)]
-    return {
-        "ours_us": median(mine), "mcp_us": median(theirs), "floor_us": median(floor),
-        "ratio": median(ratios), "above_floor": median(above),
-    }  # fmt: skip
+async def notices(port: int, log: Path) -> None:
+    """Make sure that a call whose client leaves is stopped, and one whose client stays is not."""
+    slow = load.modern(name="wait", arguments={"seconds": 0.5})
+    if (await load.exchange(port, slow))[0] != 200 or log.read_text().split() != ["began", "ended"]:
+        raise RuntimeError(f"a slow call did not end: {log.read_text()}")
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(load.modern(name="wait", arguments={"seconds": 20}).data(port))
+    await asyncio.sleep(0.5)
+    writer.close()
+    until = time.monotonic() + 3
+    while log.read_text().split()[2:] != ["began", "stopped"]:
+        if time.monotonic() > until:
+            raise RuntimeError(f"nobody noticed that a client left: {log.read_text().split()}")
+        await asyncio.sleep(0.05)
 
 
-def by_tools(ours: Path, rounds: int, seconds: float) -> dict[str, float]:
-    """Return CPU microseconds per call with 1 and with 1,000 tools, and their ratio."""
-    few, many = [], []
-    with serving(ours, "ours.py", "1") as a, serving(ours, "ours.py", "1000") as b:
-        for _ in range(rounds):
-            few.append(cost(*a, seconds))
-            many.append(cost(*b, seconds))
-    ratio = median(x / y for x, y in zip(many, few, strict=True))
-    return {"one_us": median(few), "thousand_us": median(many), "ratio": ratio}
+def guarded(bench: Bench) -> None:
+    """See the server do all that it promises, before it is measured: a bare one would be faster."""
+    log = environments.FOLDER / "disconnect.log"
+    log.write_text("")
+    with serving(bench.ours, SERVERS / "ours.py", "PORT") as plain:
+        refuses(plain.port)
+    with serving(bench.ours, SERVERS / "waiting.py", "PORT", log) as waiting:
+        asyncio.run(notices(waiting.port, log))
+
+
+def modern(bench: Bench) -> None:
+    """The bare call of the stateless era, `async def`, against the floor and everybody."""
+    guarded(bench)
+    with ExitStack() as stack:
+        sides = {
+            "ours": stack.enter_context(serving(bench.ours, SERVERS / "ours.py", "PORT")),
+            "floor": stack.enter_context(serving(bench.ours, SERVERS / "floor.py", "PORT")),
+            "mcp": stack.enter_context(serving(bench.mcp, SERVERS / "official.py", "PORT")),
+            "fastmcp": stack.enter_context(serving(environments.fast(), SERVERS / "fast.py", "PORT")),
+            "typescript": stack.enter_context(serving(*environments.typescript(), "PORT")),
+        }
+        if (program := environments.go()) is not None:
+            sides["go"] = stack.enter_context(serving(program, "PORT"))
+        got = bench.turns({name: lambda served=served: cost(served, bench.seconds) for name, served in sides.items()},
+                          warm=lambda: [warm(served) for served in sides.values()])  # fmt: skip
+    for name, target in (("floor", 45 / 34), ("mcp", 1 / 7), ("fastmcp", 1 / 25), ("typescript", 1 / 11), ("go", None)):
+        if name in got and target is not None:
+            bench.table.ratio(f"HTTP tools/call, async def: CPU, of {name}'s", got["ours"], got[name], target,
+                              names=("ours", name))  # fmt: skip
+    if "go" in got:
+        bench.beside("HTTP tools/call: CPU, of the Go SDK's (no target)", got["ours"], got["go"], ("ours", "go"))
+
+
+def threads(bench: Bench) -> None:
+    """`def`, which we and the official SDK run in a worker thread."""
+    with (
+        serving(bench.ours, SERVERS / "ours.py", "PORT", "def") as a,
+        serving(bench.mcp, SERVERS / "official.py", "PORT", "def") as b,
+    ):
+        got = bench.turns({"ours": lambda: cost(a, bench.seconds), "mcp": lambda: cost(b, bench.seconds)},
+                          warm=lambda: (warm(a), warm(b)))  # fmt: skip
+    bench.table.ratio(
+        "HTTP tools/call, def in a thread: CPU, of mcp's", got["ours"], got["mcp"], 1 / 4, names=("ours", "mcp")
+    )
+
+
+def older(bench: Bench, *, stream: bool) -> None:
+    """A call in a session of the older era, answered with JSON or by a stream."""
+    words = ("session", "stream") if stream else ("session",)
+    with (
+        serving(bench.ours, SERVERS / "ours.py", "PORT") as a,
+        serving(bench.mcp, SERVERS / "official.py", "PORT", *words) as b,
+    ):
+        sents = [load.older(asyncio.run(load.session(side.port)), stream=stream) for side in (a, b)]
+        for side, sent in zip((a, b), sents, strict=True):
+            _, head, _ = asyncio.run(load.converse(side.port, sent))
+            if (b"text/event-stream" in head) is not stream:
+                raise RuntimeError(f"the answer is of the other kind: {head!r}")
+        got = bench.turns({"ours": lambda: cost(a, bench.seconds, sents[0]), "mcp": lambda: cost(b, bench.seconds, sents[1])},
+                          warm=lambda: (warm(a, sents[0]), warm(b, sents[1])))  # fmt: skip
+    what = "SSE" if stream else "JSON"
+    bench.table.ratio(
+        f"session tools/call, {what}: CPU, of mcp's", got["ours"], got["mcp"], 1 / 7, names=("ours", "mcp")
+    )
+
+
+def secured(bench: Bench) -> None:
+    """Tokens, a schema by hand and telemetry, against the bare call."""
+    python = environments.secured()
+    token = bench.output(python, SERVERS / "jwt_keys.py").strip()
+    sent = load.Request(load.CALL.body, {**load.CALL.headers, "Authorization": f"Bearer {token}"})
+    with (
+        serving(python, SERVERS / "ours.py", "PORT", "secured", first=sent) as a,
+        serving(python, SERVERS / "ours.py", "PORT") as b,
+    ):
+        bad = load.Request(sent.body, {**sent.headers, "Authorization": f"Bearer {token[:-8]}AAAAAAAA"})
+        if (status := asyncio.run(load.exchange(a.port, bad))[0]) != 401:
+            raise RuntimeError(f"a bad token was answered with {status}")
+        got = bench.turns({"all": lambda: cost(a, bench.seconds, sent), "bare": lambda: cost(b, bench.seconds)},
+                          warm=lambda: (warm(a, sent), warm(b)))  # fmt: skip
+    bench.table.ratio(
+        "JWT, schema and telemetry: CPU, of the bare call's", got["all"], got["bare"], 2, names=("all", "bare")
+    )
+
+
+def proxied(bench: Bench) -> None:
+    """The process in the middle: a proxy of a server over HTTP."""
+    with serving(bench.ours, SERVERS / "ours.py", "PORT") as behind, ExitStack() as stack:
+        option = f"proxy=http://127.0.0.1:{behind.port}/mcp"
+        a = stack.enter_context(serving(bench.ours, SERVERS / "ours.py", "PORT", option))
+        b = stack.enter_context(serving(environments.fast(), SERVERS / "fast.py", "PORT", option))
+        c = stack.enter_context(serving(bench.ours, SERVERS / "floor.py", "PORT"))
+        # FastMCP's answers some ten calls a second, so its calls are counted and not its seconds.
+        sides = {
+            "ours": lambda: cost(a, bench.seconds),
+            "fastmcp": lambda: few(b, 20),
+            "floor": lambda: cost(c, bench.seconds),
+        }
+        got = bench.turns(sides, warm=lambda: (warm(a), few(b, 5), warm(c)))
+    # 160 us where a bare call is 34.
+    bench.table.ratio(
+        "proxy over HTTP: its CPU, of the floor's", got["ours"], got["floor"], 160 / 34, names=("ours", "floor")
+    )
+    bench.table.ratio(
+        "proxy over HTTP: its CPU, of FastMCP's", got["ours"], got["fastmcp"], 1 / 10, names=("ours", "fastmcp")
+    )
+
+
+def workers(bench: Bench) -> None:
+    """Two processes on one port, against one."""
+    command = (bench.ours, "-m", "dragoman", "run", SERVERS / "ours_plain.py", "--http", "--port", "PORT")
+    with serving(*command, "--workers", "2") as two, serving(*command, "--workers", "1") as one:
+        got = bench.turns({"two": lambda: cost(two, bench.seconds), "one": lambda: cost(one, bench.seconds)},
+                          warm=lambda: (warm(two), warm(one)))  # fmt: skip
+    bench.table.ratio("two workers: CPU per call, of one worker's", got["two"], got["one"], 1.1, names=("two", "one"))

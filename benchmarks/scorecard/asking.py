@@ -30,7 +30,7 @@ async def definitions(client: Client) -> dict[str, int]:
 
 
 async def ask(contestant: Contestant, client: Client, every: Sequence[Question]) -> list[dict[str, Any]]:
-    """Ask what the contestant can be asked; return for each question its place, calls, tokens, and if it was answered."""
+    """Ask what it can be asked; return for each question its number, calls, tokens, and if it was answered."""
     asked: list[dict[str, Any]] = []
     for number, question in enumerate(every, 1):
         if not contestant.can(question):

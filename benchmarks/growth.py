@@ -1,0 +1,121 @@
+"""What a call costs when much is there: a thousand tools, ten thousand sessions, ten thousand open streams; memory of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import load
+from bench import Bench
+from environments import SERVERS
+from over_http import cost, warm
+from processes import Served, serving
+
+AT_ONCE = 50  # connections that open things
+LISTEN = load.modern("subscriptions/listen", notifications={"toolsListChanged": True})
+
+
+def tools(bench: Bench) -> None:
+    """One tool and a thousand."""
+    with (
+        serving(bench.ours, SERVERS / "ours.py", "PORT", "tools=1000") as many,
+        serving(bench.ours, SERVERS / "ours.py", "PORT") as one,
+    ):
+        _compare(bench, "1,000 tools", many, one, 1.05)
+
+
+def sessions(bench: Bench) -> None:
+    """Idle sessions of the older era."""
+    count = 1_000 if bench.quick else 10_000
+    command = (bench.ours, SERVERS / "ours.py", "PORT", "roomy")
+    with serving(*command) as many, serving(*command) as none:
+        warm(many)
+        asyncio.run(_sessions(many.port, 100))  # what the first ones bring along
+        before = many.memory()
+        asyncio.run(_sessions(many.port, count))
+        each = (many.memory() - before) / count
+        bench.table.add("memory of an idle session, KiB", each / 1024, 4, f"{count:,} sessions")
+        _compare(bench, f"{count:,} sessions", many, none, 1.1)
+
+
+async def _sessions(port: int, count: int) -> None:
+    async def some(number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        hello = {"protocolVersion": load.OLDER, "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
+        first = load.Request(load.message("initialize", hello))
+        for _ in range(number):
+            writer.write(first.data(port))
+            status, head, body = await load.answer(reader)
+            if status != 200:
+                raise RuntimeError(f"no session: {status} {body[:200]!r}")
+            identifier = head.lower().split(b"mcp-session-id: ")[1].split(b"\r\n")[0].decode()
+            note = load.Request(b'{"jsonrpc":"2.0","method":"notifications/initialized"}', load.within(identifier))
+            writer.write(note.data(port))
+            await load.answer(reader)
+        writer.close()
+
+    await asyncio.gather(*(some(count // AT_ONCE) for _ in range(AT_ONCE)))
+
+
+def streams(bench: Bench) -> None:
+    """Clients that listen for changes."""
+    count = 1_000 if bench.quick else 10_000
+    command = (bench.ours, SERVERS / "ours.py", "PORT", "roomy")
+    with serving(*command) as many, serving(*command) as none:
+        warm(many)
+        asyncio.run(_with_streams(bench, many, none, count))
+
+
+async def _with_streams(bench: Bench, many: Served, none: Served, count: int) -> None:
+    async with _listening(many.port, 50):
+        pass
+    before = many.memory()
+    async with _listening(many.port, count):
+        each = (many.memory() - before) / count
+        bench.table.add("memory of an open stream, KiB", each / 1024, 24, f"{count:,} streams")
+        # In a thread, so that what comes on the streams is read meanwhile.
+        await asyncio.to_thread(_compare, bench, f"{count:,} open streams", many, none, 1.2)
+
+
+@asynccontextmanager
+async def _listening(port: int, count: int) -> AsyncIterator[None]:
+    """Hold so many streams open, each of which has said its first word."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def some(number: int) -> None:
+        for _ in range(number):
+            # What waits on this side is small, so that ten thousand fit.
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
+            writer.write(LISTEN.data(port))
+            await reader.readuntil(b"acknowledged")
+            writers.append(writer)
+
+    await asyncio.gather(*(some(count // AT_ONCE) for _ in range(AT_ONCE)))
+    try:
+        yield
+    finally:
+        for writer in writers:
+            writer.transport.abort()
+
+
+def _compare(bench: Bench, what: str, many: Served, few: Served, target: float) -> None:
+    got = bench.turns({"many": lambda: cost(many, bench.seconds), "few": lambda: cost(few, bench.seconds)},
+                      warm=lambda: (warm(many), warm(few)))  # fmt: skip
+    bench.table.ratio(f"tools/call with {what}: CPU, of a bare server's", got["many"], got["few"], target,
+                      names=(what, "none"))  # fmt: skip
+
+
+def lists(bench: Bench) -> None:
+    """`tools/list` of a thousand tools, against a file of that size."""
+    wanted = load.modern("tools/list")
+    with serving(bench.ours, SERVERS / "ours.py", "PORT", "tools=1000") as ours:
+        _, body = asyncio.run(load.exchange(ours.port, wanted))
+        if body.count(b'"inputSchema"') != 1000:
+            raise RuntimeError(f"not a thousand tools: {body[:200]!r}")
+        with serving(bench.ours, SERVERS / "static.py", "PORT", len(body)) as file:
+            got = bench.turns({"list": lambda: cost(ours, bench.seconds, wanted),
+                               "static": lambda: cost(file, bench.seconds, wanted)},
+                              warm=lambda: (warm(ours, wanted), warm(file, wanted)))  # fmt: skip
+    what = f"tools/list of 1,000 tools ({len(body) // 1000} kB): CPU, of a static file's"
+    bench.table.ratio(what, got["list"], got["static"], 1.2, names=("list", "static"))
