@@ -108,6 +108,8 @@ class Catalogue:
         item where there is only one source.  Raises ToolError.
         """
         text = uri.strip()
+        if not text:
+            raise ToolError(f"uri is empty: take one from search or list; sources here: {self._addresses()}")
         if "://" not in text:
             text = self._completed(text)
         try:

@@ -75,7 +75,10 @@ def test_the_log_is_short_lines_newest_first(shop: Repository) -> None:
     assert [line.partition(" ")[2] for line in lines] == ["2026-01-01 Ann: Change 1", "2026-01-01 Ann: Change 0"]
     assert len(told(shop, "log", "git://shop/docs/guide.md").splitlines()) == 2
     assert len(told(shop, "log", "git://shop/README").splitlines()) == 1
-    assert told(shop, "log", "git://shop/nowhere") == "no commit touches nowhere\n"
+    with pytest.raises(ToolError, match=r"no file 'READ' at that revision; did you mean 'README'\?"):
+        told(shop, "log", "git://shop/READ")
+    with pytest.raises(ToolError, match=r"no revision 'mian' here; did you mean 'main'\?; describe"):
+        told(shop, "log", revision="mian")
 
 
 def test_a_difference_is_a_statistic_first_and_a_patch_by_its_address(shop: Repository) -> None:
@@ -137,12 +140,15 @@ def test_what_a_view_does_not_show_is_nowhere(shop: Repository) -> None:
     assert [entry.key for entry in shop.items(view, "", "", 9).entries] == ["README"]
     assert shop.search(view, Question(text="pump"), 5).hits == []
     assert "src" not in told(shop, "diff", revision="v1..main", view=view)
-    assert told(shop, "log", "git://shop/src/pump.py", view=view).startswith("no commit touches")
+    with pytest.raises(ToolError, match=r"no revision 'mian' here; describe"):
+        told(shop, "log", revision="mian", view=view)
     for ask in (
+        lambda: told(shop, "log", "git://shop/src/pump.py", view=view),
+        lambda: told(shop, "log", "git://shop/src/none.py", view=view),
         lambda: read(shop, "git://shop/src/pump.py", view=view),
         lambda: read(shop, "git://shop/src/none.py", view=view),
     ):
-        with pytest.raises(ToolError, match=r"no file 'src/\w+.py' at that revision; list shows"):
+        with pytest.raises(ToolError, match=r"no file 'src/\w+.py' at that revision; there is README; list shows"):
             ask()
     assert told(shop, "log", view=View(allow=("src/valve.py",))).count("\n") == 1
 

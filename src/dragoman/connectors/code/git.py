@@ -43,6 +43,14 @@ def available() -> bool:
     return shutil.which("git") is not None
 
 
+class NoRevisionError(ToolError):
+    """There is no such revision; `revision` is what was asked for, and `near` what to say of others, if anything."""
+
+    def __init__(self, revision: str, near: str = "") -> None:
+        super().__init__(f"there is no revision {revision[:80]!r} here{near}; describe on the repository names some")
+        self.revision = revision
+
+
 class Git:
     """One repository, `folder` being its work tree or itself when it is bare."""
 
@@ -69,9 +77,7 @@ class Git:
         try:
             found = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}", most=200)
         except GitError as fault:
-            raise ToolError(
-                f"there is no revision {text[:80]!r} here; describe on the repository names some"
-            ) from fault
+            raise NoRevisionError(text) from fault
         made = found.decode("ascii", "replace").strip()
         if not _HASH.fullmatch(made):
             raise ToolError(f"{text[:80]!r} names no single commit")

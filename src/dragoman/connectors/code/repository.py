@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dragoman.connectors.address import Address, make
 from dragoman.connectors.code.finding import found_commits, found_lines
-from dragoman.connectors.code.git import Git, GitError
+from dragoman.connectors.code.git import Git, GitError, NoRevisionError
 from dragoman.connectors.code.history import blame, diff, log, show
 from dragoman.connectors.code.paths import Blob, blobs, shown
 from dragoman.connectors.source import (
@@ -34,6 +35,7 @@ MAX_FILES = 500_000  # of one tree
 MAX_FILE = 5_000_000  # bytes of one file that is shown
 _REFS = 50
 _TREES = 4  # kept at hand
+T = TypeVar("T")
 
 
 class Repository:
@@ -71,7 +73,7 @@ class Repository:
         """Return files of a revision, of the newest commit when it is empty."""
         files = [
             one
-            for one in self._tree(self._git.resolve(revision or "HEAD"))
+            for one in self._tree(self._resolve(view, revision or "HEAD"))
             if one.path.startswith(prefix) and shown(view, one.path) and (not pattern or matches(pattern, one.path))
         ]
         start = bisect_right([one.path for one in files], after) if after else 0
@@ -83,7 +85,7 @@ class Repository:
         return Listing(entries=entries, total=len(files), more=len(files) > start + limit)
 
     def describe(self, view: View, address: Address) -> dict[str, Any]:
-        commit = self._git.resolve(address.revision)
+        commit = self._resolve(view, address.revision)
         if not address.path:
             return self._overview(view, commit)
         file = self._file(view, commit, address.path)
@@ -99,7 +101,7 @@ class Repository:
             return self.history(view, address, "diff", address.revision, position, room)
         if not address.path:
             return self.history(view, address, "show", address.revision, position, room)
-        commit = self._git.resolve(address.revision)
+        commit = self._resolve(view, address.revision)
         file = self._file(view, commit, address.path)
         if file.size > MAX_FILE:
             raise ToolError(f"{file.path} has {file.size:,} bytes; at most {MAX_FILE:,} are shown")
@@ -121,23 +123,23 @@ class Repository:
             if mode == "log":
                 return self._logged(view, address, revision, position, room)
             if mode == "diff":
-                first, second = self._git.two(revision)
+                first, second = self._named(view, self._git.two, revision)
                 self._known(view, address.path, first, second)
                 text = diff(self._git, self.name, view, first, second, revision, address.path)
             elif mode == "blame":
-                commit = self._git.resolve(revision)
+                commit = self._resolve(view, revision)
                 if not address.path:
                     raise ToolError("blame needs a file: give its uri")
                 file = self._file(view, commit, address.path)
                 text = blame(self._git, commit, file.path, address.lines)
             else:
-                text = show(self._git, self.name, view, self._git.resolve(revision))
+                text = show(self._git, self.name, view, self._resolve(view, revision))
         except GitError as fault:
             raise ToolError(f"git says: {fault}") from fault
         return stretch(uri, title, text, position, room, "", text.count("\n"))
 
     def _logged(self, view: View, address: Address, revision: str, position: Position | None, room: int) -> Passage:
-        commit = self._git.resolve(revision)
+        commit = self._resolve(view, revision)
         skip = position.part if position else 0
         text, taken, more = "", 0, False
         for line in (found := log(self._git, view, commit, address.path, skip, max(room // 60, 1) + 1)):
@@ -147,6 +149,7 @@ class Repository:
             text, taken = text + line, taken + 1
         more = more or len(found) > max(room // 60, 1)
         if not text and address.path:
+            self._known(view, address.path, commit)
             text = f"no commit touches {address.path[:200]}\n"
         return Passage(
             uri=self._uri(address.path, revision), title=f"log {address.path or self.name}", text=text[:room],
@@ -175,7 +178,8 @@ class Repository:
         if at >= 0 and files[at].path == path and shown(view, path):
             return files[at]
         base = path.rpartition("/")[2].lower()
-        near = [one.path for one in files if base and base in one.path.lower() and shown(view, one.path)][:200]
+        open_ = [one.path for one in files if shown(view, one.path)]
+        near = [one for one in open_ if base and base in one.lower()][:200] or open_
         raise ToolError(
             f"there is no file {path[:200]!r} at that revision{nearest(path, near)}; list shows what there is"
         )
@@ -196,14 +200,6 @@ class Repository:
 
     def _overview(self, view: View, commit: str) -> dict[str, Any]:
         files = [one for one in self._tree(commit) if shown(view, one.path)]
-        refs = self._git.run(
-            "for-each-ref",
-            f"--count={_REFS}",
-            "--sort=-creatordate",
-            "--format=%(refname:short)",
-            "refs/heads",
-            "refs/tags",
-        )
         told: dict[str, Any] = {
             "uri": self._uri(""), "kind": self.about, "commit": commit[:12], "files": len(files),
             "size": sum(one.size for one in files),
@@ -211,9 +207,25 @@ class Repository:
             "newest": "".join(log(self._git, view, commit, "", 0, 5)).splitlines(),
         }  # fmt: skip
         if view.everything:
-            told["branches_and_tags"] = refs.decode("utf-8", "replace").split()
+            told["branches_and_tags"] = self._refs()
             told["commits"] = int(self._git.run("rev-list", "--count", commit))
         return told
+
+    def _refs(self) -> list[str]:
+        words = ("--sort=-creatordate", "--format=%(refname:short)", "refs/heads", "refs/tags")
+        return self._git.run("for-each-ref", f"--count={_REFS}", *words).decode("utf-8", "replace").split()
+
+    def _resolve(self, view: View, revision: str) -> str:
+        return self._named(view, self._git.resolve, revision)
+
+    def _named(self, view: View, find: Callable[[str], T], revision: str) -> T:
+        """Return what `find` finds for a revision; its error tells the nearest to whoever sees all names."""
+        try:
+            return find(revision)
+        except NoRevisionError as fault:
+            if not view.everything:
+                raise
+            raise NoRevisionError(fault.revision, nearest(fault.revision, self._refs())) from fault
 
     def _uri(self, path: str, revision: str = "") -> str:
         return make(self.scheme, self.name, path, revision=revision)

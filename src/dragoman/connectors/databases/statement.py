@@ -139,7 +139,7 @@ def _bare(sql: str) -> str:
         raise ToolError("the statement holds control characters; write it as plain text")
     bare = sql.strip().rstrip(";").strip()
     if not bare:
-        raise ToolError(f"there is no statement; {_READ_ONLY}")
+        raise ToolError(f"sql is empty; {_READ_ONLY}")
     return bare
 
 
