@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import re
 import stat
 import threading
 import time
@@ -291,7 +292,7 @@ def _key(config: Mapping[str, str]) -> asyncssh.SSHKey:
             return asyncssh.import_private_key(key, phrase)
         return asyncssh.read_private_key(key, phrase)
     except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError, ValueError) as fault:
-        if isinstance(fault, asyncssh.KeyEncryptionError) or "passphrase" in str(fault).lower():
+        if isinstance(fault, asyncssh.KeyEncryptionError) or re.search("passphrase|decrypt", str(fault), re.IGNORECASE):
             raise SourceError("the key needs its passphrase in config, or another one than that") from fault
         raise SourceError("config: what key names is no private key") from fault
     except OSError as fault:
