@@ -250,6 +250,13 @@ def test_what_changes_things_needs_leave_to_write(bench: Bench) -> None:
     assert text(run(bench(writable=True, other=write), "other")) == "written\n"
     with pytest.raises(SourceError, match="--allow-write t"):
         bench(other=write)
+    # Who may not change anything does not even see it.
+    source, reader = bench(writable=True, echo=ECHO, write=write), View(writes=False)
+    assert [program.name for program in source.programs(reader)] == ["echo"]
+    assert source.describe(reader, parse("run://t/"))["tools_total"] == 1
+    assert "run://t/write" not in [entry.uri for entry in source.items(reader, "", "", 10).entries]
+    with pytest.raises(ToolError, match="no tool 'write'"):
+        run(source, "write", view=reader)
 
 
 @pytest.mark.parametrize(

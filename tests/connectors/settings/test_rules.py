@@ -33,6 +33,15 @@ def test_scopes_are_all_needed() -> None:
     assert seen(None) == ALL
 
 
+def test_who_lacks_the_scopes_for_writing_reads_and_changes_nothing() -> None:
+    seen = judge(write_scopes=["w"], rules=[{"scope": "hr", "allow": ["a/**"]}, {}])
+    assert seen(caller(scopes="hr w")) == View(("a/**",))
+    assert seen(caller(scopes="hr")) == View(("a/**",), writes=False)
+    assert seen(caller()) == View(writes=False)
+    assert seen(NOBODY) == View(writes=False)
+    assert seen(None) == ALL
+
+
 @pytest.mark.parametrize(
     ("rule", "fits", "fits_not"),
     [

@@ -83,7 +83,11 @@ class Programs:
 
     def programs(self, view: View) -> list[Program]:
         """Return the tools that this caller may run."""
-        return [program_of(name, tool) for name, tool in self._tools.items() if view.sees(name)]
+        return [program_of(name, tool) for name, tool in self._tools.items() if self._shows(view, name)]
+
+    def _shows(self, view: View, name: str) -> bool:
+        """Tell whether a tool is there for the caller: not one that changes things for who may not change any."""
+        return view.sees(name) and (view.writes or self._tools[name].read_only)
 
     def search(self, view: View, question: Question, limit: int) -> Hits:
         """Find tools by the words of their names and descriptions."""
@@ -93,7 +97,7 @@ class Programs:
             for name, tool in self._tools.items():
                 words = f"{name.replace('_', ' ').replace('-', ' ')} {tool.about}".lower()
                 score = sum(word in words for word in asked)
-                if score and view.sees(name) and (not question.path or matches(question.path, name)):
+                if score and self._shows(view, name) and (not question.path or matches(question.path, name)):
                     scored.append((-score, name))
         scored.sort()
         weight = min(-scored[0][0] / len(asked), 1.0) / 2 if scored else 0.0
@@ -105,7 +109,7 @@ class Programs:
 
     def items(self, view: View, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
         """Return the tools by name, then the caller's past runs, newest first."""
-        names = [name for name in self._tools if view.sees(name) and name.startswith(prefix)]
+        names = [name for name in self._tools if self._shows(view, name) and name.startswith(prefix)]
         names = [name for name in names if not pattern or matches(pattern, name)]
         in_runs = after.startswith(f"{RUNS}/")
         rest = [] if in_runs else [name for name in names if name > after]
@@ -124,7 +128,8 @@ class Programs:
 
     def describe(self, view: View, address: Address) -> dict[str, Any]:
         if not address.path:
-            tools = [f"{name}: {tool.about}".rstrip(": ") for name, tool in self._tools.items() if view.sees(name)]
+            shown = {name: tool for name, tool in self._tools.items() if self._shows(view, name)}
+            tools = [f"{name}: {tool.about}".rstrip(": ") for name, tool in shown.items()]
             found: dict[str, Any] = {
                 "uri": self._uri(""),
                 "kind": self.about,
@@ -245,14 +250,14 @@ class Programs:
     # --- finding ------------------------------------------------------------------------------------------------
 
     def _known(self, view: View, name: str) -> str:
-        if name in self._tools and view.sees(name):
+        if name in self._tools and self._shows(view, name):
             return name
         if name in self._closed and view.sees(name):
             raise ToolError(
                 f"{name} changes things, and this server only reads; its owner can start it with "
                 f"--allow-write {self.name}"
             )
-        names = [one for one in self._tools if view.sees(one)]
+        names = [one for one in self._tools if self._shows(view, one)]
         raise ToolError(f"there is no tool {name[:80]!r}{nearest(name, names)}; tools here: {', '.join(names[:30])}")
 
     def _run(self, view: View, path: str) -> Run:

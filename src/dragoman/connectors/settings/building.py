@@ -238,7 +238,7 @@ def _apart(said: dict[str, Any], where: str) -> tuple[dict[str, Any], Access]:
 
 
 def _check_auth(settings: Settings, access: Mapping[str, Access]) -> None:
-    asking = [name for name, one in access.items() if one.scopes or one.rules]
+    asking = [name for name, one in access.items() if one.scopes or one.write_scopes or one.rules]
     if asking and not settings.auth:
         raise SourceError(
             f"sources.{asking[0]} has scopes or rules, and nobody says who callers are: add auth, as in "

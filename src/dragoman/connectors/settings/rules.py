@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import structs
+
 from dragoman.connectors.catalogue import Judge
 from dragoman.connectors.settings.shape import Access, Rule
 from dragoman.connectors.view import View
@@ -33,9 +35,13 @@ def judge_of(access: Mapping[str, Access], *, local: bool = True, hosted: bool =
             return View(tuple(one.allow), tuple(one.deny))
         if (one.local_only and not local) or not caller.scopes.issuperset(one.scopes):
             return None
-        if not one.rules:
-            return views[name][0]
-        return next((view for rule, view in zip(one.rules, views[name], strict=True) if fits(rule, caller)), None)
+        view = views[name][0]
+        if one.rules:
+            found = next((view for rule, view in zip(one.rules, views[name], strict=True) if fits(rule, caller)), None)
+            if found is None:
+                return None
+            view = found
+        return view if caller.scopes.issuperset(one.write_scopes) else structs.replace(view, writes=False)
 
     return judge
 
@@ -51,7 +57,7 @@ def fits(rule: Rule, caller: Caller) -> bool:
 
 
 def _only_local(access: Access) -> bool:
-    return not (access.scopes or access.rules or access.allow or access.deny)
+    return not (access.scopes or access.write_scopes or access.rules or access.allow or access.deny)
 
 
 def _claims(found: Any, wanted: str | int | bool) -> bool:

@@ -55,12 +55,14 @@ class Rule(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Access(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who sees a source, and what of it: the keys that every source takes.
 
-    `scopes` are all needed for it to be there at all.  Of `rules` the first that
+    `scopes` are all needed for it to be there at all, `write_scopes` besides for
+    changing it, where it can be changed.  Of `rules` the first that
     fits a caller counts; whom none fits, for them the source is not there.
     `local_only` keeps it to stdio and to HTTP on this machine.
     """
 
     scopes: list[str] = []
+    write_scopes: list[str] = []
     rules: Annotated[list[Rule], msgspec.Meta(max_length=MAX_RULES)] = []
     allow: list[Pattern] = []
     deny: list[Pattern] = []
@@ -69,6 +71,7 @@ class Access(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         try:
             checked_scopes(self.scopes, "scopes")
+            checked_scopes(self.write_scopes, "write_scopes")
         except LocalError as fault:
             raise ValueError(str(fault)) from fault
         check_patterns([*self.allow, *self.deny])
@@ -78,7 +81,7 @@ class Access(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def everybody(self) -> bool:
         """True when all callers are alike."""
-        return not (self.scopes or self.rules or self.local_only or self.allow or self.deny)
+        return not (self.scopes or self.write_scopes or self.rules or self.local_only or self.allow or self.deny)
 
 
 class PromptArgument(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
