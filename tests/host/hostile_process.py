@@ -1,4 +1,4 @@
-"""A hostile server on stdio, written by hand, since no library would do what it does: die, never, twice, flood, babble."""
+"""A hostile server on stdio, written by hand: die, never, twice, flood, babble. No library would do what it does."""
 
 from __future__ import annotations
 

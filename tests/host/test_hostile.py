@@ -38,8 +38,10 @@ async def test_a_tool_that_is_rewritten_after_it_was_approved_is_asked_about_aga
 
 
 async def test_what_is_hidden_in_definitions_and_results_is_written_out_for_the_model(tmp_path: Path) -> None:
-    async with desk(tmp_path, {"s": server("hide")}, NOTE) as at:
+    person = Sitter()
+    async with desk(tmp_path, {"s": server("hide")}, NOTE, person=person) as at:
         await at.host.ask("?")
+    assert "its definition is suspect: it has text in invisible tag characters" in person.asked[0][2].reason
     sent = json.dumps(at.model.seen[1].body, ensure_ascii=False)
     assert not any(sign in sent for sign in HIDDEN)
     assert at.model.seen[1].tools["s__note"]["description"].startswith("Read a note.⟨U+200B⟩⟨U+E0069⟩")

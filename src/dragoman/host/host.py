@@ -21,6 +21,7 @@ from dragoman.host.audit import Audit
 from dragoman.host.consent import Consent
 from dragoman.host.consent_book import Book
 from dragoman.host.conversation import Attached, Conversation
+from dragoman.host.definitions import check, check_text
 from dragoman.host.economy import Known, Shelf, known
 from dragoman.host.events import Answer, Event, Noted
 from dragoman.host.limits import HostLimits
@@ -96,6 +97,7 @@ class Host:
         self._listener = listener
         self._group: ClientGroup | None = None
         self._told: set[str] = set()
+        self._names: dict[str, list[str]] = {}
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -164,6 +166,7 @@ class Host:
                 found.append(known(server, structs.replace(tool, name=own), tool.name))
         # In the order of the servers, and by name: the same each time, whatever order a server lists them in.
         order = list(self.entries)
+        self._names = {name: [one.tool.name for one in found if one.server == name] for name in order}
         found.sort(key=lambda one: (order.index(one.server), one.tool.name))
         shelf = Shelf(found, self.limits)
         for one in shelf.left_out:
@@ -179,8 +182,12 @@ class Host:
         ]
 
     def findings(self, one: Known) -> tuple[str, ...]:
-        """Return what is suspect about a tool's definition."""
-        return ()
+        """Return what is suspect about a tool's definition, each as a sentence."""
+        own = self._names.get(one.server, ())
+        # The same name elsewhere is no trick here, where each has its server's in front.
+        mine = one.tool.name
+        others = {name: [it for it in has if it != mine] for name, has in self._names.items() if name != one.server}
+        return tuple(str(found) for found in check(one.tool, own, others))
 
     def _once(self, server: str, text: str) -> None:
         if text not in self._told:
@@ -188,10 +195,14 @@ class Host:
             self.tell(Noted(server=server, text=text))
 
     def said_of_use(self) -> dict[str, str]:
-        """Return what the open servers say about their use, shortened, by name."""
+        """Return what the open servers say about their use, by name, shortened, without what is suspect."""
         found: dict[str, str] = {}
         for name, member in self.group.servers.items():
-            if member.state == "open" and (words := member.client.instructions):
+            if member.state != "open" or not (words := member.client.instructions):
+                continue
+            if suspect := check_text(words):
+                self._once(name, f"what it says about its use is left out: {visible(str(suspect[0]))}")
+            else:
                 found[name] = visible(words)[:MAX_INSTRUCTIONS]
         return found
 
