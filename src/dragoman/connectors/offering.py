@@ -17,7 +17,7 @@ from dragoman.connectors.address import make
 from dragoman.connectors.catalogue import Catalogue
 from dragoman.connectors.envelope import Count, make_cursor, read_cursor
 from dragoman.connectors.recording import Recorder
-from dragoman.connectors.source import Blob, Source
+from dragoman.connectors.source import Blob, Heeding, Source
 from dragoman.connectors.untrusted import plain
 from dragoman.errors import RequestError, ToolError
 from dragoman.ports.service import Handler
@@ -170,12 +170,15 @@ class Offering:
 
         What a tool complains of may name what strangers named: it goes out as data, as answers do.
         """
-        if call.method == "resources/subscribe" and not self.shows(call, call.params.uri):
-            raise not_found(call.params.uri)
+        if call.method == "resources/subscribe":
+            if not self.shows(call, call.params.uri):
+                raise not_found(call.params.uri)
+            await self._heeded(call, [call.params.uri])
         if call.method == "subscriptions/listen":
             wanted = call.params.notifications
             if uris := wanted.resource_subscriptions or ():
                 shown = [uri for uri in uris if self.shows(call, uri)]
+                await self._heeded(call, shown)
                 call.params = structs.replace(
                     call.params, notifications=structs.replace(wanted, resource_subscriptions=shown)
                 )
@@ -187,6 +190,14 @@ class Offering:
             ]
             return structs.replace(reply, content=told)
         return reply
+
+    async def _heeded(self, call: Call, uris: Sequence[str]) -> None:
+        """Let sources that look at what is listened to, and at nothing else, know of it."""
+        seen = self._seen(call)
+        for uri in uris:
+            source, address = seen.find(uri)
+            if isinstance(source, Heeding):
+                await asyncio.to_thread(source.heed, uri, address.path)
 
     def shows(self, call: Call, uri: str) -> bool:
         """Tell whether the caller's view covers an address."""

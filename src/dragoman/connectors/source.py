@@ -16,9 +16,9 @@ from dragoman.connectors.view import ALL, View
 from dragoman.errors import LocalError
 
 __all__ = [
-    "ALL", "Blob", "Changing", "Entry", "Historical", "Hit", "Hits", "Listing", "Looking", "Passage", "Position",
-    "Preview", "Program", "Progress", "Queryable", "Question", "Report", "Rows", "Runnable", "Source", "SourceError",
-    "View", "Watching",
+    "ALL", "Blob", "Changing", "Entry", "Heeding", "Historical", "Hit", "Hits", "Listing", "Looking", "Passage",
+    "Position", "Preview", "Program", "Progress", "Queryable", "Question", "Report", "Rows", "Runnable", "Source",
+    "SourceError", "View", "Watching",
 ]  # fmt: skip
 
 
@@ -256,6 +256,15 @@ class Looking(Protocol):
 
     def look(self) -> None:
         """Look for changes soon: somebody listens.  Called every few seconds, in a thread, while that is so."""
+        ...
+
+
+@runtime_checkable
+class Heeding(Protocol):
+    """A source that looks only at those of its items to which somebody listens."""
+
+    def heed(self, uri: str, path: str) -> None:
+        """Look at the item at `path` as well, and tell of it as `uri`.  May block."""
         ...
 
 

@@ -67,6 +67,7 @@ class Zip:
 
     about = "files in a zip archive"
     seconds = LOCAL_SECONDS
+    pause = 0.0
 
     def __init__(self, path: str) -> None:
         """Raises SourceError for what is no zip file, or one that is too large."""
@@ -99,6 +100,10 @@ class Zip:
             if scope.sees(path):
                 yield _node(path, members[path])
             budget.last = path
+
+    def stamp(self) -> str:
+        self._current()
+        return str(self._was)
 
     def open(self, path: str, scope: Scope) -> Member:
         steps_of(path)

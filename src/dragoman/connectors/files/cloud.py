@@ -15,6 +15,7 @@ import obstore
 from obstore import exceptions
 from obstore.store import from_url
 
+from dragoman.connectors.files.feed import DISTANT, first_files
 from dragoman.connectors.files.tree import Broken, Budget, Missing, Node, Scope, steps_of
 from dragoman.connectors.folders.crawl import encodable
 from dragoman.connectors.source import SourceError
@@ -66,6 +67,7 @@ class Bucket:
 
     about = "files in a bucket"
     seconds = _SECONDS
+    pause = DISTANT
 
     def __init__(self, url: str, config: Mapping[str, str]) -> None:
         """Raises SourceError where there is no such bucket, or we may not list it; never with what `config` says."""
@@ -105,6 +107,9 @@ class Bucket:
                     yield _node(found)
                 budget.last = path
 
+    def stamp(self) -> str:
+        return first_files(self)
+
     def open(self, path: str, scope: Scope) -> Object:
         steps_of(path)
         if not encodable(path) or not scope.sees(path):
@@ -126,7 +131,8 @@ def _served(path: str) -> bool:
 
 def _node(found: Any) -> Node:
     changed: datetime = found["last_modified"]
-    return Node(str(found["path"]), int(found["size"]), int(changed.timestamp()) * 1_000_000_000)
+    when, tag = int(changed.timestamp()) * 1_000_000_000, str(found.get("e_tag") or "")
+    return Node(str(found["path"]), int(found["size"]), when, "", tag)
 
 
 @contextmanager

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from dragoman.connectors.address import Address, make
 from dragoman.connectors.extract.document import Document, Unreadable
 from dragoman.connectors.files.converted import Documents, converts, cut, pictured
+from dragoman.connectors.files.feed import Feed
 from dragoman.connectors.files.finding import found
 from dragoman.connectors.files.reading import Taken, by_bytes, by_lines, is_text
 from dragoman.connectors.files.tree import Broken, Budget, Missing, Node, Opened, Scope, Spent, Tree
@@ -40,9 +41,19 @@ class Files:
         self.about = tree.about
         self._tree = tree
         self._documents = Documents()
+        self._feed = Feed(tree)
 
     def start(self) -> None:
         """Nothing goes on behind: files are looked at when they are asked for."""
+
+    def watch(self, changed: Callable[[Sequence[str]], None]) -> None:
+        self._feed.changed = changed
+
+    def heed(self, uri: str, path: str) -> None:
+        self._feed.heed(uri, path)
+
+    def look(self) -> None:
+        self._feed.look()
 
     def close(self) -> None:
         self._documents.close()

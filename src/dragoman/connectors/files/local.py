@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dragoman.connectors.files import unsorted
+from dragoman.connectors.files.feed import Shape
 from dragoman.connectors.files.tree import LOCAL_SECONDS, Broken, Budget, Missing, Node, Scope, steps_of
 from dragoman.connectors.folders.crawl import MARKED, MAX_DEPTH, PROFILE_MARKS, encodable, visible
 
@@ -68,15 +69,22 @@ class Local:
 
     about = "files of a folder"
     seconds = LOCAL_SECONDS
+    pause = 0.0
 
     def __init__(self, root: str) -> None:
         self._root = os.path.realpath(root)
         self._handle = os.open(self._root, _FOLDER)
+        self._shape = Shape(self._handle)
 
     def close(self) -> None:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+    def stamp(self) -> str:
+        if self._handle < 0:
+            raise Broken("it is not served any more")
+        return self._shape.stamp()
 
     def open(self, path: str, scope: Scope) -> LocalFile:
         steps = steps_of(path)

@@ -24,6 +24,7 @@ import asyncssh
 
 from dragoman.connectors.files import nested
 from dragoman.connectors.files.aside import Aside
+from dragoman.connectors.files.feed import DISTANT, first_files
 from dragoman.connectors.files.nested import Listed
 from dragoman.connectors.files.tree import Broken, Budget, Missing, Node, Scope, steps_of
 from dragoman.connectors.folders.crawl import PROFILE_MARKS, encodable
@@ -83,6 +84,7 @@ class Sftp:
 
     about = "files of an SFTP server"
     seconds = _SECONDS
+    pause = DISTANT
 
     def __init__(self, url: str, config: Mapping[str, str]) -> None:
         """Raises SourceError; never with what `config` says."""
@@ -116,6 +118,9 @@ class Sftp:
             return self.asked(self._names(folder, scope.view))
 
         return nested.walk(names, prefix, after, scope, budget)
+
+    def stamp(self) -> str:
+        return first_files(self)
 
     def open(self, path: str, scope: Scope) -> Remote:
         steps_of(path)

@@ -127,6 +127,15 @@ class Tree(Protocol):
         """How long a walk over it may take for one call."""
         ...
 
+    @property
+    def pause(self) -> float:
+        """Seconds between two looks for changes, at least; 0 where a look costs next to nothing."""
+        ...
+
+    def stamp(self) -> str:
+        """Return a text that changes when files come or go, as far as that can be told soon.  Raises Broken."""
+        ...
+
     def files(self, prefix: str, after: str, scope: Scope, budget: Budget) -> Iterator[Node]:
         """Yield the files whose path starts with `prefix`, in the tree's order, from behind `after` on.
 

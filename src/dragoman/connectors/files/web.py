@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from dragoman.connectors.files import nested
 from dragoman.connectors.files.aside import Aside
+from dragoman.connectors.files.feed import DISTANT, first_files
 from dragoman.connectors.files.nested import Listed
 from dragoman.connectors.files.tree import Broken, Budget, Missing, Node, Scope, steps_of
 from dragoman.connectors.files.webindex import listed, when_of
@@ -68,6 +69,7 @@ class Web:
     """The files below one address of a web server.  `config` are headers of every request, such as authorization."""
 
     seconds = _SECONDS
+    pause = DISTANT
 
     def __init__(self, url: str, config: Mapping[str, str], paths: Sequence[str] = ()) -> None:
         """`paths` are the files, where the server lists none.  Raises SourceError, never with what `config` says."""
@@ -103,6 +105,9 @@ class Web:
                     budget.last = path
             return
         yield from nested.walk(self._page, prefix, after, scope, budget)
+
+    def stamp(self) -> str:
+        return first_files(self)
 
     def open(self, path: str, scope: Scope) -> WebFile:
         steps_of(path)
