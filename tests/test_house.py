@@ -45,8 +45,8 @@ EXTRAS = {
 # Likewise the stores of other machines, which app/keeping.py loads by name when an address asks for one, and the queue
 # in one of them, which app/engines.py loads.
 HOMES_OF_EXTRAS = (
-    "connectors/files/sftp.py",  # likewise
-    "connectors/files/cloud.py",  # loaded by name where an address asks for a bucket: connectors/files/kind.py
+    "connectors/trees/sftp.py",  # likewise
+    "connectors/trees/cloud.py",  # loaded by name where an address asks for a bucket: connectors/trees/kind.py
     "connectors/databases/postgres.py", "connectors/databases/mysql.py", "connectors/databases/duck.py",
     "connectors/databases/alchemy.py",  # loaded by name where an address asks for one: connectors/databases/opening.py
     "connectors/extract/", "store/redis.py", "store/postgres.py", "store/connections.py", "store/tables.py",
@@ -88,7 +88,7 @@ MAKE_FETCHERS = {
     "doctor/examination.py": "the server that the user named",
     "registry/api.py": "the registry that the user named",
     "registry/adding.py": "that registry: what it lists lies no nearer than itself",
-    "connectors/files/web.py": "the web folder that the server's owner named, and nothing beside it",
+    "connectors/trees/web.py": "the web folder that the server's owner named, and nothing beside it",
 }
 # The doctor asks about the steps of one connection, to the address that the user gave, and sends nothing over it.
 # The fault proxy of the testing kit stands before the server that a test names. The way out of a sandbox leads to the

@@ -15,10 +15,10 @@ from tests.connectors import fixtures
 from tests.servers.private import Private, free_port
 
 from dragoman.connectors.address import parse
-from dragoman.connectors.files.tree import Broken, Scope
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_options
 from dragoman.connectors.source import ALL, Question, SourceError, View
+from dragoman.connectors.trees.tree import Broken, Scope
 from dragoman.errors import ToolError
 
 KEYS = {"access_key_id": "key", "secret_access_key": "very-secret", "region": "us-east-1"}

@@ -18,12 +18,12 @@ import msgspec
 from dragoman.connectors.code.kind import KIND as GIT
 from dragoman.connectors.code.logs_kind import KIND as LOGS
 from dragoman.connectors.databases.kind import KIND as DATABASE
-from dragoman.connectors.files.kind import KIND as FILES
 from dragoman.connectors.folders.crawl import visible
 from dragoman.connectors.folders.kind import KIND as DOCUMENTS
 from dragoman.connectors.kind import Kind, Opening, scheme_of, slug
 from dragoman.connectors.programs.kind import KIND as PROGRAMS
 from dragoman.connectors.source import Source, SourceError
+from dragoman.connectors.trees.kind import KIND as FILES
 from dragoman.serving.nearest import nearest
 
 # Asked in this order whether a text is theirs; a folder that nobody else claims holds documents.

@@ -11,10 +11,10 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 
 from dragoman.connectors.address import make
-from dragoman.connectors.files.converted import converts
-from dragoman.connectors.files.reading import chunks, is_text
-from dragoman.connectors.files.tree import Broken, Budget, Missing, Node, Scope, Spent, Tree
 from dragoman.connectors.source import Hit, Hits, Question, View
+from dragoman.connectors.trees.converted import converts
+from dragoman.connectors.trees.reading import chunks, is_text
+from dragoman.connectors.trees.tree import Broken, Budget, Missing, Node, Scope, Spent, Tree
 
 SEARCH_SECONDS = 5.0
 _MOST_VISITS = 200_000  # files and folders of one search

@@ -16,8 +16,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import msgspec
 
-from dragoman.connectors.files.nested import MOST_NAMES, Listed
-from dragoman.connectors.files.tree import Broken
+from dragoman.connectors.trees.nested import MOST_NAMES, Listed
+from dragoman.connectors.trees.tree import Broken
 
 _LINK = re.compile(
     r"""<a\s(?:[^<>]{0,300}?\s)?href\s{0,9}=\s{0,9}(?:"([^"<>]{0,2000})"|'([^'<>]{0,2000})'|([^\s"'<>]{1,2000}))""",

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.connectors.address import parse
-from dragoman.connectors.files.archive import MAX_MEMBERS, Zip
-from dragoman.connectors.files.tree import Broken, Budget, Missing, Scope
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_source
 from dragoman.connectors.source import ALL, Question, SourceError, View
+from dragoman.connectors.trees.archive import MAX_MEMBERS, Zip
+from dragoman.connectors.trees.tree import Broken, Budget, Missing, Scope
 
 EVERYTHING = Scope(ALL)
 

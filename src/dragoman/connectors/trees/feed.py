@@ -14,8 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from dragoman.connectors.files.tree import Broken, Budget, Missing, Scope, Spent, Tree
 from dragoman.connectors.folders.crawl import MAX_DEPTH, encodable, visible
+from dragoman.connectors.trees.tree import Broken, Budget, Missing, Scope, Spent, Tree
 
 MOST_HEEDED = 1_000  # files that are listened to; beyond that those that were named first are forgotten
 DISTANT = 60.0  # seconds between two looks at a tree over a network

@@ -15,10 +15,10 @@ import obstore
 from obstore import exceptions
 from obstore.store import from_url
 
-from dragoman.connectors.files.feed import DISTANT, first_files
-from dragoman.connectors.files.tree import Broken, Budget, Missing, Node, Scope, steps_of
 from dragoman.connectors.folders.crawl import encodable
 from dragoman.connectors.source import SourceError
+from dragoman.connectors.trees.feed import DISTANT, first_files
+from dragoman.connectors.trees.tree import Broken, Budget, Missing, Node, Scope, steps_of
 
 _SECONDS = 10.0  # for one walk
 _PAGE = 1_000  # objects that are asked for at once

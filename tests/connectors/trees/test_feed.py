@@ -11,12 +11,12 @@ import pytest
 
 from dragoman.app.client import Client
 from dragoman.connectors import build, files
-from dragoman.connectors.files import feed as room
-from dragoman.connectors.files.archive import Zip
-from dragoman.connectors.files.feed import Feed, Shape, first_files
-from dragoman.connectors.files.files import Files
-from dragoman.connectors.files.local import Local
-from dragoman.connectors.files.tree import Broken, Scope
+from dragoman.connectors.trees import feed as room
+from dragoman.connectors.trees.archive import Zip
+from dragoman.connectors.trees.feed import Feed, Shape, first_files
+from dragoman.connectors.trees.files import Files
+from dragoman.connectors.trees.local import Local
+from dragoman.connectors.trees.tree import Broken, Scope
 
 
 class Heard(list[tuple[str, ...]]):

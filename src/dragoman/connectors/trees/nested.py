@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from dragoman.connectors.files.tree import Budget, Missing, Node, Scope, steps_of
 from dragoman.connectors.folders.crawl import MARKED, MAX_DEPTH, encodable, visible
+from dragoman.connectors.trees.tree import Budget, Missing, Node, Scope, steps_of
 
 MOST_NAMES = 100_000  # of one folder
 

@@ -13,11 +13,11 @@ import asyncssh
 import pytest
 
 from dragoman.connectors.address import parse
-from dragoman.connectors.files import sftp as room
-from dragoman.connectors.files.tree import Broken, Missing, Scope
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_options
 from dragoman.connectors.source import ALL, Question, SourceError, View
+from dragoman.connectors.trees import sftp as room
+from dragoman.connectors.trees.tree import Broken, Missing, Scope
 from dragoman.errors import ToolError
 
 HOST = asyncssh.generate_private_key("ssh-ed25519")

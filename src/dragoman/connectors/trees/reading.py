@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dragoman.connectors.address import Span
-from dragoman.connectors.files.tree import Budget, Opened
 from dragoman.connectors.source import Position
+from dragoman.connectors.trees.tree import Budget, Opened
 from dragoman.errors import ToolError
 
 CHUNK = 1_000_000  # bytes

@@ -14,12 +14,12 @@ from typing import Any
 
 from dragoman.connectors.address import Address, make
 from dragoman.connectors.extract.document import Document, Unreadable
-from dragoman.connectors.files.converted import Documents, converts, cut, pictured
-from dragoman.connectors.files.feed import Feed
-from dragoman.connectors.files.finding import found
-from dragoman.connectors.files.reading import Taken, by_bytes, by_lines, is_text
-from dragoman.connectors.files.tree import Broken, Budget, Missing, Node, Opened, Scope, Spent, Tree
 from dragoman.connectors.source import Blob, Entry, Hits, Listing, Passage, Position, Progress, Question, View
+from dragoman.connectors.trees.converted import Documents, converts, cut, pictured
+from dragoman.connectors.trees.feed import Feed
+from dragoman.connectors.trees.finding import found
+from dragoman.connectors.trees.reading import Taken, by_bytes, by_lines, is_text
+from dragoman.connectors.trees.tree import Broken, Budget, Missing, Node, Opened, Scope, Spent, Tree
 from dragoman.errors import ToolError
 from dragoman.serving.nearest import nearest
 

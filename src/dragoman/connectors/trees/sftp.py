@@ -22,13 +22,13 @@ from urllib.parse import unquote, urlsplit
 
 import asyncssh
 
-from dragoman.connectors.files import nested
-from dragoman.connectors.files.aside import Aside
-from dragoman.connectors.files.feed import DISTANT, first_files
-from dragoman.connectors.files.nested import Listed
-from dragoman.connectors.files.tree import Broken, Budget, Missing, Node, Scope, steps_of
 from dragoman.connectors.folders.crawl import PROFILE_MARKS, encodable
 from dragoman.connectors.source import SourceError, View
+from dragoman.connectors.trees import nested
+from dragoman.connectors.trees.aside import Aside
+from dragoman.connectors.trees.feed import DISTANT, first_files
+from dragoman.connectors.trees.nested import Listed
+from dragoman.connectors.trees.tree import Broken, Budget, Missing, Node, Scope, steps_of
 from dragoman.serving.nearest import nearest
 
 T = TypeVar("T")

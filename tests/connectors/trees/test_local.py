@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dragoman.connectors.files.local import Local
-from dragoman.connectors.files.tree import Budget, Missing, Scope, Spent
 from dragoman.connectors.source import ALL, View
+from dragoman.connectors.trees.local import Local
+from dragoman.connectors.trees.tree import Budget, Missing, Scope, Spent
 
 EVERYTHING = Scope(ALL)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no openat")
@@ -70,14 +70,14 @@ def test_large_folders_are_read_in_stretches_that_join(
         (place / "c" / f"{number:03}").mkdir()
         (place / "c" / f"{number:03}" / "f").write_text("")
     expected = paths(tree)
-    monkeypatch.setattr("dragoman.connectors.files.local._FIRST", 3)
-    monkeypatch.setattr("dragoman.connectors.files.local._MOST", 7)
+    monkeypatch.setattr("dragoman.connectors.trees.local._FIRST", 3)
+    monkeypatch.setattr("dragoman.connectors.trees.local._MOST", 7)
     assert paths(tree) == expected and len(expected) == 55
     assert all(paths(tree, "", path) == expected[at + 1 :] for at, path in enumerate(expected))
 
 
 def test_a_walk_that_was_stopped_goes_on_where_it_was(tree: Local, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dragoman.connectors.files.tree._ALWAYS", 0)
+    monkeypatch.setattr("dragoman.connectors.trees.tree._ALWAYS", 0)
     expected, found, after = paths(tree), list[str](), ""
     for _ in range(20):
         try:

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.connectors.address import parse
-from dragoman.connectors.files import web as room
-from dragoman.connectors.files.nested import Listed
-from dragoman.connectors.files.tree import Broken, Scope
-from dragoman.connectors.files.webindex import listed
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_options, open_source
 from dragoman.connectors.source import ALL, Question, SourceError, View
+from dragoman.connectors.trees import web as room
+from dragoman.connectors.trees.nested import Listed
+from dragoman.connectors.trees.tree import Broken, Scope
+from dragoman.connectors.trees.webindex import listed
 from dragoman.errors import ToolError
 
 URL = "https://files.example/data/"

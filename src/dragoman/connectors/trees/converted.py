@@ -15,9 +15,9 @@ from dragoman.connectors.address import Address
 from dragoman.connectors.extract.document import MAX_FILE_BYTES, Document, Unreadable
 from dragoman.connectors.extract.process import Converter
 from dragoman.connectors.extract.registry import format_of, why_not
-from dragoman.connectors.files.reading import CHUNK, Taken
-from dragoman.connectors.files.tree import Node, Opened
 from dragoman.connectors.source import Position
+from dragoman.connectors.trees.reading import CHUNK, Taken
+from dragoman.connectors.trees.tree import Node, Opened
 from dragoman.errors import ToolError
 
 _AS_THEY_STAND = ("text", "markdown", "csv", "html")  # formats that are read by their own lines

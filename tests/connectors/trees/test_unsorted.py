@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.connectors.files import unsorted
-from dragoman.connectors.files.files import Files
-from dragoman.connectors.files.local import Local
-from dragoman.connectors.files.tree import Broken, Budget, Node, Scope
 from dragoman.connectors.source import ALL, View
+from dragoman.connectors.trees import unsorted
+from dragoman.connectors.trees.files import Files
+from dragoman.connectors.trees.local import Local
+from dragoman.connectors.trees.tree import Broken, Budget, Node, Scope
 
 EVERYTHING = Scope(ALL)
 

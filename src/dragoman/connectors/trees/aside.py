@@ -11,7 +11,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from dragoman.connectors.files.tree import Broken
+from dragoman.connectors.trees.tree import Broken
 
 T = TypeVar("T")
 

@@ -14,12 +14,12 @@ from tests.connectors import fixtures
 from dragoman.app.client import Client
 from dragoman.connectors import build
 from dragoman.connectors.address import parse
-from dragoman.connectors.files.files import Files
-from dragoman.connectors.files.tree import Budget
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_options, open_source
 from dragoman.connectors.settings.health import check
 from dragoman.connectors.source import ALL, Blob, Passage, Question, SourceError, View
+from dragoman.connectors.trees.files import Files
+from dragoman.connectors.trees.tree import Budget
 from dragoman.errors import ToolError
 
 CODE = "".join(f"line {number}\n" for number in range(1, 101)).replace("line 50\n", "def Pump(): pass\n")
@@ -195,7 +195,7 @@ def test_pages_of_many_files_join_to_the_whole(many: Path, monkeypatch: pytest.M
         spent.append(Budget(seconds))
         return spent[-1]
 
-    monkeypatch.setattr("dragoman.connectors.files.files.Budget", counted)
+    monkeypatch.setattr("dragoman.connectors.trees.files.Budget", counted)
     source = open_source(f"many=files:{many}", (), Opening())
     found: list[str] = []
     page = source.items(ALL, "", "", 500)
@@ -210,7 +210,7 @@ def test_pages_of_many_files_join_to_the_whole(many: Path, monkeypatch: pytest.M
 
 
 async def test_a_list_that_takes_too_long_goes_on_with_its_cursor(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dragoman.connectors.files.files.Budget", lambda seconds: Budget(seconds, 3_000))
+    monkeypatch.setattr("dragoman.connectors.trees.files.Budget", lambda seconds: Budget(seconds, 3_000))
     async with Client(build([f"many=files:{many}"])) as client:
         cursor, found, calls, hints = "", list[str](), 0, list[str]()
         while cursor is not None:

@@ -13,10 +13,10 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from dragoman.connectors.files import unsorted
-from dragoman.connectors.files.feed import Shape
-from dragoman.connectors.files.tree import LOCAL_SECONDS, Broken, Budget, Missing, Node, Scope, steps_of
 from dragoman.connectors.folders.crawl import MARKED, MAX_DEPTH, PROFILE_MARKS, encodable, visible
+from dragoman.connectors.trees import unsorted
+from dragoman.connectors.trees.feed import Shape
+from dragoman.connectors.trees.tree import LOCAL_SECONDS, Broken, Budget, Missing, Node, Scope, steps_of
 
 _FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from dragoman.connectors.files import nested
-from dragoman.connectors.files.aside import Aside
-from dragoman.connectors.files.feed import DISTANT, first_files
-from dragoman.connectors.files.nested import Listed
-from dragoman.connectors.files.tree import Broken, Budget, Missing, Node, Scope, steps_of
-from dragoman.connectors.files.webindex import listed, when_of
 from dragoman.connectors.folders.crawl import encodable
 from dragoman.connectors.source import SourceError
+from dragoman.connectors.trees import nested
+from dragoman.connectors.trees.aside import Aside
+from dragoman.connectors.trees.feed import DISTANT, first_files
+from dragoman.connectors.trees.nested import Listed
+from dragoman.connectors.trees.tree import Broken, Budget, Missing, Node, Scope, steps_of
+from dragoman.connectors.trees.webindex import listed, when_of
 from dragoman.errors import McpError, TransportError, UnsafeAddressError
 from dragoman.ports.fetch import Fetched
 from dragoman.transport.fetch import SafeFetcher

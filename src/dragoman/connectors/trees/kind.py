@@ -10,13 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from dragoman.connectors.files.archive import Zip
-from dragoman.connectors.files.files import Files
-from dragoman.connectors.files.local import Local
-from dragoman.connectors.files.tree import Tree
 from dragoman.connectors.folders.crawl import visible
 from dragoman.connectors.kind import Kind, Opening, scheme_of
 from dragoman.connectors.source import Source, SourceError
+from dragoman.connectors.trees.archive import Zip
+from dragoman.connectors.trees.files import Files
+from dragoman.connectors.trees.local import Local
+from dragoman.connectors.trees.tree import Tree
 
 _PREFIX = "files:"
 _STORES = ("s3", "gs", "az")
@@ -64,13 +64,13 @@ def _tree(options: Options, opening: Opening) -> Tree:
         return _bucket(options)
     if scheme in _WEB:
         # By name: whoever serves a folder needs no client of HTTP.
-        web: Tree = import_module("dragoman.connectors.files.web").Web(options.path, options.config, options.urls)
+        web: Tree = import_module("dragoman.connectors.trees.web").Web(options.path, options.config, options.urls)
         return web
     if scheme == _SFTP:
         if importlib.util.find_spec("asyncssh") is None:
             raise SourceError('serving files over SFTP needs asyncssh: pip install "dragoman[sftp]"')
         config = {name: _place(name, value, opening) for name, value in options.config.items()}
-        sftp: Tree = import_module("dragoman.connectors.files.sftp").Sftp(options.path, config)
+        sftp: Tree = import_module("dragoman.connectors.trees.sftp").Sftp(options.path, config)
         return sftp
     if options.config:
         raise SourceError("config is for what is reached over a network: s3://, gs://, az://, https:// or sftp://")
@@ -99,7 +99,7 @@ def _place(name: str, value: str, opening: Opening) -> str:
 def _bucket(options: Options) -> Tree:
     if importlib.util.find_spec("obstore") is None:
         raise SourceError('serving a bucket needs obstore: pip install "dragoman[cloud]"')
-    tree: Tree = import_module("dragoman.connectors.files.cloud").Bucket(options.path, options.config)
+    tree: Tree = import_module("dragoman.connectors.trees.cloud").Bucket(options.path, options.config)
     return tree
 
 

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from typing import IO
 
 from dragoman.connectors.extract.archive import MAX_RATIO
-from dragoman.connectors.files.tree import LOCAL_SECONDS, Broken, Budget, Missing, Node, Scope, steps_of
 from dragoman.connectors.folders.crawl import MARKED, encodable
 from dragoman.connectors.source import SourceError
+from dragoman.connectors.trees.tree import LOCAL_SECONDS, Broken, Budget, Missing, Node, Scope, steps_of
 
 MAX_MEMBERS = 200_000
 MAX_DIRECTORY = 40_000_000  # bytes of the list at the archive's end
