@@ -11,10 +11,11 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 SELF = $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test kills mutations test-servers check format conformance interop doctor bench compat lock clean
+.PHONY: help demo assistant test kills mutations test-servers check format conformance interop doctor bench scorecard compat lock clean
 
 help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
+	@echo "make assistant    a stand-in for a language model, for 'dragoman ask' on what make demo serves"
 	@echo "make test         run every test"
 	@echo "make test-servers stores in Redis and PostgreSQL, apps in Chromium (Debian packages), logins at oidc-provider (npm)"
 	@echo "make live         sources of data on PostgreSQL and MariaDB (Debian packages) and S3 (moto): what ran, what was skipped"
@@ -24,7 +25,8 @@ help:
 	@echo "make conformance  the official conformance suite, server and client"
 	@echo "make interop      other packages' clients with our server, our client with theirs"
 	@echo "make doctor       the doctor's verdicts on ten public servers from PyPI and npm"
-	@echo "make bench        the benchmark tables of docs/benchmarks.md"
+	@echo "make bench        the benchmark tables of docs/benchmarks.md (15 minutes); BASE=REV compares two revisions"
+	@echo "make scorecard    what tools cost, a hundred questions beside other servers, attacks, pages (no model is asked)"
 	@echo "make compat       score servers written for other packages, run unchanged"
 	@echo "make format       let ruff rewrite layout and imports"
 	@echo "make lock         resolve the dependencies again (UPGRADE=1 takes newer versions)"
@@ -53,6 +55,9 @@ $(VENV)/.live: requirements/live.lock $(VENV)/.dev
 
 demo: $(VENV)/.demo
 	@exec $(PY) examples/acme/demo.py --port $(PORT) $(ARGS)
+
+assistant: $(VENV)/.demo
+	@exec $(PY) examples/acme/assistant.py $(ARGS)
 
 # A file's tests stay in one process: they share what it sets up.
 test: $(VENV)/.dev
@@ -95,7 +100,11 @@ doctor: $(VENV)/.dev
 	@$(PY) -m tests.doctor.public $(ARGS)
 
 bench: $(VENV)/.dev
-	@$(PY) benchmarks/run.py $(ARGS)
+	@$(PY) benchmarks/run.py $(if $(BASE),--base $(BASE)) $(ARGS)
+
+# The first run installs the servers that it compares with, from npm and PyPI.
+scorecard: $(VENV)/.dev
+	@$(PY) -m benchmarks.scorecard.run $(ARGS)
 
 compat: $(VENV)/.dev
 	@$(PY) tests/compat/score.py $(ARGS)
@@ -112,4 +121,4 @@ lock: | $(PY)
 	@if grep -n '://' requirements/*.lock; then echo "a lock names a host: see above" >&2; exit 1; fi
 
 clean:
-	rm -rf $(VENV) .conformance .compat .interop examples/acme/data .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .conformance .compat .interop .scorecard examples/acme/data .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

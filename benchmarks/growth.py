@@ -1,4 +1,4 @@
-"""What a call costs when much is there: a thousand tools, ten thousand sessions, ten thousand open streams; memory of each."""
+"""What a call costs when much is there: a thousand tools, ten thousand sessions or open streams; their memory."""
 
 from __future__ import annotations
 
@@ -100,10 +100,13 @@ async def _listening(port: int, count: int) -> AsyncIterator[None]:
 
 
 def _compare(bench: Bench, what: str, many: Served, few: Served, target: float) -> None:
-    got = bench.turns({"many": lambda: cost(many, bench.seconds), "few": lambda: cost(few, bench.seconds)},
-                      warm=lambda: (warm(many), warm(few)))  # fmt: skip
-    bench.table.ratio(f"tools/call with {what}: CPU, of a bare server's", got["many"], got["few"], target,
-                      names=(what, "none"))  # fmt: skip
+    got = bench.turns(
+        {"many": lambda: cost(many, bench.seconds), "few": lambda: cost(few, bench.seconds)},
+        warm=lambda: (warm(many), warm(few)),
+    )
+    bench.table.ratio(
+        f"tools/call with {what}: CPU, of a bare server's", got["many"], got["few"], target, names=(what, "none")
+    )
 
 
 def lists(bench: Bench) -> None:
@@ -114,8 +117,12 @@ def lists(bench: Bench) -> None:
         if body.count(b'"inputSchema"') != 1000:
             raise RuntimeError(f"not a thousand tools: {body[:200]!r}")
         with serving(bench.ours, SERVERS / "static.py", "PORT", len(body)) as file:
-            got = bench.turns({"list": lambda: cost(ours, bench.seconds, wanted),
-                               "static": lambda: cost(file, bench.seconds, wanted)},
-                              warm=lambda: (warm(ours, wanted), warm(file, wanted)))  # fmt: skip
+            got = bench.turns(
+                {
+                    "list": lambda: cost(ours, bench.seconds, wanted),
+                    "static": lambda: cost(file, bench.seconds, wanted),
+                },
+                warm=lambda: (warm(ours, wanted), warm(file, wanted)),
+            )
     what = f"tools/list of 1,000 tools ({len(body) // 1000} kB): CPU, of a static file's"
     bench.table.ratio(what, got["list"], got["static"], 1.2, names=("list", "static"))

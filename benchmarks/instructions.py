@@ -1,7 +1,7 @@
 """Instructions per call, counted: they do not depend on what else the machine does.
 
 By `perf stat` where the processor's counters can be read, else by valgrind. A server is run twice, with few and with
-many calls; the difference is the calls'. Only the process's own: what the kernel does for it is CPU time (processes.py).
+many calls; the difference is the calls'. Only the process's own: what the kernel does is CPU time (processes.py).
 """
 
 import asyncio

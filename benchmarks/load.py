@@ -115,7 +115,7 @@ def within(identifier: str) -> dict[str, str]:
 
 
 def older(identifier: str, *, stream: bool = False) -> Request:
-    """Return the usual call in a session; as a stream if `stream`, in the words that make servers of both kinds do so."""
+    """Return the usual call in a session; as a stream if `stream`."""
     body = message("tools/call", {"name": "add", "arguments": {"a": 2, "b": 3}})
     return Request(body, {**within(identifier), "Accept": ONLY_STREAM if stream else BOTH}, numbered=True)
 

@@ -101,12 +101,15 @@ def modern(bench: Bench) -> None:
         }
         if (program := environments.go()) is not None:
             sides["go"] = stack.enter_context(serving(program, "PORT"))
-        got = bench.turns({name: lambda served=served: cost(served, bench.seconds) for name, served in sides.items()},
-                          warm=lambda: [warm(served) for served in sides.values()])  # fmt: skip
+        got = bench.turns(
+            {name: lambda served=served: cost(served, bench.seconds) for name, served in sides.items()},
+            warm=lambda: [warm(served) for served in sides.values()],
+        )
     for name, target in (("floor", 45 / 34), ("mcp", 1 / 7), ("fastmcp", 1 / 25), ("typescript", 1 / 11), ("go", None)):
         if name in got and target is not None:
-            bench.table.ratio(f"HTTP tools/call, async def: CPU, of {name}'s", got["ours"], got[name], target,
-                              names=("ours", name))  # fmt: skip
+            bench.table.ratio(
+                f"HTTP tools/call, async def: CPU, of {name}'s", got["ours"], got[name], target, names=("ours", name)
+            )
     if "go" in got:
         bench.beside("HTTP tools/call: CPU, of the Go SDK's (no target)", got["ours"], got["go"], ("ours", "go"))
 
@@ -117,8 +120,10 @@ def threads(bench: Bench) -> None:
         serving(bench.ours, SERVERS / "ours.py", "PORT", "def") as a,
         serving(bench.mcp, SERVERS / "official.py", "PORT", "def") as b,
     ):
-        got = bench.turns({"ours": lambda: cost(a, bench.seconds), "mcp": lambda: cost(b, bench.seconds)},
-                          warm=lambda: (warm(a), warm(b)))  # fmt: skip
+        got = bench.turns(
+            {"ours": lambda: cost(a, bench.seconds), "mcp": lambda: cost(b, bench.seconds)},
+            warm=lambda: (warm(a), warm(b)),
+        )
     bench.table.ratio(
         "HTTP tools/call, def in a thread: CPU, of mcp's", got["ours"], got["mcp"], 1 / 4, names=("ours", "mcp")
     )
@@ -136,8 +141,10 @@ def older(bench: Bench, *, stream: bool) -> None:
             _, head, _ = asyncio.run(load.converse(side.port, sent))
             if (b"text/event-stream" in head) is not stream:
                 raise RuntimeError(f"the answer is of the other kind: {head!r}")
-        got = bench.turns({"ours": lambda: cost(a, bench.seconds, sents[0]), "mcp": lambda: cost(b, bench.seconds, sents[1])},
-                          warm=lambda: (warm(a, sents[0]), warm(b, sents[1])))  # fmt: skip
+        got = bench.turns(
+            {"ours": lambda: cost(a, bench.seconds, sents[0]), "mcp": lambda: cost(b, bench.seconds, sents[1])},
+            warm=lambda: (warm(a, sents[0]), warm(b, sents[1])),
+        )
     what = "SSE" if stream else "JSON"
     bench.table.ratio(
         f"session tools/call, {what}: CPU, of mcp's", got["ours"], got["mcp"], 1 / 7, names=("ours", "mcp")
@@ -156,8 +163,10 @@ def secured(bench: Bench) -> None:
         bad = load.Request(sent.body, {**sent.headers, "Authorization": f"Bearer {token[:-8]}AAAAAAAA"})
         if (status := asyncio.run(load.exchange(a.port, bad))[0]) != 401:
             raise RuntimeError(f"a bad token was answered with {status}")
-        got = bench.turns({"all": lambda: cost(a, bench.seconds, sent), "bare": lambda: cost(b, bench.seconds)},
-                          warm=lambda: (warm(a, sent), warm(b)))  # fmt: skip
+        got = bench.turns(
+            {"all": lambda: cost(a, bench.seconds, sent), "bare": lambda: cost(b, bench.seconds)},
+            warm=lambda: (warm(a, sent), warm(b)),
+        )
     bench.table.ratio(
         "JWT, schema and telemetry: CPU, of the bare call's", got["all"], got["bare"], 2, names=("all", "bare")
     )
@@ -190,6 +199,8 @@ def workers(bench: Bench) -> None:
     """Two processes on one port, against one."""
     command = (bench.ours, "-m", "dragoman", "run", SERVERS / "ours_plain.py", "--http", "--port", "PORT")
     with serving(*command, "--workers", "2") as two, serving(*command, "--workers", "1") as one:
-        got = bench.turns({"two": lambda: cost(two, bench.seconds), "one": lambda: cost(one, bench.seconds)},
-                          warm=lambda: (warm(two), warm(one)))  # fmt: skip
+        got = bench.turns(
+            {"two": lambda: cost(two, bench.seconds), "one": lambda: cost(one, bench.seconds)},
+            warm=lambda: (warm(two), warm(one)),
+        )
     bench.table.ratio("two workers: CPU per call, of one worker's", got["two"], got["one"], 1.1, names=("two", "one"))

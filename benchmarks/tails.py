@@ -87,7 +87,7 @@ class _Caller(asyncio.Protocol):
 
 
 async def _paced(port: int, rate: float, seconds: float) -> list[float]:
-    """Return the seconds that calls took which were due at `rate` per second; those that no connection was free for wait."""
+    """Return the seconds that calls took which were due at `rate` per second; some wait for a connection."""
     loop, data = asyncio.get_running_loop(), load.CALL.data(port)
     times: list[float] = []
     free: deque[_Caller] = deque()

@@ -1,6 +1,6 @@
 """The official SDK, with its fastest settings: `official.py PORT|stdio [def] [session] [stream] [large]`.
 
-`session` keeps sessions of the older era, `stream` answers in events, as it does by itself; otherwise JSON, which is faster.
+`session` keeps sessions of the older era, `stream` answers in events, as it does by itself; otherwise JSON, for speed.
 """
 
 import sys

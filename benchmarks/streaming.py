@@ -1,0 +1,111 @@
+"""Progress events on one stream, and arguments and results of a megabyte."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from statistics import median
+
+import load
+from bench import Bench
+from environments import SERVERS
+from processes import Served, serving
+
+MEGABYTE = 1_000_000
+TIMES = 40  # calls of a megabyte in one measurement
+
+
+def progress(bench: Bench) -> None:
+    """Add events per second of one call that does nothing but tell how far it is."""
+    count = 5_000 if bench.quick else 20_000
+    with (
+        serving(bench.ours, SERVERS / "ours.py", "PORT", "roomy") as a,
+        serving(bench.mcp, SERVERS / "official.py", "PORT", "stream") as b,
+    ):
+        got = bench.turns(
+            {"ours": lambda: asyncio.run(_events(a, count)), "mcp": lambda: asyncio.run(_events(b, count // 5))},
+            warm=lambda: [asyncio.run(_events(side, 200)) for side in (a, b)],
+        )
+    values = {name: median(each) for name, each in got.items()}
+    bench.table.add(
+        "progress on one stream: events per second",
+        values["ours"],
+        20_000,
+        at_least=True,
+        values=values,
+        unit="events/s",
+    )
+
+
+async def _events(side: Served, count: int) -> float:
+    """Return events per second. Raises RuntimeError unless every one of them came."""
+    sent = load.modern(name="count", arguments={"to": count}, _meta={"progressToken": "one"})
+    began = time.perf_counter()
+    status, head, body = await _whole(side.port, sent)
+    taken = time.perf_counter() - began
+    events = body.count(b"notifications/progress")
+    if status != 200 or events != count:
+        raise RuntimeError(f"{events} of {count} events: {head!r} {body[-300:]!r}")
+    return count / taken
+
+
+async def _whole(port: int, sent: load.Request) -> tuple[int, bytes, bytes]:
+    """Return a response with all its chunks, read in large pieces so that reading is not what is measured."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+    writer.write(sent.data(port))
+    got: list[bytes] = []
+    while True:
+        got.append(await reader.read(2**20))
+        if not got[-1] or got[-1].endswith(b"0\r\n\r\n"):
+            break
+    writer.close()
+    head, _, body = b"".join(got).partition(b"\r\n\r\n")
+    return int(head.split()[1]), head, body
+
+
+def large(bench: Bench) -> None:
+    """Add megabytes per second of CPU, each way, and the memory that one such call takes."""
+    # A text comes back as content and as structured content, twice on the wire; what counts is the text.
+    ways = {
+        "argument": load.modern(name="take", arguments={"text": "x" * MEGABYTE}),
+        "result": load.modern(name="give", arguments={"size": MEGABYTE}),
+    }
+    with (
+        serving(bench.ours, SERVERS / "ours.py", "PORT", "roomy") as a,
+        serving(bench.mcp, SERVERS / "official.py", "PORT") as b,
+    ):
+        for way, sent in ways.items():
+            got = bench.turns({"ours": lambda sent=sent: _rate(a, sent), "mcp": lambda sent=sent: _rate(b, sent)})
+            values = {name: median(each) for name, each in got.items()}
+            bench.table.add(
+                f"1 MB {way}: MB per second of CPU", values["ours"], 200, at_least=True, values=values, unit="MB/s"
+            )
+            peaks = {"ours": _peak(a, sent) / MEGABYTE, "mcp": _peak(b, sent) / MEGABYTE}
+            bench.table.add(
+                f"1 MB {way}: peak memory of one call, of its size", peaks["ours"], 4, values=peaks, unit="x"
+            )
+
+
+def _rate(side: Served, sent: load.Request) -> float:
+    before = side.cpu()
+    asyncio.run(_many(side.port, sent, TIMES))
+    return MEGABYTE * TIMES / (side.cpu() - before) / 1e6
+
+
+def _peak(side: Served, sent: load.Request) -> float:
+    """Return by how many bytes one call makes the process larger than it was, at most."""
+    side.forget_peak()
+    before = side.memory()
+    asyncio.run(_many(side.port, sent, 1))
+    return side.memory("VmHWM") - before
+
+
+async def _many(port: int, sent: load.Request, times: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+    data = sent.data(port)
+    for _ in range(times):
+        writer.write(data)
+        status, _, body = await load.answer(reader)
+        if status != 200 or b'"isError":true' in body or b"resource_link" in body:
+            raise RuntimeError(f"HTTP {status}: {body[:300]!r}")
+    writer.close()
