@@ -62,6 +62,8 @@ def top() -> argparse.ArgumentParser:
     commands.add_parser("login", help="log in to a server; other commands use that by themselves", add_help=False)
     commands.add_parser("logout", help="forget a login, and tell the server that gave it", add_help=False)
     commands.add_parser("approve", help="let a server of a configuration file be started", add_help=False)
+    commands.add_parser("consent", help="what the host may call and start, and taking that back", add_help=False)
+    commands.add_parser("audit", help="what the host decided and did, and what went to which model", add_help=False)
     commands.add_parser("doctor", help="find out what is wrong with a server", add_help=False)
     commands.add_parser("ask", help="ask a model that uses your servers' tools", add_help=False)
     commands.add_parser("chat", help="talk with a model that uses your servers' tools", add_help=False)
@@ -84,6 +86,8 @@ COMMANDS = (
     "login",
     "logout",
     "approve",
+    "consent",
+    "audit",
     "doctor",
     "ask",
     "chat",

@@ -23,7 +23,7 @@ MAX_FINDINGS = 50
 _CHANGES = re.compile(
     r"(delete|remove|drop|destroy|erase|purge|wipe|write|overwrite|send|transfer|pay|execute|exec)(_|-|\b)"
 )
-_ASKS_FOR = re.compile(
+_WANTED = re.compile(
     r"side_?note|scratch_?pad|(system|developer)_?(prompt|message|instructions?)|chat_?(history|log)|chain_?of_?thought|"
     r"(full_|entire_|whole_)?conversation(_?(history|context|log|so_far))?|(previous|prior|all)_?(messages|context)|"
     r"(previous|prior|all)_?tool_?(calls|results)|(model|assistant|llm)_?(context|reasoning|memory)|available_?tools"
@@ -61,11 +61,9 @@ def check(tool: Tool, own: Iterable[str] = (), others: Mapping[str, Iterable[str
     for where, string in strings:
         found += [Finding(kind, where, why) for kind, why in text.suspicions(string, spoken_too=bool(whole))]
         found += _references(where, string, own_names, other_names)
-        if "properties." in where and where.endswith("#") and _ASKS_FOR.fullmatch(text.plain(string).replace("-", "_")):
+        if "properties." in where and where.endswith("#") and _WANTED.fullmatch(text.plain(string).replace("-", "_")):
             found.append(
-                Finding(
-                    "asks-for-context", where, f"the argument {text.shown(string)} asks for what the model was told"
-                )
+                Finding("asks-for-context", where, f"the argument {text.shown(string)} wants what the model was told")
             )
         if where.endswith("$ref") and not string.startswith("#"):
             found.append(Finding("remote-schema", where, "a part of the schema lies elsewhere, and can change there"))
