@@ -22,7 +22,8 @@ _SHOP = [
     "CREATE TABLE entries(id INTEGER PRIMARY KEY, amount INTEGER, note VARCHAR(100) NOT NULL, pin VARCHAR(10))",
     "CREATE TABLE parts(id INTEGER PRIMARY KEY, entry_id INTEGER, "
     "FOREIGN KEY (entry_id) REFERENCES entries(id) ON DELETE CASCADE)",
-    "INSERT INTO entries VALUES (1, 10, 'a', '1'), (2, 20, 'b', '2'), (3, 30, 'c', '3')",
+    "CREATE INDEX by_pin ON entries(pin)",
+    "INSERT INTO entries VALUES (1, 10, 'a', '9'), (2, 20, 'b', '8'), (3, 30, 'c', '7')",
     "INSERT INTO parts VALUES (1, 3), (2, 3)",
 ]
 _POSTGRES = [

@@ -9,7 +9,7 @@ import pymysql
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.connectors.databases.attacks import COMMON, SECRET, WORD, tried
+from tests.connectors.databases.attacks import ALONE, COMMON, MARIADB_ALONE, SECRET, WORD, tried
 from tests.live.shop import PASSWORD
 
 from dragoman.connectors.address import parse
@@ -216,3 +216,26 @@ def test_a_connection_that_the_server_has_ended_is_opened_again(mariadb_shop: st
             cursor.execute(f"KILL {int(number)}")
     assert shop.query(ALL, "SELECT 2", 0, 1, "").rows == [[2]]
     shop.close()
+
+
+def test_the_order_of_rows_tells_nothing_of_what_is_masked(mariadb_shop: str) -> None:
+    sql = "SELECT id FROM entries"
+    bare = open_address("shop", mariadb_shop, STRONG)
+    masked = open_address("shop", mariadb_shop, Rules(mask=["entries.pin"], superuser=True))
+    # Unmasked, the engine reads the small index over pin, and gives the rows in its order.
+    assert bare.query(ALL, sql, 0, 9, "").rows[:3] != sorted(bare.query(ALL, sql, 0, 9, "").rows)[:3]
+    assert masked.query(ALL, sql, 0, 9, "").rows == sorted(bare.query(ALL, sql, 0, 9, "").rows)
+    for hint in ("FORCE INDEX (by_pin)", "USE INDEX FOR ORDER BY (by_pin)"):
+        bare.query(ALL, f"{sql} {hint}", 0, 9, "")
+        with pytest.raises(ToolError, match="hints of indexes are refused"):
+            masked.query(ALL, f"{sql} {hint}", 0, 9, "")
+    for one in (bare, masked):
+        one.close()
+
+
+def test_no_other_way_leads_to_what_is_masked(guarded: Database) -> None:
+    for attack in [*ALONE, *MARIADB_ALONE]:
+        found, told = tried(guarded, attack)
+        assert told, f"{attack} came through: {found}"
+        assert SECRET not in told and WORD not in told
+    assert guarded.query(ALL, "SELECT count(*), max(name) FROM customers", 0, 1, "").rows == [[2, "Bob"]]

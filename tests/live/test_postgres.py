@@ -1,12 +1,13 @@
 """PostgreSQL as a source: what it tells, what is refused by the statement, and what by the server alone."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.connectors.databases.attacks import COMMON, SECRET, WORD, tried
+from tests.connectors.databases.attacks import ALONE, COMMON, POSTGRES_ALONE, SECRET, WORD, tried
 from tests.live.shop import PASSWORD
 
 from dragoman.connectors.address import parse
@@ -305,3 +306,35 @@ def test_a_connection_that_the_server_has_ended_is_opened_again(postgres_shop: s
     assert ended
     assert shop.query(ALL, "SELECT 2", 0, 1, "").rows == [[2]]
     shop.close()
+
+
+def test_the_order_of_rows_tells_nothing_of_what_is_masked(engine: Postgres, postgres_shop: str) -> None:
+    shown = "SELECT current_setting('enable_indexscan') || current_setting('enable_indexonlyscan')"
+    assert engine.read(Ask(sql=shown)).rows[0][0] == "onon"
+    assert engine.read(Ask(sql=shown, unordered=True)).rows[0][0] == "offoff"
+    assert engine.read(Ask(sql=shown)).rows[0][0] == "onon"
+    asked: list[bool] = []
+
+    class Hearing(Postgres):
+        def read(self, ask: Ask, gate: Any = None) -> Any:
+            asked.append(ask.unordered)
+            return super().read(ask, gate)
+
+    rules = Rules(mask=["entries.pin"])
+    shop = Database("shop", Hearing(postgres_shop, rules), rules)
+    for sql in (
+        "SELECT id FROM entries",
+        "SELECT id FROM orders",
+        "WITH q AS (SELECT id FROM entries) SELECT id FROM q",
+    ):
+        shop.query(ALL, sql, 0, 9, "")
+    assert asked == [True, False, True]
+    shop.close()
+
+
+def test_no_other_way_leads_to_what_is_masked(guarded: Database) -> None:
+    for attack in [*ALONE, *POSTGRES_ALONE]:
+        found, told = tried(guarded, attack)
+        assert told, f"{attack} came through: {found}"
+        assert SECRET not in told and WORD not in told
+    assert guarded.query(ALL, "SELECT count(*), max(name) FROM customers", 0, 1, "").rows == [[2, "Bob"]]

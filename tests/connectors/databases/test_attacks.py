@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from tests.connectors.databases.attacks import COMMON, SECRET, SQLITE, WORD
+from tests.connectors.databases.attacks import ALONE, COMMON, SECRET, SQLITE, SQLITE_ALONE, WORD, tried
 
 from dragoman.connectors.address import parse
 from dragoman.connectors.databases.database import Database
@@ -14,7 +14,7 @@ from dragoman.connectors.databases.opening import open_file
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.sqlite import Sqlite
 from dragoman.connectors.databases.statement import read_statement
-from dragoman.connectors.source import Question, SourceError
+from dragoman.connectors.source import Passage, Question, SourceError
 from dragoman.connectors.view import ALL, View
 from dragoman.errors import ToolError
 
@@ -165,3 +165,60 @@ def test_a_plan_tells_nothing_of_what_stands_behind_a_view(path: Path) -> None:
     with pytest.raises(ToolError, match="the plan of a statement over the view clean is not told"):
         narrow.query(ALL, "EXPLAIN QUERY PLAN SELECT id FROM clean", 0, 10, "")
     assert narrow.query(ALL, "EXPLAIN QUERY PLAN SELECT id FROM orders", 0, 10, "").rows
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a database in which an index ranks rows the other way round than they lie."""
+    place = tmp_path_factory.mktemp("ranked") / "shop.db"
+    db = sqlite3.connect(place)
+    db.executescript(
+        "CREATE TABLE pay(id INTEGER PRIMARY KEY, name TEXT, salary INTEGER);"
+        "CREATE TABLE bonus(id INTEGER PRIMARY KEY, name TEXT, sum INTEGER);"
+        "CREATE INDEX by_salary ON pay(salary); CREATE INDEX by_half ON bonus(sum / 2);"
+        "CREATE VIEW ids AS SELECT id FROM pay WHERE id < 9; CREATE VIEW again AS SELECT id AS n FROM ids;"
+        "INSERT INTO pay VALUES (1, 'a', 30), (2, 'b', 20), (3, 'c', 10);"
+        "INSERT INTO bonus VALUES (1, 'a', 30), (2, 'b', 20), (3, 'c', 10)"
+    )
+    db.close()
+    return place
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM pay",
+        "SELECT p.id FROM pay AS p",
+        "SELECT id FROM main.pay",
+        "SELECT id FROM bonus",
+        "SELECT id FROM ids",
+        "SELECT n FROM again",
+        "SELECT a.n FROM again AS a",
+        "WITH q AS (SELECT id FROM pay) SELECT id FROM q",
+        "SELECT id FROM (SELECT id FROM pay LIMIT 3)",
+        "SELECT v.id FROM (ids AS v JOIN pay AS p ON p.id = v.id)",
+    ],
+)
+def test_the_order_of_rows_tells_nothing_of_what_is_masked(ranked: Path, sql: str) -> None:
+    masked = open_file("shop", ranked, Rules(mask=["pay.salary", "bonus.sum"]))
+    assert masked.query(ALL, sql, 0, 9, "").rows == [[1], [2], [3]]
+    assert masked.query(ALL, sql, 0, 1, "").rows == [[1]]
+
+
+def test_without_a_mask_an_index_gives_its_order(ranked: Path) -> None:
+    # So the test above could fail: this is what SQLite does when it is let.
+    bare = open_file("shop", ranked)
+    assert bare.query(ALL, "SELECT id FROM pay", 0, 9, "").rows == [[3], [2], [1]]
+    masked = open_file("shop", ranked, Rules(mask=["pay.salary"]))
+    with pytest.raises(ToolError, match="no table 'by_salary'"):
+        masked.query(ALL, "SELECT id FROM pay INDEXED BY by_salary", 0, 9, "")
+    passage = masked.fetch(ALL, parse("db://shop/pay"), None, 1_000)
+    assert isinstance(passage, Passage) and passage.text.index("| 1") < passage.text.index("| 3")
+
+
+def test_no_other_way_leads_to_what_is_masked(shop: Database) -> None:
+    for attack in [*ALONE, *SQLITE_ALONE]:
+        found, told = tried(shop, attack)
+        assert told, f"{attack} came through: {found}"
+        assert SECRET not in told and WORD not in told
+    assert shop.query(ALL, "SELECT count(*), max(name) FROM customers", 0, 1, "").rows == [[2, "Bob"]]

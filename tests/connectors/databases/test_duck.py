@@ -7,7 +7,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.connectors.databases.attacks import COMMON, SECRET, WORD, tried
+from tests.connectors.databases.attacks import ALONE, COMMON, DUCKDB_ALONE, SECRET, WORD, tried
 
 from dragoman.connectors.address import parse
 from dragoman.connectors.databases.database import Database
@@ -234,3 +234,11 @@ def test_a_dear_statement_is_refused_before_it_runs(folder: Path) -> None:
 def test_a_string_arrives_as_it_was_written(text: str, shop: Database) -> None:
     said = text.replace("'", "''")
     assert shop.query(ALL, f"SELECT '{said}', '{said}' = '{said}'", 0, 1, "").rows == [[text, True]]
+
+
+def test_no_other_way_leads_to_what_is_masked(guarded: Database) -> None:
+    for attack in [*ALONE, *DUCKDB_ALONE]:
+        found, told = tried(guarded, attack)
+        assert told, f"{attack} came through: {found}"
+        assert SECRET not in told and WORD not in told
+    assert guarded.query(ALL, "SELECT count(*), max(name) FROM customers", 0, 1, "").rows == [[2, "Bob"]]

@@ -20,6 +20,7 @@ from dragoman.connectors.databases.functions import judge_functions
 from dragoman.connectors.databases.gate import judge_cost
 from dragoman.connectors.databases.judge import judge, judge_plan, why_not
 from dragoman.connectors.databases.nearest import found_by_name, nearest
+from dragoman.connectors.databases.ordering import unordered
 from dragoman.connectors.databases.paging import at_most, cheap, paged
 from dragoman.connectors.databases.polling import Poll
 from dragoman.connectors.databases.queries import PLACE, Queries
@@ -166,7 +167,7 @@ class Database:
             "uri": self._uri(table.name), "kind": table.kind, "about": table.about, "rows": table.rows_in_words(),
             "columns": as_columns(sight, column_in_words), "foreign_keys": links,
             "indexes": [index for index in table.indexes if not self._hides(sight, _WORDS_IN.findall(index))],
-            "samples": self._samples(sight) if self.rules.samples else [],
+            "samples": self._samples(sight, access) if self.rules.samples else [],
             "read_with": f'query with source="{self.name}", or fetch {self._uri(table.name)}',
         }  # fmt: skip
         if sight.whole:
@@ -177,11 +178,11 @@ class Database:
         visible = {column.name for column in sight.columns}
         return any(name in {c.name for c in sight.table.columns} - visible for name in names)
 
-    def _samples(self, sight: Sight) -> list[str]:
+    def _samples(self, sight: Sight, access: Access) -> list[str]:
         """Return a few rows of the columns that may be read: only where the owner's rules say so."""
         if sight.whole or not sight.readable:
             return []
-        page = self._read(Ask(sql=self._select(sight), limit=3, seconds=1.0))
+        page = self._read(Ask(sql=self._select(sight, access), limit=3, seconds=1.0))
         return [
             ", ".join(f"{name}={str(shown(v))[:60]}" for name, v in zip(page.columns, r, strict=True))
             for r in page.rows
@@ -199,14 +200,15 @@ class Database:
             )  # fmt: skip
         if query := self._queries.fetched(view, address.path, room):
             return query
-        sight = self._table(self.access(view), address.path)
+        access = self.access(view)
+        sight = self._table(access, address.path)
         table = sight.table
         if sight.whole or not sight.readable:
             raise ToolError(f"{table.name} may not be read: {sight.reason or 'all its columns are masked'}")
         first = position.part if position else max(address.lines[0], 1)
         last = address.lines[1] or MAX_SKIP
         limit = min(self.rules.max_rows, last - first + 1)
-        ask = Ask(sql=self._select(sight), start=first - 1, limit=limit, seconds=self.rules.timeout)
+        ask = Ask(sql=self._select(sight, access), start=first - 1, limit=limit, seconds=self.rules.timeout)
         page = self._read(ask)
         rows = all_shown(page.rows)
         kept = rows_that_fit(page.columns, rows, room)
@@ -274,10 +276,13 @@ class Database:
 
     def run_statement(self, statement: Statement, access: Access, start: int, limit: int, **values: Any) -> Page:
         """Return rows of a statement that has been judged, if the engine expects it to be cheap enough."""
+        tree, hidden = unordered(statement.tree, access, self._engine.dialect) if access.restricted else (None, False)
+        if hidden:
+            statement = Statement(tree, written(tree, self._engine.dialect))
         text = "" if self._engine.functions() is None else paged(statement.tree, self._engine.dialect, start, limit + 1)
         ask = Ask(
             sql=statement.text, paged=text, parameters=values, start=start, limit=limit, seconds=self.rules.timeout,
-            closed=access.closed_columns() if access.restricted else frozenset(),
+            closed=access.closed_columns() if access.restricted else frozenset(), unordered=hidden,
         )  # fmt: skip
         bound = self.rules.max_read or self._engine.much
         asks = not cheap(statement.tree) and at_most(statement.tree, access.rows) > bound
@@ -297,13 +302,14 @@ class Database:
         with self._explained(sql, access):
             return self._engine.read(ask, gate)
 
-    def _select(self, sight: Sight) -> str:
+    def _select(self, sight: Sight, access: Access) -> str:
         exp = expressions()
         columns = [exp.column(name, quoted=True) for name in sight.readable]
         parts = [exp.to_identifier(sight.table.bare, quoted=True)]
         parts += [exp.to_identifier(sight.table.schema, quoted=True)] if sight.table.schema else []
         table = exp.Table(**dict(zip(("this", "db"), parts, strict=False)))
-        return written(exp.select(*columns).from_(table), self._engine.dialect)
+        tree, _ = unordered(exp.select(*columns).from_(table), access, self._engine.dialect)
+        return written(tree, self._engine.dialect)
 
     @contextmanager
     def _explained(self, sql: str = "", access: Access | None = None) -> Generator[None, None, None]:

@@ -78,7 +78,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     `paged` is the same with the page written into it, one row more than `limit`.
     `closed` are the columns, as (table, column) in lower case, that it must not
-    read: for engines that can watch that by themselves.
+    read: for engines that can watch that by themselves. `unordered` asks for
+    rows in no order that an index gives.
     """
 
     sql: str
@@ -88,6 +89,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 1_000
     seconds: float = 5.0
     closed: frozenset[tuple[str, str]] = frozenset()
+    unordered: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -143,6 +143,8 @@ class _Case:
             self._judge_star(node)
         elif isinstance(node, exp.Column):
             self._judge_column(node)
+        elif isinstance(node, exp.Table) and (node.args.get("hints") or node.args.get("indexed") is not None):
+            raise ToolError("hints of indexes are refused where something may not be read: leave them out")
         elif isinstance(node, exp.Join):
             self._judge_join(node)
         elif type(node).__name__ in _UNNAMED:

@@ -42,6 +42,7 @@ _LOOK = 2.0  # seconds between two looks at the catalogue
 _QUOTED = re.compile(r'(?:relation|column|function) "?([^"\s]+)"? does not exist')
 _MISSING = {"42P01": "table", "42703": "column", "42883": "function"}
 _GONE = ("08", "57P")
+_UNORDERED = "SELECT set_config('enable_indexscan', 'off', true), set_config('enable_indexonlyscan', 'off', true)"
 
 
 class Postgres:
@@ -110,6 +111,8 @@ class Postgres:
     def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         sql = ask.paged or ask.sql
         with self._lent(ask.seconds) as cursor:
+            if ask.unordered:
+                cursor.execute(_UNORDERED)
             if gate is not None:
                 gate(self._estimate(cursor, sql, ask.parameters))
             with closing(_rows(cursor, sql, ask.parameters)) as rows:
