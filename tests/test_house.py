@@ -39,13 +39,13 @@ EXTRAS = {
     "pydantic",
     "fpdf", "docx", "openpyxl", "starlette", "fastapi", "mcp", "fastmcp", "jsonschema", "cryptography", "joserfc",
     "opentelemetry", "redis", "psycopg", "yaml", "pymysql", "duckdb", "sqlalchemy", "procrastinate",
-    "obstore", "asyncssh",
+    "obstore", "asyncssh", "pathspec",
 }  # fmt: skip
 # One module per library, loaded by name when a file of its kind turns up; test_budgets.py imports the rest without.
 # Likewise the stores of other machines, which app/keeping.py loads by name when an address asks for one, and the queue
 # in one of them, which app/engines.py loads.
 HOMES_OF_EXTRAS = (
-    "connectors/trees/sftp.py",  # likewise
+    "connectors/trees/sftp.py", "connectors/trees/ignored.py",  # likewise
     "connectors/trees/cloud.py",  # loaded by name where an address asks for a bucket: connectors/trees/kind.py
     "connectors/databases/postgres.py", "connectors/databases/mysql.py", "connectors/databases/duck.py",
     "connectors/databases/alchemy.py",  # loaded by name where an address asks for one: connectors/databases/opening.py

@@ -14,6 +14,7 @@ from typing import IO
 
 import msgspec
 
+from dragoman.connectors.extract.columnar import Table
 from dragoman.connectors.extract.document import Document, Unreadable
 from dragoman.connectors.extract.worker import LENGTH, Answer
 
@@ -103,6 +104,13 @@ class Converter:
         if not answer.picture:
             raise Unreadable(answer.reason)
         return answer.picture, answer.mime_type
+
+    def rows(self, path: str, start: int, most: int) -> Table:
+        """Return rows of a Parquet file behind the first `start` ones.  Raises as `convert` does."""
+        answer = self._asked(f"{start},{most}\x00{path}")
+        if answer.table is None:
+            raise Unreadable(answer.reason)
+        return answer.table
 
     def _asked(self, request: str) -> Answer:
         with self._lock:

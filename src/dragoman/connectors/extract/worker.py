@@ -1,7 +1,7 @@
 """The process that reads files: `python -m dragoman.connectors.extract.worker`, started by `process` alone.
 
-Takes a path per frame on stdin, with a page's number and a zero byte before it where a picture is wanted; answers with
-a document, a picture or a reason on stdout.  Frames are a length and MessagePack.
+Takes a path per frame on stdin; before it a zero byte and a page's number where a picture is wanted, or a place and a
+number of rows.  Answers with a document, a picture, rows or a reason on stdout.  Frames are a length and MessagePack.
 It may not write a file, start a process, or grow over its memory limit, where the system knows such limits.
 """
 
@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from dragoman.connectors.extract.columnar import Table, read_rows
 from dragoman.connectors.extract.document import MAX_FILE_BYTES, Document, Unreadable
 from dragoman.connectors.extract.registry import convert, picture, why_not
 
@@ -25,11 +26,12 @@ LENGTH = struct.Struct(">I")
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one file: a document, or a picture and its media type, or the reason why there is none."""
+    """What came of one file: a document, a picture and its media type, or rows; or the reason why there is none."""
 
     document: Document | None = None
     picture: bytes = b""
     mime_type: str = ""
+    table: Table | None = None
     reason: str = ""
 
 
@@ -63,7 +65,10 @@ def read_file(path: str, page: int | None = None) -> Answer:
 def answer(request: str) -> Answer:
     """Return what came of a file; never raises."""
     page, zero, path = request.partition("\x00")
+    start, comma, most = page.partition(",")
     try:
+        if comma:  # the path is that of a copy, which nobody else can swap
+            return Answer(table=read_rows(path, int(start), int(most)))
         return read_file(path, int(page)) if zero else read_file(request)
     except Unreadable as fault:
         return Answer(reason=fault.reason)

@@ -6,12 +6,16 @@ The last few documents are kept, so that their next page costs no second convers
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import tempfile
 import threading
 from typing import NamedTuple
 
+import msgspec
+
 from dragoman.connectors.address import Address
+from dragoman.connectors.extract.columnar import MOST_ROWS, Table
 from dragoman.connectors.extract.document import MAX_FILE_BYTES, Document, Unreadable
 from dragoman.connectors.extract.process import Converter
 from dragoman.connectors.extract.registry import format_of, why_not
@@ -21,6 +25,7 @@ from dragoman.connectors.trees.tree import Node, Opened
 from dragoman.errors import ToolError
 
 _AS_THEY_STAND = ("text", "markdown", "csv", "html")  # formats that are read by their own lines
+PARQUET = "parquet"
 _KEPT = 8
 _KEPT_CHARS = 4_000_000
 
@@ -51,6 +56,7 @@ class Documents:
         self._converter = Converter()
         self._lock = threading.Lock()
         self._kept: dict[Node, Document] = {}
+        self._table: tuple[Node | None, tuple[int, Table]] = None, (0, Table(columns=[], types=[], count=0, rows=[]))
 
     def close(self) -> None:
         """End the process that converts.  Safe to call twice."""
@@ -76,6 +82,21 @@ class Documents:
         with _Copy(opened) as path:
             return self._converter.picture(path, page)
 
+    def rows(self, opened: Opened, start: int, most: int) -> Table:
+        """Return rows of a Parquet file behind the first `start` ones.  Raises as `document` does."""
+        if importlib.util.find_spec("duckdb") is None:
+            raise Unreadable('Parquet files need the package duckdb: pip install "dragoman[tables]"')
+        with self._lock:
+            held, known = self._table
+            if held == opened.node and start >= known[0] and start + most <= known[0] + len(known[1].rows):
+                first = start - known[0]
+                return msgspec.structs.replace(known[1], rows=known[1].rows[first : first + most])
+        with _Copy(opened) as path:
+            table = self._converter.rows(path, start, MOST_ROWS)
+        with self._lock:
+            self._table = opened.node, (start, table)
+        return msgspec.structs.replace(table, rows=table.rows[:most])
+
 
 class _Copy:
     """A copy of an open file, with its ending, in a folder that nobody else may enter."""
@@ -86,7 +107,11 @@ class _Copy:
 
     def __enter__(self) -> str:
         node = self._opened.node
-        if reason := why_not(node.path, node.size):
+        if node.kind == PARQUET:
+            reason = f"too large: {node.size:,} bytes" if node.size > MAX_FILE_BYTES else ""
+        else:
+            reason = why_not(node.path, node.size)
+        if reason:
             raise Unreadable(reason)
         self._folder = tempfile.TemporaryDirectory(prefix="dragoman-", ignore_cleanup_errors=True)
         base = node.path.rpartition("/")[2]

@@ -6,16 +6,17 @@ nothing that the caller's view does not show.  No index: what is told is what is
 
 from __future__ import annotations
 
-import csv
 import itertools
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from dragoman.connectors.address import Address, make
 from dragoman.connectors.extract.document import Document, Unreadable
 from dragoman.connectors.source import Blob, Entry, Hits, Listing, Passage, Position, Progress, Question, View
-from dragoman.connectors.trees.converted import Documents, converts, cut, pictured
+from dragoman.connectors.trees import previews
+from dragoman.connectors.trees.converted import PARQUET, Documents, converts, cut, pictured
 from dragoman.connectors.trees.feed import Feed
 from dragoman.connectors.trees.finding import found
 from dragoman.connectors.trees.reading import Taken, by_bytes, by_lines, is_text
@@ -140,6 +141,9 @@ class Files:
         size = f"{opened.node.size:,} bytes"
         if address.bytes != (0, 0):
             return by_bytes(opened, address.bytes, position, room), size
+        if opened.node.kind == PARQUET:
+            read = partial(self._documents.rows, opened)
+            return previews.by_rows(read, address.lines, position, room), size
         if converts(address.path) or address.pages != (0, 0) or address.sheet:
             document = self._documents.document(opened)
             return cut(document, address, position, room), _extent(document)
@@ -223,16 +227,19 @@ class Files:
     def _file(self, opened: Opened) -> dict[str, Any]:
         node = opened.node
         told: dict[str, Any] = {"uri": self._uri(node.path), "kind": node.kind, "size": node.size, "date": node.day}
-        if converts(node.path) and not pictured(node.path):
+        if node.kind == PARQUET or (converts(node.path) and not pictured(node.path)):
             try:
-                told |= _about(self._documents.document(opened))
+                told |= self._sample(opened) if node.kind == PARQUET else _about(self._documents.document(opened))
             except Unreadable as fault:
                 told["problem"] = fault.reason
         elif not is_text(opened):
             told["content"] = "an image" if pictured(node.path) else "no text; #bytes=1-1000 shows some of it"
         elif node.kind in ("csv", "tsv"):
-            told |= _table(opened.at(0, _HEAD), whole=node.size <= _HEAD)
+            told |= previews.of_text(opened.at(0, _HEAD), whole=node.size <= _HEAD)
         return {key: value for key, value in told.items() if value not in ("", [], {})}
+
+    def _sample(self, opened: Opened) -> dict[str, Any]:
+        return previews.of_parquet(self._documents.rows(opened, 0, _SAMPLE))
 
     def _uri(self, path: str, fragment: str = "") -> str:
         return make(self.scheme, self.name, path, fragment)
@@ -255,15 +262,3 @@ def _about(document: Document) -> dict[str, Any]:
         "title": document.title, "extent": _extent(document), "sheets": document.labels[:_SHOWN],
         "properties": document.meta, "outline": outline, "sample": sample, "notes": document.notes,
     }  # fmt: skip
-
-
-def _table(head: bytes, *, whole: bool) -> dict[str, Any]:
-    """Return the columns of comma-separated values and the first rows."""
-    text = head.decode("utf-8-sig", "replace")
-    lines = text.splitlines() if whole else text.splitlines()[:-1]
-    try:
-        separator = max(",;\t|", key=lines[0].count) if lines else ","
-        rows = list(itertools.islice(csv.reader(lines, delimiter=separator), _SAMPLE + 1))
-    except csv.Error:
-        return {}
-    return {"columns": rows[0], "sample": rows[1:]} if rows else {}

@@ -32,11 +32,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     store by the names that obstore has for them, as in {"endpoint":
     "https://...", "region": "eu-central-1"}. Of a web folder: headers of every
     request. Of SFTP: see `sftp`. `urls` are the files of a web folder, as paths
-    below it, where the server lists none.
+    below it, where the server lists none. `gitignore` leaves out of a folder of
+    this machine what the .gitignore files in it do.
     """
 
     path: str
     config: dict[str, str] = {}
+    gitignore: bool = False
     urls: list[str] = []
 
 
@@ -58,6 +60,8 @@ def _open(name: str, options: Options, opening: Opening) -> Source:
 
 def _tree(options: Options, opening: Opening) -> Tree:
     scheme = scheme_of(options.path)[0]
+    if options.gitignore and scheme in (*_STORES, *_WEB, _SFTP):
+        raise SourceError("gitignore is for folders of this machine")
     if options.urls and scheme not in _WEB:
         raise SourceError("urls are for web folders: https://")
     if scheme in _STORES:
@@ -87,7 +91,11 @@ def _tree(options: Options, opening: Opening) -> Tree:
         raise SourceError(f"{path} is neither a folder nor a zip file; other files are served without files: before")
     if sys.platform == "win32" or os.open not in os.supports_dir_fd:
         raise SourceError("trees of files cannot be served on this system yet: it has no openat; serve documents")
-    return Local(str(path))
+    if not options.gitignore:
+        return Local(str(path))
+    if importlib.util.find_spec("pathspec") is None:
+        raise SourceError('gitignore needs pathspec: pip install "dragoman[gitignore]"')
+    return Local(str(path), import_module("dragoman.connectors.trees.ignored").Ignored)
 
 
 def _place(name: str, value: str, opening: Opening) -> str:

@@ -10,8 +10,8 @@ import errno
 import heapq
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from dragoman.connectors.folders.crawl import MARKED, MAX_DEPTH, PROFILE_MARKS, encodable, visible
 from dragoman.connectors.trees import unsorted
@@ -20,8 +20,17 @@ from dragoman.connectors.trees.tree import LOCAL_SECONDS, Broken, Budget, Missin
 
 _FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
+_MOST_RULES = 65_536  # bytes of one .gitignore
 _HOPS = 8  # links to links
 _FIRST, _MOST = 1_024, 200_000  # names of one folder that are held at once: the first time, and at all
+
+
+class Ignoring(Protocol):
+    """Rules by which files of a tree are left out; see `ignored`."""
+
+    def leaves_out(self, path: str, folder: bool) -> bool: ...
+
+    def names(self, path: str, folder: bool) -> bool: ...
 
 
 class _Name(NamedTuple):
@@ -71,10 +80,12 @@ class Local:
     seconds = LOCAL_SECONDS
     pause = 0.0
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, ignoring: Callable[[Callable[[str], str]], Ignoring] | None = None) -> None:
+        """`ignoring` makes rules of what it is given to read files of them with."""
         self._root = os.path.realpath(root)
         self._handle = os.open(self._root, _FOLDER)
         self._shape = Shape(self._handle)
+        self._ignoring = ignoring(self._rules) if ignoring else None
 
     def close(self) -> None:
         if self._handle >= 0:
@@ -88,7 +99,7 @@ class Local:
 
     def open(self, path: str, scope: Scope) -> LocalFile:
         steps = steps_of(path)
-        if not scope.sees(path):
+        if not scope.sees(path) or self._ignored(path):
             raise Missing(path)
         for _ in range(_HOPS):
             found = self._leaf(steps)
@@ -97,7 +108,7 @@ class Local:
                 return found
             steps = self._led(steps[:-1], found)
             # A link is no way around what the caller may not see: of the path that it leads to, as well.
-            if not scope.view.sees("/".join(steps)):
+            if not scope.view.sees("/".join(steps)) or self._ignored("/".join(steps)):
                 break
         raise Missing(path)
 
@@ -109,6 +120,9 @@ class Local:
         try:
             handle = self._folder(steps_of(folder) if folder else [])
         except Missing:
+            return
+        if folder and self._ignored(folder, folder=True):
+            os.close(handle)
             return
         at = f"{folder}/" if folder else ""
         try:
@@ -158,6 +172,28 @@ class Local:
             os.close(handle)
             raise
         return handle
+
+    def _ignored(self, path: str, *, folder: bool = False) -> bool:
+        return self._ignoring is not None and self._ignoring.leaves_out(path, folder)
+
+    def _rules(self, folder: str) -> str:
+        """Return the text of a folder's .gitignore, "" where there is none that is a file."""
+        try:
+            above = self._folder(steps_of(folder) if folder else [])
+        except Missing:
+            return ""
+        try:
+            handle = os.open(".gitignore", _FILE, dir_fd=above)
+        except OSError:
+            return ""
+        finally:
+            os.close(above)
+        try:
+            return os.pread(handle, _MOST_RULES, 0).decode("utf-8", "replace")
+        except OSError:
+            return ""
+        finally:
+            os.close(handle)
 
     def _led(self, above: Sequence[str], target: str) -> list[str]:
         """Return the steps from the root that a link in the folder `above` leads to.  Raises Missing."""
@@ -235,6 +271,8 @@ class Local:
     def _below(self, above: int, at: _At, behind: Sequence[str], scope: Scope, budget: Budget) -> Iterator[Node]:
         if at.path.count("/") + 1 >= MAX_DEPTH or not scope.enters(at.path):
             return
+        if self._ignoring is not None and self._ignoring.names(at.path, True):
+            return
         try:
             handle = os.open(at.path.rpartition("/")[2], _FOLDER, dir_fd=above)
         except OSError:
@@ -245,6 +283,8 @@ class Local:
             os.close(handle)
 
     def _node(self, above: int, one: _Name, at: _At, scope: Scope) -> Node | None:
+        if self._ignoring is not None and self._ignoring.names(at.path, False):
+            return None
         place = at.place if at.place != at.path else ""
         try:
             if one.link:

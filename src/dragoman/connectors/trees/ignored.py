@@ -1,0 +1,61 @@
+"""What `.gitignore` files in a tree leave out, as git has it: by pathspec, loaded where an owner asks for it.
+
+A rule deeper in the tree goes before one above, and nothing below a folder that is left out comes back.
+Limit: the files in the tree itself; git's own excludes, and those above the root, are not read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pathspec import GitIgnoreSpec
+
+_FRESH = 2.0  # seconds that a file of rules is believed
+_FOLDERS = 2_000  # of which rules are kept
+_RULES = 2_000  # of one file
+
+
+class Ignored:
+    """The rules of one tree.  `read` returns the text of a folder's .gitignore, "" where there is none."""
+
+    def __init__(self, read: Callable[[str], str]) -> None:
+        self._read = read
+        self._kept: dict[str, tuple[float, GitIgnoreSpec | None]] = {}
+
+    def leaves_out(self, path: str, folder: bool) -> bool:
+        """Tell whether the file or folder at `path` is left out, by itself or with a folder that it is in."""
+        steps = path.split("/")
+        return any(self.names("/".join(steps[:end]), folder or end < len(steps)) for end in range(1, len(steps) + 1))
+
+    def names(self, path: str, folder: bool) -> bool:
+        """Tell whether rules leave out this one, whatever becomes of the folders that it is in."""
+        steps = path.split("/")
+        for depth in reversed(range(len(steps))):
+            if (rules := self._rules("/".join(steps[:depth]))) is None:
+                continue
+            said = rules.check_file("/".join(steps[depth:]) + ("/" if folder else "")).include
+            if said is not None:
+                return said
+        return False
+
+    def _rules(self, folder: str) -> GitIgnoreSpec | None:
+        now = time.monotonic()
+        kept = self._kept.get(folder)
+        if kept is not None and kept[0] > now:
+            return kept[1]
+        lines = self._read(folder).splitlines()[:_RULES]
+        rules = GitIgnoreSpec.from_lines(line for line in lines if _fine(line)) if lines else None
+        if len(self._kept) >= _FOLDERS:
+            self._kept.clear()
+        self._kept[folder] = now + _FRESH, rules
+        return rules
+
+
+def _fine(line: str) -> bool:
+    """Tell whether a line is a rule that pathspec takes; git passes over those that are none."""
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return len(line) < 1_000
