@@ -157,8 +157,15 @@ async def _paths(on: Attacker) -> None:
         await on.twin("search", query=fixtures.MARKER)
     on.groups.append(Group("a file swapped for a link while it is read"))
     async with _swapping(on.folder / "tree"):
-        for _ in range(RACES):
-            await on.attack("fetch", uri="file://tree/swapped/x.txt", refused=False)
+        texts = [await on.ask("fetch", {"uri": "file://tree/swapped/x.txt"}) for _ in range(RACES)]
+    group = on.groups[-1]
+    group.tried = RACES
+    group.passed += [f"swapped/x.txt: {text[:100]}" for text, _ in texts if fixtures.SECRET in text]
+    group.twins += 2
+    # It counts only if it was there at times, and away at others.
+    group.refused += [
+        f"never {name}" for name, way in (("there", False), ("away", True)) if way not in {e for _, e in texts}
+    ]
     await on.twin("fetch", uri="file://tree/a/x.txt")
 
 

@@ -92,9 +92,17 @@ async def paging(asker: Asker, known: Known) -> Tally:
         same(f"query {source}", len(pages), (row for page in pages for row in page["rows"]), rows)
         for form in ("csv", "table"):
             pages = await asker.pages("query", source=source, sql=sql, format=form)
-            lines = [line for page in pages for line in page["text"].splitlines()[1 if form == "csv" else 2 :]]
-            split = [[cell.strip() for cell in re.split(r"\||,", line.strip("|"))] for line in lines if line.strip()]
+            split = [row for page in pages for row in _cells(page["text"])[1:]]
             same(f"query {source} as {form}", len(pages), split, ([str(cell) for cell in row] for row in rows))
+        kept, _ = await asker.ask("query", source=source, sql=sql, format="file")
+        for uri in (kept["uri"], f"db://{source}/{sql.partition('FROM ')[2].split()[0]}"):
+            pages = await asker.pages("fetch", uri=uri)
+            # What was kept is a text, which may be cut within a line; each page of a table is one.
+            texts = (
+                ["".join(page["text"] for page in pages)] if uri == kept["uri"] else [page["text"] for page in pages]
+            )
+            split = [row for text in texts for row in _cells(text) if row[0].isdigit()]
+            same(f"fetch {uri}", len(pages), split, ([str(cell) for cell in row] for row in rows))
     for uri, text in known.texts.items():
         pages = await asker.pages("fetch", uri=uri)
         joined = "".join(page["text"] for page in pages)
@@ -103,25 +111,31 @@ async def paging(asker: Asker, known: Known) -> Tally:
         pages = await asker.pages("history", uri=uri)
         found = [line.split()[0] for page in pages for line in page["text"].splitlines() if line.strip()]
         same(f"history {uri}", len(pages), found, (name[: len(found[0])] for name in hashes))
-    for query, count in known.hits.items():
-        for limit in (7, 50):
-            pages = await asker.pages("search", query=query, source="papers", limit=limit)
+    for search, count in known.hits:
+        for limit in (13, 50):
+            pages = await asker.pages("search", **search, limit=limit)
             hits = [(item["uri"], item.get("where", "")) for page in pages for item in page["items"]]
             tally.see(
                 len(hits) == len(set(hits)) == pages[0]["total"] == count,
-                f"search {query!r} by {limit}: {len(hits)} in {len(pages)} pages, {len(set(hits))} different",
+                f"search {search} by {limit}: {len(hits)} in {len(pages)} pages, {len(set(hits))} different",
             )
     resources = [one.uri for one in await asker.client.list_resources()]
     tally.see(len(resources) == len(set(resources)), "resources/list has an address twice")
     return tally
 
 
-async def readable(asker: Asker, known: Known) -> Tally:
-    """Every listed address opens: by the tool, and as a resource."""
+def _cells(text: str) -> list[list[str]]:
+    """Return the rows of a table in CSV or Markdown, the header first."""
+    lines = [line for line in text.splitlines() if line.strip() and not set(line) <= set("|-: ")]
+    return [[cell.strip() for cell in re.split(r"\||,", line.strip("|"))] for line in lines]
+
+
+async def readable(asker: Asker, known: Known, every: int = 1) -> Tally:
+    """Every listed address opens, or each so-and-so-manieth: by the tool, and as a resource."""
     tally = Tally("listed addresses that open, as a tool and as a resource")
     uris = {uri for items in known.items.values() for uri in items}
     resources = {one.uri for one in await asker.client.list_resources()}
-    for uri in sorted(uris | resources):
+    for uri in sorted(uris | resources)[::every]:
         _, error = await asker.ask("fetch", uri=uri)
         tally.see(not error, f"fetch {uri}: {error[:200]}")
         _, error = await asker.ask("describe", uri=uri)

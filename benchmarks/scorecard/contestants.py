@@ -157,7 +157,7 @@ def git(repository: Path) -> Mapping[str, Route]:
 
 
 async def _dbhub(talk: Talk) -> None:
-    await talk.call("search_objects", object_type="table", detail_level="full")
+    await talk.call("search_objects", object_type="column", detail_level="names")  # the least that shows the columns
     await talk.call("execute_sql", sql=talk.given["sql"])
 
 

@@ -30,8 +30,9 @@ def answer(seen: Seen) -> Move:
     if "search" not in given:
         return [Say("I look for the report. "), Use(tools["search"], {"query": "latest quarterly sales report"})]
     newest = max(REPORT.finditer(given["search"]), key=lambda found: (found[1], found[2]), default=None)
+    early = " Indexing goes on: ask again in a moment." if "not all is indexed" in given["search"] else ""
     if newest is None:
-        return Say("The search gave no quarterly sales report.")
+        return Say(f"The search gave no quarterly sales report.{early}")
     if "fetch" not in given:
         return Use(tools["fetch"], {"uri": newest[0]})
     year, quarter = int(newest[1]), int(newest[2])
@@ -47,7 +48,7 @@ def answer(seen: Seen) -> Move:
     return Say(
         f"The latest report is that of Q{quarter} {year}. It states revenue of {stated[0]}"
         f"{', and the database gives the same' if agrees else f', but the database gives ${float(counted[0]):,.2f}'}."
-        f"\n\nSource: {newest[0]}"
+        f"{early}\n\nSource: {newest[0]}"
     )
 
 

@@ -84,6 +84,8 @@ Calls to try from another terminal:
   {dragoman} call {url} run tool=check_books arguments='{{"quarter": "{latest["slug"]}"}}'
   {dragoman} call {url} history uri="git://code/pricing/price.py"
   {dragoman} call {url} fetch uri="logs://builds/{failed["log"]}"
+  {dragoman} ask --server acme={url} --model ollama/llama3.2 "Summarize the latest sales report"
+  (without a model: make assistant, and --model http://{HOST}:8849/v1#scripted)
 The report of {latest["quarter"]} states {latest["total"]}, and the query and the script give the same.
 
 Claude Desktop (claude_desktop_config.json):
