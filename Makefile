@@ -11,7 +11,7 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 SELF = $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo assistant test kills mutations test-servers check format conformance interop doctor bench scorecard compat lock clean
+.PHONY: help demo assistant test sandbox kills mutations test-servers check format conformance interop doctor bench scorecard compat lock clean
 
 help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
@@ -19,6 +19,7 @@ help:
 	@echo "make test         run every test"
 	@echo "make test-servers stores in Redis and PostgreSQL, apps in Chromium (Debian packages), logins at oidc-provider (npm)"
 	@echo "make live         sources of data on PostgreSQL and MariaDB (Debian packages) and S3 (moto): what ran, what was skipped"
+	@echo "make sandbox      hostile servers in each sandbox that works here (bubblewrap is a Debian package): what gets out"
 	@echo "make kills        workers killed in mid-task (N=200) on SQLite, Redis and PostgreSQL: nothing lost or done twice"
 	@echo "make mutations    the rules of authorization broken one by one, each in a copy: their tests have to notice"
 	@echo "make check        ruff, mypy strict, pyright strict"
@@ -67,6 +68,11 @@ test: $(VENV)/.dev
 test-servers: $(VENV)/.dev
 	@sh tools/install_servers.sh
 	@$(PY) -m pytest -q tests/servers $(ARGS)
+
+# Servers that try to get out of a sandbox: installs bubblewrap if it is missing (as root), and says what was skipped.
+sandbox: $(VENV)/.dev
+	@sh tools/install_servers.sh sandbox
+	@$(PY) -m pytest -q -rs tests/sandbox $(ARGS)
 
 # Sources of data on the servers that hold them: installs what is missing (as root), skips by name what stays missing.
 live: $(VENV)/.live

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         Visit,
         VisitNeededError,
     )
+    from dragoman.host.host import Host
     from dragoman.protocol.identity import Identity
     from dragoman.protocol.limits import Limits
     from dragoman.serving import questions as ask
@@ -97,6 +98,7 @@ _HOMES = {
     "EnterpriseIssuer": "auth.issuing.enterprise",
     "EnterpriseManaged": "auth.grants",
     "File": "serving.results",
+    "Host": "host.host",
     "Icon": "wire.base",
     "Identity": "protocol.identity",
     "Image": "serving.results",
@@ -169,6 +171,7 @@ __all__ = [
     "EnterpriseIssuer",
     "EnterpriseManaged",
     "File",
+    "Host",
     "Icon",
     "Identity",
     "Image",

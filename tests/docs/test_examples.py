@@ -28,6 +28,8 @@ def name(page: Path) -> str:
 @pytest.mark.parametrize("page", [page for page in PAGES if examples(page) and page.name != ALIASED], ids=name)
 def test_the_examples_of_a_page_run(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+    for home in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(home, str(tmp_path))  # approvals and logs of examples are none of the user's
     module = ModuleType(f"example_{page.stem}")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     for line, code in examples(page):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import re
 import signal
@@ -20,6 +21,18 @@ import duckdb
 import openpyxl
 import pypdfium2
 import pytest
+
+from dragoman import Host
+from dragoman.connectors.assembly import build as build_server
+from dragoman.connectors.folders.crawl import Folder
+from dragoman.connectors.folders.documents import Documents
+from dragoman.connectors.folders.index import Index
+from dragoman.host.audit import Audit
+from dragoman.host.consent import Consent
+from dragoman.host.consent_book import Book
+from dragoman.host.events import Returned, Wants
+from dragoman.host.rules import Rules
+from dragoman.testing import ScriptedModel
 
 ACME = Path(__file__).resolve().parents[2] / "examples" / "acme"
 LINES = 2000
@@ -352,3 +365,31 @@ def test_a_port_in_use_gets_one_sentence_with_another_port(tmp_path: Path) -> No
     assert len(answer.stderr.splitlines()) == 1
     assert re.search(rf"port {port} is in use.* make demo PORT=\d+$", answer.stderr.strip())
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_stand_in_for_a_model_summarizes_the_latest_report_and_its_figures_agree_with_the_database(
+    acme: Path, truth: dict, database: sqlite3.Connection, tmp_path: Path
+) -> None:
+    spec = importlib.util.spec_from_file_location("assistant", ACME / "assistant.py")
+    assert spec is not None and spec.loader is not None
+    assistant = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(assistant)
+    reports = Documents("documents", Folder(acme / "documents" / "reports"), Index(tmp_path / "index" / "reports.db"))
+    reports.start()
+    assert reports.indexer.wait_idle(60)
+    server = build_server([reports, f"sales={acme}/sales.db"])
+    consent = Consent(
+        Rules.of({"rules": {"local/*": "allow"}}), Book(tmp_path / "book.json"), Audit(tmp_path / "audit")
+    )
+    latest = truth["quarters"][-1]
+    async with (
+        ScriptedModel(assistant.answer) as model,
+        Host({"local": server}, model=model.name, consent=consent) as host,
+    ):
+        answer = await host.ask("Summarize the latest sales report")
+    (revenue,) = database.execute(latest["sql"]).fetchone()
+    assert f"${revenue:,.2f}" == latest["total"]
+    assert latest["total"] in answer.text and "the database gives the same" in answer.text
+    assert answer.sources == (f"docs://documents/{Path(latest['report']).name}",)
+    assert [step.tool for step in answer.steps if isinstance(step, Wants)] == ["search", "fetch", "query"]
+    assert [step.failed for step in answer.steps if isinstance(step, Returned)] == [False] * 3

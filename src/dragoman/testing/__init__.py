@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dragoman.testing.faulty import FaultProxy, Faults, faulty
 from dragoman.testing.leaks import LeakError, no_leaks
+from dragoman.testing.models import Cut, Refuse, Say, ScriptedModel, Use
 from dragoman.testing.offers import check_offers, check_snapshot, faults_of, snapshot
 from dragoman.testing.stalls import Stall, StallError, no_stalls, stalls
 from dragoman.testing.transcripts import Difference, TranscriptError, record, replay
@@ -16,13 +17,18 @@ from dragoman.testing.ways import ERAS, TRANSPORTS, Way, connected, reachable, s
 __all__ = [
     "ERAS",
     "TRANSPORTS",
+    "Cut",
     "Difference",
     "FaultProxy",
     "Faults",
     "LeakError",
+    "Refuse",
+    "Say",
+    "ScriptedModel",
     "Stall",
     "StallError",
     "TranscriptError",
+    "Use",
     "Way",
     "check_offers",
     "check_snapshot",
