@@ -1,11 +1,15 @@
 #!/bin/sh
 # Install Redis, PostgreSQL and Chromium from the system's packages, if they are missing and this may be done here;
-# with `live` as the argument PostgreSQL and MariaDB, which the sources of data are tried on.
+# with `live` as the argument PostgreSQL and MariaDB, which the sources of data are tried on; with `sandbox` bubblewrap.
 set -u
 missing=
-command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing=postgresql
+if [ "${1-}" != sandbox ]; then
+    command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing=postgresql
+fi
 if [ "${1-}" = live ]; then
     command -v mariadbd >/dev/null 2>&1 || missing="$missing mariadb-server"
+elif [ "${1-}" = sandbox ]; then
+    command -v bwrap >/dev/null 2>&1 || missing="$missing bubblewrap"
 else
     command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1 || missing="$missing redis-server"
     command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || missing="$missing chromium"

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, ip_address
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from dragoman.protocol.addresses import Reach, reach_of
@@ -62,10 +62,20 @@ class Doors(NamedTuple):
         return False
 
 
+async def resolve_name(host: str, port: int) -> list[str]:
+    """Return the addresses of a host. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in found))
+
+
+Resolve: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
+
+
 class Proxy:
     """Serves one sandbox. `told` gets a line for each host that was refused, once."""
 
-    def __init__(self, hosts: Sequence[str], told: Callable[[str], object]) -> None:
+    def __init__(self, hosts: Sequence[str], told: Callable[[str], object], resolve: Resolve = resolve_name) -> None:
+        self._resolve = resolve
         self._doors = Doors(hosts)
         self._told = told
         self._refused: set[str] = set()
@@ -102,7 +112,7 @@ class Proxy:
         where, first = read_head(head)
         literal = self._doors.judge(where)
         async with asyncio.timeout(CONNECT_SECONDS):
-            far_reader, far_writer = await _connected(where, near=literal)
+            far_reader, far_writer = await _connected(where, await self._resolve(*where), near=literal)
         try:
             if first:
                 far_writer.write(first)
@@ -164,16 +174,16 @@ def _is_address(host: str) -> bool:
     return True
 
 
-async def _connected(where: Where, *, near: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
-    addresses = [info[4][0] for info in found if _reachable(str(info[4][0]), near=near)]
+async def _connected(
+    where: Where, found: Sequence[str], *, near: bool
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    addresses = [address for address in found if _reachable(address, near=near)]
     if not addresses:
         raise RefusedError(f"{where.host} leads to a place that a sandbox may not reach")
     fault: OSError | None = None
-    for address in dict.fromkeys(addresses):
+    for address in addresses:
         try:
-            return await asyncio.open_connection(str(address), where.port)
+            return await asyncio.open_connection(address, where.port)
         except OSError as error:
             fault = error
     raise fault or OSError("nothing to connect to")
