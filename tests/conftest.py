@@ -14,8 +14,10 @@ from tests.canary import pytest_runtest_makereport as pytest_runtest_makereport 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Properties are about answers: on a busy machine the first example of each is slow.
-settings.register_profile("unhurried", deadline=None)
+# Properties are about answers: on a busy machine the first example of each is slow. Forty of them each time, new ones
+# every time; whoever looks for rare ones has more (`make fuzz`, or --hypothesis-profile=deep).
+settings.register_profile("unhurried", deadline=None, max_examples=40)
+settings.register_profile("deep", deadline=None, max_examples=2000)
 settings.load_profile("unhurried")
 
 
