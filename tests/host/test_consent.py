@@ -169,7 +169,7 @@ async def test_a_server_is_started_once_its_command_was_seen(tmp_path: Path, mon
     """sec/10: bound to program, arguments, names of variables, folder and sandbox."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     launch = launch_of_words("mcp.json", [sys.executable, "-m", "shop"], tmp_path, {"TOKEN": "x"})
-    desk = Desk(Answer.NO, Answer.REMEMBER, Answer.NO, Answer.NO, Answer.NO)
+    desk = Desk(Answer.NO, Answer.REMEMBER, *[Answer.NO] * 3)
     gate = consent(tmp_path, desk)
     server = of_launch("shop", launch)
     assert not (await gate.permit_start(server)).allowed
@@ -188,6 +188,56 @@ async def test_a_server_is_started_once_its_command_was_seen(tmp_path: Path, mon
     assert not (await fresh.permit_start(server)).allowed
     Approvals(tmp_path / "config/dragoman/approved.json").approve(launch, launch.digest)
     assert (await fresh.permit_start(server)).allowed
+
+
+INLINE: list[tuple[list[str], dict[str, str]]] = [
+    (["npx", "-c", "touch x"], {}),
+    (["sh", "-c", "touch x"], {}),
+    ([sys.executable, "-c", "open('x', 'w')"], {}),
+    (["node", "-e", "0"], {}),
+    (["docker", "run", "-v", "/:/host", "image"], {}),
+    (["true"], {"LD_PRELOAD": "/x.so"}),
+    (["node", "server.js"], {"NODE_OPTIONS": "--require /x.js"}),
+    ([sys.executable, "server.py"], {"PYTHONSTARTUP": "/x.py"}),
+    (["dragoman", "run", "--sandbox", "--", "sh", "-c", "touch x"], {}),
+]
+
+
+@pytest.fixture(scope="module")
+def spawned() -> list[str]:
+    """Hear of every process that Python starts: an audit hook cannot be taken away, so there is one."""
+    heard: list[str] = []
+    starts = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.spawn", "os.startfile"}
+    sys.addaudithook(lambda event, _: heard.append(event) if event in starts else None)
+    return heard
+
+
+@pytest.mark.parametrize(("words", "env"), INLINE, ids=lambda value: " ".join(value)[-30:])
+async def test_code_in_a_command_needs_an_approval_of_its_own_before_anything_starts(
+    words: list[str], env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spawned: list[str]
+) -> None:
+    """sec/08, sec/10."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    spawned.clear()
+    server = of_launch("shop", launch_of_words("mcp.json", words, tmp_path, env))
+    desk = Desk(Answer.REMEMBER, Answer.NO, Answer.REMEMBER, Answer.YES)
+    gate = consent(tmp_path, desk)
+    assert not (await gate.permit_start(server)).allowed
+    assert desk.questions[0].risks == () and desk.questions[1].risks and "of its own" in desk.questions[1].reason
+    assert (await gate.permit_start(server)).allowed and (await gate.permit_start(server)).allowed
+    assert len(desk.questions) == 4 and spawned == []
+
+
+async def test_a_usual_command_is_asked_about_once_and_the_hook_hears_what_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spawned: list[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    desk = Desk(Answer.REMEMBER)
+    server = of_launch("shop", launch_of_words("mcp.json", ["npx", "-y", "server@1.0.0"], tmp_path))
+    assert (await consent(tmp_path, desk).permit_start(server)).allowed and len(desk.questions) == 1
+    spawned.clear()
+    assert await (await asyncio.create_subprocess_exec("true")).wait() == 0
+    assert spawned
 
 
 async def test_every_decision_is_written_down_and_arguments_as_digests(tmp_path: Path) -> None:

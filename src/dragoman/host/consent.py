@@ -47,6 +47,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What the user is asked. `call` is None where a server is to be started.
 
+    `risks` is set on a second question, about a command that does more than to start
+    the program that it names: inline code, loaders, a container with the whole disk.
     `changes` are the lines in which it differs from what was approved;
     whoever shows them, and `reason`, makes control characters visible.
     """
@@ -56,6 +58,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     changes: tuple[str, ...] = ()
     rememberable: bool = False
+    risks: tuple[str, ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,17 +165,22 @@ class Consent:
         return msgspec.structs.replace(decision, allowed=answer is not Answer.NO, answer=answer)
 
     async def _start_asked(self, server: Served, launch: Launch) -> Decision:
-        risky = f"; {'; '.join(launch.risks)}" if launch.risks else ""
         changes = self.book.start_difference(server)
-        reason = ("it changed since it was approved" if changes else "it was never started before") + risky
+        reason = "it changed since it was approved" if changes else "it was never started before"
         if self._ask is None:
-            why = f"{reason}; nobody can be asked here: start it once in a terminal, or see dragoman approve --help"
+            more = "".join(f"; {risk}" for risk in launch.risks)
+            why = f"{reason}{more}; nobody can be asked here: start it in a terminal, or see dragoman approve --help"
             return Decision(verdict=Verdict.ONCE, reason=why, changes=changes)
         question = Question(server=server, call=None, reason=reason, changes=changes, rememberable=True)
         answer = _bounded(await self._ask(question), question)
-        return Decision(
-            verdict=Verdict.ONCE, reason=reason, allowed=answer is not Answer.NO, changes=changes, answer=answer
-        )
+        if launch.risks and answer is not Answer.NO:
+            # Asked apart: whoever says yes to a command by habit has to say yes to this as well.
+            reason = f"it needs an approval of its own: {'; '.join(launch.risks)}"
+            own = Question(server=server, call=None, reason=reason, risks=launch.risks)
+            if await self._ask(own) is Answer.NO:
+                answer = Answer.NO
+        allowed = answer is not Answer.NO
+        return Decision(verdict=Verdict.ONCE, reason=reason, allowed=allowed, changes=changes, answer=answer)
 
 
 def _approved(launch: Launch) -> bool:
@@ -193,7 +201,9 @@ def _tightenings(call: Call, *, exact: bool) -> Sequence[tuple[Verdict, str]]:
     """
     found: list[tuple[Verdict, str]] = []
     if call.findings:
-        found.append((Verdict.ONCE if exact else Verdict.ALWAYS, f"its definition is suspect: {call.findings[0]}"))
+        found.append(
+            (Verdict.ONCE if exact else Verdict.ALWAYS, f"its definition is suspect: {'; '.join(call.findings[:3])}")
+        )
     if exact:
         return found
     hints: Any = _NO_HINTS if call.tool.annotations is UNSET else call.tool.annotations
