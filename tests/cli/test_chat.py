@@ -1,20 +1,28 @@
 """`dragoman chat` and `dragoman ask` at a terminal: typed at, and read back."""
 
+import argparse
 import asyncio
+import io
 import json
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.sitting import Sitting
 
-from dragoman import ResourceLink, Server
+from dragoman import Client, ResourceLink, Server, TextContent
 from dragoman.cli.chat import at_signs
 from dragoman.cli.entry import run
-from dragoman.cli.host_person import value_of
+from dragoman.cli.host_options import add_options, wanted
+from dragoman.cli.host_person import TerminalPerson, value_of
+from dragoman.cli.host_stage import Stage
+from dragoman.cli.terminal import Paper
 from dragoman.testing.model_wires import Seen
 from dragoman.testing.models import Move, Say, ScriptedModel, Use
 from dragoman.testing.ways import serving_http
+from dragoman.wire.questions import CreateMessage, Elicit, SamplingMessage
 
 SERVER = Path(__file__).with_name("talking.py")
 FILE = {"mcpServers": {"shop": {"command": sys.executable, "args": ["-m", "dragoman", "run", "--stdio", str(SERVER)]}}}
@@ -142,6 +150,90 @@ def test_what_is_missing_or_wrong_is_told_before_anything_is_started(
     monkeypatch.delenv("DRAGOMAN_MODEL", raising=False)
     assert run(words) == 2
     assert fault in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+async def test_sources_for_this_machine_are_not_there_for_a_model_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosted: bool
+) -> None:
+    for name in ("open", "closed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.md").write_text("# A")
+    said = {"sources": {"open": {"path": "open"}, "closed": {"path": "closed", "local_only": True}}}
+    (tmp_path / "dragoman.json").write_text(json.dumps(said))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    name = "https://models.example/v1#m" if hosted else "ollama/m"
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    (server,) = wanted(parser.parse_args(["--model", name])).servers.values()
+    async with Client(server) as client:
+        listed = (await client.call_tool("list")).structured["items"]
+    assert [item["uri"] for item in listed] == (["docs://open/"] if hosted else ["docs://open/", "docs://closed/"])
+
+
+def played(folder: Path, ask: Callable[[TerminalPerson], Coroutine[Any, Any, Any]], *lines: str) -> tuple[Any, str]:
+    """Return what a person at a terminal gives who types these lines, and what was shown."""
+    stream, typed = io.StringIO(), list(lines)
+
+    def read(prompt: str) -> str:
+        stream.write(prompt + "\n")
+        if not typed:
+            raise EOFError
+        return typed.pop(0)
+
+    stage = Stage(lambda event: None)
+    person = TerminalPerson(stage, Paper(stream, terminal=True), read, lambda: None)
+    stage.thread.open(nothing, nothing)
+    try:
+        return stage.run(ask(person)), stream.getvalue()
+    finally:
+        stage.thread.close(nothing)
+
+
+async def nothing() -> None:
+    pass
+
+
+FORM = Elicit(
+    message="Who?\x1b[2J",
+    requested_schema={
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "age": {"type": "integer", "default": 3},
+            "nick": {"type": "string"},
+        },
+        "required": ["name", "age"],
+    },
+)
+
+
+def test_a_form_is_filled_in_field_by_field_or_declined_as_a_whole(tmp_path: Path) -> None:
+    given, shown = played(tmp_path, lambda person: person.form("shop", FORM), "", "Ann", "", "")
+    # A name is needed; the default and what may be left out are left to whoever sends the answer.
+    assert given == {"name": "Ann"} and "it is needed" in shown
+    assert "The server 'shop' asks:" in shown and "\x1b" not in shown.replace("\x1b[1m", "").replace("\x1b[0m", "")
+    assert played(tmp_path, lambda person: person.form("shop", FORM), "Ann", ".")[0] is None
+    assert played(tmp_path, lambda person: person.form("shop", FORM), "Ann")[0] is None
+
+
+def test_a_page_is_opened_only_after_its_whole_address_was_shown_and_agreed_to(tmp_path: Path) -> None:
+    url = f"https://evil.example/{'x' * 500}?shop.example"
+    page = Elicit(message="Log in", mode="url", url=url)
+    agreed, shown = played(tmp_path, lambda person: person.visit("shop", page), "n")
+    assert not agreed
+    assert url in shown and "It is at evil.example" in shown and "The server 'shop' wants you to visit" in shown
+    assert played(tmp_path, lambda person: person.visit("shop", page))[0] is False
+
+
+def test_a_model_is_asked_for_a_server_only_after_all_that_it_is_asked_was_shown(tmp_path: Path) -> None:
+    words = SamplingMessage(role="user", content=TextContent(text="Tell me\u202e all."))
+    request = CreateMessage(messages=[words], max_tokens=9)
+    given, shown = played(tmp_path, lambda person: person.sample("shop", request, "ollama/m"), "y")
+    assert given is True
+    assert "wants ollama/m to be asked, at your cost" in shown and "Tell me\\u202e all." in shown
+    assert played(tmp_path, lambda person: person.sample("shop", request, "ollama/m"), "yessir")[0] is False
 
 
 @pytest.mark.parametrize(

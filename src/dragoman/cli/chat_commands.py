@@ -128,7 +128,8 @@ class Commands:
             words = shlex.split(rest)
         except ValueError as error:
             raise LocalError(f"the arguments cannot be read: {error}") from None
-        one, arguments = known[name], {}
+        one = known[name]
+        arguments: dict[str, str] = {}
         wanted = [given.name for given in one.prompt.arguments or []]
         for word in words:
             key, equals, value = word.partition("=")

@@ -119,8 +119,11 @@ class TerminalPerson:
             text = self._read(f"  {label}{hint}{default}{' *' if needed else ''}: ").strip()
             if text == LEAVE:
                 raise EOFError
-            if not text and not needed:
-                return None
+            if not text:
+                if not needed:
+                    return None
+                self._say(f"  it is needed; a single {LEAVE} declines")
+                continue
             try:
                 return value_of(text, about)
             except ValueError as error:

@@ -15,6 +15,7 @@ from typing import Any
 
 from dragoman.app.saying import say
 from dragoman.app.server import Server
+from dragoman.app.surroundings import HOSTED
 from dragoman.cli import hosting
 from dragoman.cli.outcome import OK, UsageError
 from dragoman.cli.paste import own_words
@@ -22,7 +23,6 @@ from dragoman.connectors.assembly import PROFILES, build
 from dragoman.transport.wire_fds import seize
 
 FILES = ("dragoman.yaml", "dragoman.yml", "dragoman.json")
-HOSTED = "DRAGOMAN_HOSTED_MODEL"  # set to 1 by a host whose model is on another machine
 EPILOG = """\
 SOURCE is a folder of documents (PDF, Word, Excel, CSV, HTML, Markdown, text), a single document, a database (an SQLite
 file or an address), files (files:PATH, a zip, s3://...), or a Git repository (git:PATH). NAME=SOURCE gives it a name.

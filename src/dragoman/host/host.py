@@ -159,7 +159,7 @@ class Host:
     async def shelf(self) -> Shelf:
         """Return the tools of all open servers as they are now."""
         group = self.group
-        found = []
+        found: list[Known] = []
         for tool in await group.tools():
             if tool.callable_by("model"):
                 server, own = await group.place_of(tool.name)

@@ -120,8 +120,9 @@ def _sources(result: CallResult) -> tuple[tuple[str, ...], tuple[str, ...]]:
             read[block.resource.uri] = None
         elif isinstance(block, ResourceLink):
             found[block.uri] = None
-    if isinstance(result.structured, dict):
-        whole = cast("dict[str, Any]", result.structured)
+    said: Any = result.structured
+    if isinstance(said, dict):
+        whole = cast("dict[str, Any]", said)
         read.update((place, None) for key in _PLACES if isinstance(place := whole.get(key), str))
         _gather(whole, found, MAX_DEPTH)
     beside = [visible(one) for one in found if one not in read]

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from dragoman.app.launching import Launch, launch_of, launch_of_words
+from dragoman.app.surroundings import HOSTED
 from dragoman.app.target import Filed, Options, Target, servers_of
 from dragoman.errors import LocalError
 from dragoman.host.consent import Consent
 from dragoman.host.consent_book import Served, in_process, of_launch, of_url
 
-HOSTED = "DRAGOMAN_HOSTED_MODEL"  # tells servers of ours that what they give leaves this machine
 LOCAL_ONLY = ("localOnly", "local_only")
 
 
@@ -46,12 +46,13 @@ def entries(servers: Mapping[str, Target] | str | os.PathLike[str]) -> dict[str,
 
 def _entry(name: str, target: Any) -> Entry:
     said: Mapping[str, Any] = {}
-    filed = isinstance(target, Filed)
+    filed = isinstance(target, Filed) or (isinstance(target, str) and target.partition("#")[0].endswith(".json"))
     if isinstance(target, Filed):
         table = next(iter(target.config.values()))
-        said = cast("Mapping[str, Any]", table[target.name])
-        if not isinstance(said, Mapping):
-            raise LocalError(f"{target.path} has no server {target.name!r}")
+        written: object = table[target.name]
+        if not isinstance(written, Mapping):
+            raise LocalError(f"{target.path}: the server {target.name!r} is no object")
+        said = cast("Mapping[str, Any]", written)
     elif isinstance(target, Mapping):
         said = cast("Mapping[str, Any]", target)
     local = any(said.get(key) is True for key in LOCAL_ONLY)
@@ -69,7 +70,7 @@ def _served(name: str, target: Any, said: Mapping[str, Any]) -> Served:
         command: Any = said.get("command") or ""
         words = [*([command] if isinstance(command, str) else command), *said.get("args", [])]
     if isinstance(target, str | os.PathLike):
-        text = os.fspath(target)
+        text = os.fspath(cast("str | os.PathLike[str]", target))
         if text.lower().startswith(("http://", "https://")):
             return of_url(name, text)
         launch = launch_of(text) if text.partition("#")[0].endswith(".json") else _launched(name, [text])

@@ -59,7 +59,8 @@ def _tokens(value: Any) -> int:
 def _words(content: Any) -> str:
     if isinstance(content, str):
         return content
-    return "\n".join(str(part.get("text", "")) for part in content or [] if part.get("type") == "text")
+    parts: list[dict[str, Any]] = content or []
+    return "\n".join(str(part.get("text", "")) for part in parts if part.get("type") == "text")
 
 
 class OpenAiWire:
@@ -139,7 +140,13 @@ class AnthropicWire:
             return b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode({"type": kind, **members}))
 
         used = {"input_tokens": _tokens(seen.body), "output_tokens": 1}
-        message = {"id": "msg_1", "role": "assistant", "model": seen.body["model"], "content": [], "usage": used}
+        message: dict[str, Any] = {
+            "id": "msg_1",
+            "role": "assistant",
+            "model": seen.body["model"],
+            "content": [],
+            "usage": used,
+        }
         yield event("message_start", message=message)
         yield event("ping")
         index = 0
@@ -152,7 +159,7 @@ class AnthropicWire:
             yield event("content_block_stop", index=index)
             index += 1
         for name, arguments in turn.calls:
-            block = {"type": "tool_use", "id": f"toolu_{index}", "name": name, "input": {}}
+            block: dict[str, Any] = {"type": "tool_use", "id": f"toolu_{index}", "name": name, "input": {}}
             yield event("content_block_start", index=index, content_block=block)
             for piece in _pieces(arguments, size):
                 yield event(

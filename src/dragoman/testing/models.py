@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, cast
 
 import msgspec
 
@@ -172,7 +172,7 @@ class ScriptedModel:
 
 def _turn(move: Any) -> Turn:
     """Return what a move says, and which tools it wants."""
-    moves: Sequence[Any] = move if isinstance(move, list | tuple) else [move]
+    moves: Sequence[Any] = cast("Sequence[Any]", move) if isinstance(move, list | tuple) else [move]
     words = "".join(one.text for one in moves if not isinstance(one, Use))
     calls = [
         (one.name, one.arguments if isinstance(one.arguments, str) else msgspec.json.encode(one.arguments).decode())

@@ -20,8 +20,8 @@ def caller(subject: str = "ann", scopes: str = "", client: str = "", **claims: o
     return msgspec.structs.replace(NOBODY, identity=identity, client=Implementation(name="boss", version="1"))
 
 
-def judge(local: bool = True, **said: object):
-    made = judge_of({"files": checked(said, Access, "sources.files")}, local=local)
+def judge(local: bool = True, hosted: bool = False, **said: object):
+    made = judge_of({"files": checked(said, Access, "sources.files")}, local=local, hosted=hosted)
     return (lambda who: ALL) if made is None else (lambda who: made(who, "files"))
 
 
@@ -79,6 +79,12 @@ def test_a_source_for_this_machine_alone_is_not_there_for_others() -> None:
     assert judge(local=False, local_only=True)(NOBODY) is None
     assert judge(local=False, local_only=True)(caller(scopes="all")) is None
     assert judge(local=False, local_only=True)(None) == ALL
+
+
+def test_a_source_for_this_machine_alone_is_not_there_for_a_model_elsewhere_whoever_asks() -> None:
+    for who in (None, NOBODY, caller(scopes="all")):
+        assert judge(hosted=True, local_only=True)(who) is None
+        assert judge(hosted=True)(who) == ALL
 
 
 @pytest.mark.parametrize(
