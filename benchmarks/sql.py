@@ -1,12 +1,16 @@
 """What a database as a source costs over its driver: one page of 1,000 rows, sorted out of 500,000, both ways in turn.
 
-The driver's time is a connection of the kind that the engine uses, the statement, and its rows; ours adds the statement
+The driver's work is a connection of the kind that the engine uses, the statement, and its rows; ours adds the statement
 taken apart, judged and written anew, the look at the schema, the engine's estimate, and the rows made fit for JSON.
+Measured is CPU time, this process's and the server's together, so that a machine busy with other work changes little;
+every statement is another one, so that nothing that was taken apart before is remembered.
 """
 
 import contextlib
+import os
 import random
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,8 +24,8 @@ sys.path.insert(0, str(environments.ROOT))
 
 ROWS = 500_000
 ROUNDS = 21
-SORTED = "SELECT id, customer, total, note, day FROM orders WHERE total > 1 ORDER BY total DESC LIMIT 1000"
-PLAIN = "SELECT id, customer, total, note, day FROM orders LIMIT 1000"
+SORTED = "SELECT id, customer, total, note, day FROM orders WHERE total > {} ORDER BY total DESC LIMIT 1000"
+PLAIN = "SELECT id, customer, total, note, day FROM orders WHERE id >= {} LIMIT 1000"
 TABLE = "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer INTEGER, total DOUBLE PRECISION, note TEXT, day TEXT)"
 
 
@@ -30,16 +34,31 @@ def rows() -> Iterator[tuple[int, int, float, str, str]]:
         yield n, n * 7 % 1000, n * 7919 % 100_003 / 7, f"note number {n}", f"2026-{n % 12 + 1:02}-{n % 28 + 1:02}"
 
 
-def paired(ours: Callable[[], Any], driver: Callable[[], Any]) -> tuple[float, float]:
-    """Return the least milliseconds of both, measured in turns without order: what is above is the machine's."""
+def cpu(server: int) -> float:
+    """Return the seconds that this process, and a server with what it has started and outlived, have worked."""
+    used = time.process_time()
+    if server:
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(server)], capture_output=True, check=False)
+        for pid in [server, *map(int, listed.stdout.split())]:
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                last = 15 if pid == server else 13  # of the server itself, also what its children that ended have used
+                used += sum(map(int, fields[11:last])) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
+def paired(ours: Callable[[str], Any], driver: Callable[[str], Any], sql: str, server: int) -> tuple[float, float]:
+    """Return the milliseconds of CPU of both: the least where one process works, the mean where clocks are coarse."""
     times: tuple[list[float], list[float]] = ([], [])
     for round_ in range(ROUNDS + 2):
         for at, function in random.sample(list(enumerate((ours, driver))), 2):
-            began = time.perf_counter()
-            function()
+            statement = sql.format(round_ * 2 + at)
+            began = cpu(server)
+            function(statement)
             if round_ > 1:
-                times[at].append((time.perf_counter() - began) * 1_000)
-    return min(times[0]), min(times[1])
+                times[at].append((cpu(server) - began) * 1_000)
+    found = sum if server else min
+    return tuple(found(one) / (ROUNDS if server else 1) for one in times)  # type: ignore[return-value]
 
 
 def sqlite(folder: Path) -> tuple[str, Callable[[str], Any], Any]:
@@ -82,7 +101,7 @@ def duck(folder: Path) -> tuple[str, Callable[[str], Any], Any]:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[tuple[str, Callable[[str], Any], Any]]:
+def postgres() -> Iterator[tuple[str, Callable[[str], Any], Any, int]]:
     import psycopg
     from tests.live.shop import PASSWORD, READER
     from tests.servers import private
@@ -107,10 +126,44 @@ def postgres() -> Iterator[tuple[str, Callable[[str], Any], Any]]:
                 opened.rollback()
                 return found
 
-            yield "PostgreSQL", driver, open_address("shop", address)
+            yield "PostgreSQL", driver, open_address("shop", address), server.pid
 
 
-def one(table: Any, name: str, driver: Callable[[str], Any], source: Any) -> None:
+@contextlib.contextmanager
+def mariadb() -> Iterator[tuple[str, Callable[[str], Any], Any, int]]:
+    import pymysql
+    from tests.live.mariadb import mariadb as started
+    from tests.servers import private
+
+    from dragoman.connectors.databases.opening import open_address
+    from dragoman.connectors.databases.rules import Rules
+
+    with private.directory() as directory, started(directory) as address:
+        host, port = address.removeprefix("mysql://root@").rstrip("/").split(":")
+        db = pymysql.connect(host=host, port=int(port), user="root")
+        with db.cursor() as cursor:
+            cursor.execute("CREATE DATABASE shop CHARACTER SET utf8mb4")
+            cursor.execute("USE shop")
+            cursor.execute(TABLE.replace("TEXT", "VARCHAR(40)"))
+            every = list(rows())
+            for at in range(0, ROWS, 10_000):
+                cursor.executemany("INSERT INTO orders VALUES (%s, %s, %s, %s, %s)", every[at : at + 10_000])
+            cursor.execute("ANALYZE TABLE orders")
+        db.commit()
+        opened = pymysql.connect(host=host, port=int(port), user="root", database="shop", autocommit=True)
+
+        def driver(sql: str) -> Any:
+            with opened.cursor() as cursor:
+                cursor.execute(sql)
+                return cursor.fetchall()
+
+        pid = int((directory / "pid").read_text())
+        yield "MariaDB", driver, open_address("shop", f"{address}shop", Rules(superuser=True)), pid
+        opened.close()
+        db.close()
+
+
+def one(table: Any, name: str, driver: Callable[[str], Any], source: Any, server: int = 0) -> None:
     from dragoman.connectors.view import ALL
 
     def ours(sql: str) -> Any:
@@ -118,21 +171,26 @@ def one(table: Any, name: str, driver: Callable[[str], Any], source: Any) -> Non
         assert len(found.rows) == 1_000
         return found
 
-    got, bare = paired(lambda: ours(SORTED), lambda: driver(SORTED))
-    small, least = paired(lambda: ours(PLAIN), lambda: driver(PLAIN))
-    detail = f"{got:.1f} ms against {bare:.1f}; the first 1,000 rows unsorted {small:.1f} against {least:.1f}"
+    got, bare = paired(ours, driver, SORTED, server)
+    small, least = paired(ours, driver, PLAIN, server)
+    detail = f"{got:.1f} ms of CPU against {bare:.1f}; the first 1,000 rows unsorted {small:.1f} against {least:.1f}"
     table.add(f"SQL, {name}: 1,000 rows, ratio to the driver", got / bare, 1.2, detail)
     source.close()
 
 
 def measure(table: Any) -> None:
+    from tests.live.mariadb import mariadb_program
     from tests.servers import private
 
     with tempfile.TemporaryDirectory() as folder:
         one(table, *sqlite(Path(folder)))
         one(table, *duck(Path(folder)))
-    if private.postgres_programs() is None:
-        print("SQL, PostgreSQL: not here, not measured")
-        return
-    with postgres() as parts:
-        one(table, *parts)
+    for name, there, made in (
+        ("PostgreSQL", private.postgres_programs(), postgres),
+        ("MariaDB", mariadb_program(), mariadb),
+    ):
+        if there is None:
+            print(f"SQL, {name}: not here, not measured")
+            continue
+        with made() as parts:
+            one(table, *parts)

@@ -152,3 +152,14 @@ def test_a_view_over_nothing_does_not_hide_the_others(path: Path) -> None:
     db.commit()
     db.close()
     assert "customers" in Database("shop", Sqlite(path)).tables(ALL)
+
+
+def test_text_that_is_none_is_shown_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "odd.db"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE t(a TEXT)")
+    db.execute("INSERT INTO t VALUES ('fine'), (CAST(x'41ff42' AS TEXT))")
+    db.commit()
+    db.close()
+    found = Database("odd", Sqlite(path)).query(ALL, "SELECT a FROM t ORDER BY a DESC", 0, 9, "")
+    assert found.rows == [["fine"], ["A\ufffdB"]]

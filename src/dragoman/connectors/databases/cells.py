@@ -6,7 +6,7 @@ import datetime
 import decimal
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dragoman.connectors.databases.engine import Column
@@ -48,17 +48,33 @@ def _nested(value: Any, depth: int) -> Any:
 
 def all_shown(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """Return rows as JSON can hold them.  Column by column, as most hold one plain type that needs no look at each."""
-    columns = [column if _plain(column) else [shown(value) for value in column] for column in zip(*rows, strict=True)]
-    return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in rows]
+    columns = [_column(column) for column in zip(*rows, strict=True)]
+    return list(map(list, zip(*columns, strict=True))) if columns else [[] for _ in rows]
 
 
-def _plain(column: tuple[Any, ...]) -> bool:
+# Types whose values all become text in one way, whatever they are.
+_WRITTEN: dict[type, Callable[[Any], str]] = {
+    decimal.Decimal: str, uuid.UUID: str, datetime.timedelta: str, datetime.date: datetime.date.isoformat,
+    datetime.datetime: datetime.datetime.isoformat, datetime.time: datetime.time.isoformat,
+}  # fmt: skip
+
+
+def _column(column: tuple[Any, ...]) -> Sequence[Any]:
     kinds = set(map(type, column)) - {type(None)}
+    if _plain(column, kinds):
+        return column
+    if len(kinds) == 1 and (write := _WRITTEN.get(next(iter(kinds)))):
+        return [None if value is None else write(value) for value in column]
+    return [shown(value) for value in column]
+
+
+def _plain(column: tuple[Any, ...], kinds: set[type]) -> bool:
     if kinds == {str}:
-        return max((len(value) for value in column if value is not None), default=0) <= MAX_CELL
+        there = column if None not in column else [value for value in column if value is not None]
+        return max(map(len, there), default=0) <= MAX_CELL
     if kinds == {int}:
-        there: list[int] = [value for value in column if value is not None]
-        return min(there) >= -_LARGE and max(there) <= _LARGE
+        numbers: list[int] = [value for value in column if value is not None]
+        return min(numbers) >= -_LARGE and max(numbers) <= _LARGE
     if kinds == {float}:
         return all(value is None or math.isfinite(value) for value in column)
     return kinds <= {bool}

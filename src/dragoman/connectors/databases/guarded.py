@@ -117,11 +117,11 @@ def _opened(path: Path, seconds: float, *, writes: bool = False) -> Generator[sq
         # Who may write fires the owner's triggers, which may keep a full-text table; the authorizer stands as well.
         db.execute(f"PRAGMA trusted_schema={'ON' if writes else 'OFF'}")
         db.execute("PRAGMA cell_size_check=ON")
-        db.text_factory = _text
+        db.text_factory = as_text
         db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
         yield db
     except sqlite3.OperationalError as fault:
-        if fault.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+        if getattr(fault, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             raise OutOfTime(f"stopped after {seconds:g} seconds") from fault
         raise
     finally:
@@ -141,7 +141,8 @@ def _connect_virtual_tables(db: sqlite3.Connection) -> None:
             continue  # of a module that is not here, or damaged: whoever asks for it is told
 
 
-def _text(data: bytes) -> str:
+def as_text(data: bytes) -> str:
+    """Return what SQLite holds as text, whatever the bytes are."""
     return data.decode("utf-8", "replace")
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dragoman.connectors.databases.engine import BESIDE, Ask, Change, EngineFault, Gate, Page, Table, held, taken
-from dragoman.connectors.databases.guarded import changing, commit, guarded
+from dragoman.connectors.databases.guarded import as_text, changing, commit, guarded
 from dragoman.connectors.databases.sqlite_schema import fingerprint, read_schema
 
 _MISSING = re.compile(r"no such (column|table|function): (.+)")
@@ -51,7 +51,18 @@ class Sqlite:
 
     def read(self, ask: Ask, gate: Gate | None = None) -> Page:
         """As the port says; SQLite's plans hold no numbers for the gate, and the time limit stands behind."""
-        with _explained(), guarded(self._path, ask.seconds, ask.closed) as db:
+        with _explained():
+            try:
+                return self._read(ask, str)
+            except sqlite3.OperationalError as fault:
+                if "decode" not in str(fault):
+                    raise
+            # Some text is none: once more, with every text looked at, which takes twice as long.
+            return self._read(ask, as_text)
+
+    def _read(self, ask: Ask, text: Callable[[bytes], str]) -> Page:
+        with guarded(self._path, ask.seconds, ask.closed) as db:
+            db.text_factory = text
             cursor = db.execute(ask.sql, dict(ask.parameters))
             columns = [str(column[0]) for column in cursor.description or ()]
             rows, more = taken(cursor, ask.start, ask.limit)

@@ -53,6 +53,7 @@ def available() -> bool:
     return importlib.util.find_spec(PACKAGE) is not None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def check(sql: str) -> str:
     """Return a statement for SQLite without the blanks and semicolons around it.
 
