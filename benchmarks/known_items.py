@@ -167,7 +167,7 @@ def made(root: Path, folder: Path) -> list[Item]:
     """Write the corpus below `folder`, one folder for each source; return the items."""
     chance = random.Random(11)
     pool = sentences(root)
-    words = sorted({word for line in pool for word in re.findall(r"[a-z]{5,12}", line)})
+    words = sorted({word for line in pool for word in re.findall(r"\b[a-z]{5,12}\b", line)})
     items = [item(chance, number, words) for number in range(SIZE)]
     for one in items:
         path = folder / one.name

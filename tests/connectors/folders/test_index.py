@@ -12,6 +12,8 @@ from dragoman.connectors.extract.document import Draft, Part
 from dragoman.connectors.extract.pieces import finish
 from dragoman.connectors.folders.crawl import Found
 from dragoman.connectors.folders.index import FAILED, READY, SKIPPED, WAITING, Index
+from dragoman.connectors.folders.matching import Matching
+from dragoman.connectors.folders.scope import OPEN
 
 
 @pytest.fixture
@@ -29,6 +31,11 @@ def found(path: str, size: int = 1, mtime: int = 1) -> Found:
     return Found(path, size, mtime)
 
 
+def pieces(index: Index, word: str):
+    look = Matching(index, OPEN)
+    return look.candidates(look.holding([word], 10))
+
+
 def text(index: Index, path: str) -> str:
     file = index.file(path)
     assert file is not None
@@ -40,15 +47,15 @@ def test_the_index_is_for_its_user_alone(index: Index) -> None:
     index.store(found("a.md"), document("hello"), "")
     old = os.umask(0)
     os.umask(old)
-    names = {path.name: stat.S_IMODE(path.stat().st_mode) for path in index.path.parent.iterdir()}
+    names = {path.name: stat.S_IMODE(path.stat().st_mode) for path in index.place.path.parent.iterdir()}
     assert set(names.values()) == {0o600}
     assert {"a.db", "a.db-wal"} <= set(names)
-    assert stat.S_IMODE(index.path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(index.place.path.parent.stat().st_mode) == 0o700
 
 
 def test_what_is_stored_is_found_and_read_back(index: Index) -> None:
     index.store(found("a.md"), document("first page about pumps\n", "second page about valves\n"), "2025-03-31")
-    matches = index.match('"valve"', 10)
+    matches = pieces(index, "valve")
     assert [(match.part, match.line) for match in matches] == [(2, 1)]
     file = index.file("a.md")
     assert file is not None
@@ -59,12 +66,12 @@ def test_what_is_stored_is_found_and_read_back(index: Index) -> None:
 def test_storing_again_replaces_and_forgetting_leaves_nothing(index: Index) -> None:
     index.store(found("a.md"), document("about pumps"), "")
     index.store(found("a.md", 2, 2), document("about valves"), "")
-    assert not index.match('"pump"', 10)
-    assert len(index.match('"valve"', 10)) == 1
+    assert not pieces(index, "pump")
+    assert len(pieces(index, "valve")) == 1
     index.forget(["a.md", "never-there.md"])
-    assert not index.match('"valve"', 10)
+    assert not pieces(index, "valve")
     assert index.file("a.md") is None
-    assert index.frequency("valves") == 0
+    assert Matching(index, OPEN).frequency("valves") == 0
 
 
 def test_states_are_counted(index: Index) -> None:
@@ -79,7 +86,7 @@ def test_a_changed_file_stays_findable_until_it_is_read_again(index: Index) -> N
     index.store(found("a.md"), document("about pumps"), "")
     index.expect([found("a.md", 9, 9)], {})
     assert index.waiting() == [found("a.md", 9, 9)]
-    assert len(index.match('"pump"', 10)) == 1
+    assert len(pieces(index, "pump")) == 1
 
 
 def test_a_damaged_index_is_made_again(tmp_path: Path) -> None:
@@ -91,7 +98,7 @@ def test_a_damaged_index_is_made_again(tmp_path: Path) -> None:
     second = Index(path)
     assert second.counts() == {}
     second.store(found("a.md"), document("about pumps"), "")
-    assert len(second.match('"pump"', 10)) == 1
+    assert len(pieces(second, "pump")) == 1
     second.close()
 
 
@@ -116,7 +123,7 @@ def test_a_write_that_fails_leaves_all_as_it_was(index: Index) -> None:
 
     with pytest.raises(RuntimeError, match="power cut"):
         power_cut()
-    assert len(index.match('"pump"', 10)) == 1
+    assert len(pieces(index, "pump")) == 1
 
 
 names = st.lists(st.text(st.sampled_from("ab/é"), min_size=1, max_size=6), unique=True, max_size=12)

@@ -1,20 +1,28 @@
+import itertools
 import sqlite3
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dragoman.connectors.folders.index_file import IndexFile
 from dragoman.connectors.folders.query import EXCERPT, excerpt, understand
 
 
 @given(st.text(max_size=300))
 def test_no_text_is_syntax_to_the_engine(text: str) -> None:
     db = sqlite3.connect(":memory:")
-    db.execute("CREATE VIRTUAL TABLE t USING fts5(body)")
+    db.execute("CREATE VIRTUAL TABLE words USING fts5(title, heading, body)")
     asked = understand(text)
-    for expression in (asked.strict(), asked.loose()):
-        if expression:
-            db.execute("SELECT * FROM t WHERE t MATCH ?", (expression,)).fetchall()
+    if texts := [*asked.phrases, *asked.terms]:
+        for every, named in itertools.product((True, False), repeat=2):
+            condition, value = IndexFile.expression(None, texts, every=every, named=named)
+            db.execute(f"SELECT * FROM words WHERE {condition}", (value,)).fetchall()
     db.close()
+
+
+def test_an_identifier_stays_together_and_words_do_not() -> None:
+    assert understand("part PX-4471-B of and/or 48,210.75").terms == ["part", "px 4471 b", "48 210 75"]
+    assert understand("state-of-the-art read_file").terms == ["state", "art", "read file"]
 
 
 def test_small_words_are_left_out_unless_there_are_no_others() -> None:
@@ -33,8 +41,7 @@ def test_latest_orders_and_is_not_searched_for() -> None:
 def test_a_phrase_in_quotes_is_a_must() -> None:
     asked = understand('"mean time" failures')
     assert asked.phrases == ["mean time"]
-    assert asked.strict() == '"mean time" AND "failures"'
-    assert asked.loose() == '"mean time"'
+    assert asked.terms == ["failures"]
 
 
 @given(st.text(max_size=3000), st.text(max_size=50))

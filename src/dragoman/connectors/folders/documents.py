@@ -20,9 +20,10 @@ from dragoman.connectors.address import Address, make
 from dragoman.connectors.extract.document import Unreadable
 from dragoman.connectors.extract.registry import format_of, why_not
 from dragoman.connectors.folders.crawl import Folder, Found, NotServed
-from dragoman.connectors.folders.index import FAILED, READY, SKIPPED, WAITING, File, Index, Match
+from dragoman.connectors.folders.index import FAILED, READY, SKIPPED, WAITING, File, Index
 from dragoman.connectors.folders.indexer import Indexer
-from dragoman.connectors.folders.query import EXCERPT, Query, excerpt, understand
+from dragoman.connectors.folders.matching import Match, Matching
+from dragoman.connectors.folders.query import EXCERPT, Query, excerpt, lines_with, understand
 from dragoman.connectors.folders.ranking import Ranked, rank
 from dragoman.connectors.folders.reading import Wanted, cut
 from dragoman.connectors.folders.scope import Scope, scope_of
@@ -80,37 +81,36 @@ class Documents:
         ranked = rank(self._index, asked, limit, scope)
         progress = self._told(view)
         hits: dict[tuple[int, int, int], Callable[[], Hit]] = {}  # several pieces of one page are one result
+        scores: dict[tuple[int, int, int], float] = {}
         for match in ranked.matches:
             file = ranked.files[match.file]
             place = (match.file, match.part, 0 if file.unit in ("page", "slide", "chapter", "message") else match.line)
             hits.setdefault(place, partial(self._hit, match, file, ranked.query))
+            scores.setdefault(place, match.score)
         return Hits(
             hits=list(hits.values()),
             searched=f"{self.name}: {progress.text()}",
             hint=_hint(ranked, asked, progress, self.name),
+            scores=list(scores.values()),
         )
 
     def _exactly(self, view: View, question: Question, scope: Scope, limit: int) -> Hits:
         """Return the lines that hold the text as it stands; lower-case letters stand for both."""
         text = question.text.strip()
-        found = self._index.holding(text, limit, scope, text != text.lower())
-        files = self._index.by_id({match.file for match in found})
-        asked = Query(terms=[], phrases=[text])
+        exact_case = text != text.lower()
+        found = Matching(self._index, scope).standing(text, limit, exact_case=exact_case, more=EXCERPT)
+        files = self._index.by_id({one.file for one in found})
         hits: dict[tuple[int, int, int], Callable[[], Hit]] = {}
-        for match in found:
-            if (file := files.get(match.file)) is not None:
-                body = self._index.piece(match.piece)[1]
-                at = body.find(text) if text != text.lower() else body.lower().find(text)
-                line = match.line + body.count("\n", 0, max(at, 0))
-                hits.setdefault(
-                    (match.file, match.part, line),
-                    partial(self._line_hit, match._replace(line=line), file, body, at, asked),
-                )
-        return Hits(hits=list(hits.values()), searched=f"{self.name}: {self._told(view).text()}")
+        for one in found:
+            if (file := files.get(one.file)) is not None:
+                for line, shown in lines_with(text, one.body, exact_case):
+                    match = Match(one.piece, one.file, 0.0, one.part, one.line + line)
+                    hits.setdefault((one.file, one.part, match.line), partial(self._line_hit, match, file, shown))
+        return Hits(hits=list(hits.values())[:limit], searched=f"{self.name}: {self._told(view).text()}")
 
-    def _line_hit(self, match: Match, file: File, body: str, at: int, asked: Query) -> Hit:
-        shown = body[body.rfind("\n", 0, at) + 1 :].partition("\n")[0][:EXCERPT]
-        return msgspec.structs.replace(self._hit(match, file, asked), text=shown)
+    def _line_hit(self, match: Match, file: File, shown: str) -> Hit:
+        hit = self._hit(match, file, Query(terms=[]))
+        return msgspec.structs.replace(hit, text=shown)
 
     def _told(self, view: View) -> Progress:
         """Return how far the index is, as far as the caller may know: in numbers of what it sees."""

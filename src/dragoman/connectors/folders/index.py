@@ -1,28 +1,29 @@
-"""The full-text index of one folder: an SQLite file with FTS5, private to the user, outside the folder.
+"""The index of one folder: what is known of its files, their text, and which words are in it.
 
-Only a cache: what is lost with it is the time to make it again.
-Text is stored once, as pieces; joined, they are the documents' text.
+Only a cache: what is lost with it is the time to make it again.  Text is stored once, as pieces; joined, they are the
+documents' text.  Where it is kept is a `Place`: SQLite's file, or a PostgreSQL.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from dragoman.connectors.extract.document import Document, Heading
 from dragoman.connectors.folders.crawl import Found
 from dragoman.connectors.folders.index_file import IndexFile
-from dragoman.connectors.folders.scope import OPEN, Scope
+from dragoman.connectors.folders.place import Lease, Link, Place
+from dragoman.connectors.folders.scope import OPEN, Judged, Scope
+from dragoman.connectors.folders.words import spellable
 
 WAITING, READY, FAILED, SKIPPED = "waiting", "ready", "failed", "skipped"
 
 _LAST = "\U0010ffff"  # sorts behind every letter: what starts with a prefix lies between it and it with this
-_INDEXED = "title, heading, body"
+_REMEMBERED = 100_000  # words that need not be noted again
 _FILE = "id, path, size, mtime_ns, state, reason, kind, title, unit, parts, lines, day"
 
 
@@ -52,16 +53,6 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
-class Match(NamedTuple):
-    """One piece that matches: where it stands, and FTS5's rank (the lower the better)."""
-
-    piece: int
-    file: int
-    rank: float
-    part: int
-    line: int
-
-
 class Stretch(NamedTuple):
     """A piece of text and where it starts in its part."""
 
@@ -71,21 +62,46 @@ class Stretch(NamedTuple):
     text: str
 
 
+class Within(NamedTuple):
+    """A connection, and the condition on `file f` for what is in a scope, with its values; "" where all is."""
+
+    db: Link
+    condition: str
+    values: tuple[Any, ...]
+
+
 class Index:
     """What is known of a folder's files.  Any thread may call any method; writes come one after the other."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the index at `path`, or make it.  Raises OSError or sqlite3.Error where that cannot be."""
-        self.path = path
-        self._file = IndexFile(path)
-        self._reader = self._file.reading
-        self.writing = self._file.writing
+    def __init__(self, place: Path | Place) -> None:
+        """Open the index at `place`, a path for a file; it is made if there is none.
+
+        Raises OSError, sqlite3.Error or psycopg.Error where that cannot be.
+        """
+        self.place: Place = IndexFile(place) if isinstance(place, Path) else place
+        self._reader = self.place.reading
+        self._judged = Judged()
+        self._noted: set[str] = set()  # words that the table `word` has, as far as this process knows
 
     def close(self) -> None:
-        """Release the files.  Safe to call twice."""
-        self._file.close()
+        """Release the files or connections.  Safe to call twice."""
+        self.place.close()
+
+    def lease(self) -> Lease:
+        """Return the right to keep this index up to date, which one process has at a time."""
+        return self.place.lease()
 
     # -- writing
+
+    @contextmanager
+    def writing(self) -> Generator[Link, None, None]:
+        """One transaction, which others within it join: all of it happens or nothing."""
+        try:
+            with self.place.writing() as db:
+                yield db
+        except BaseException:
+            self._noted.clear()  # what was noted in it is not
+            raise
 
     def known(self) -> dict[str, tuple[int, int, str]]:
         """Return size, time of last change and state of every file, by path."""
@@ -115,7 +131,7 @@ class Index:
             for path in paths:
                 row = db.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()
                 if row is not None:
-                    _empty(db, row[0])
+                    self._empty(db, row[0])
                     db.execute("DELETE FROM file WHERE id = ?", row)
 
     def store(self, found: Found, document: Document, day: str) -> None:
@@ -139,24 +155,38 @@ class Index:
                     for piece in document.pieces
                 ),
             )
-            # In one go: a trigger on each row would make FTS5 write out its buffer row by row, six times slower.
-            db.execute(
-                f"INSERT INTO words(rowid, {_INDEXED}) SELECT id, {_INDEXED} FROM piece WHERE file = ?", (number,)
+            self.place.add_words(db, number)
+            self._note_words(db, [words, *(f"{piece.heading} {piece.text}" for piece in document.pieces)])
+
+    def _note_words(self, db: Link, texts: Iterable[str]) -> None:
+        """Remember words for those who misspell them; one that is in no document any more is found out when asked."""
+        fresh = spellable(texts) - self._noted
+        if fresh:
+            db.executemany(
+                "INSERT INTO word(term, back) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                [(word, word[::-1]) for word in sorted(fresh)],
             )
+            if len(self._noted) < _REMEMBERED:
+                self._noted |= fresh
+
+    def _empty(self, db: Link, number: int) -> None:
+        self.place.take_words(db, number)
+        db.execute("DELETE FROM piece WHERE file = ?", (number,))
 
     def fail(self, found: Found, reason: str) -> None:
         """Note that the file cannot be read; what was known of it goes."""
         with self.writing() as db:
             self._upsert(db, found, FAILED, reason)
 
-    def _upsert(self, db: sqlite3.Connection, found: Found, state: str, reason: str) -> int:
+    def _upsert(self, db: Link, found: Found, state: str, reason: str) -> int:
         row = db.execute("SELECT id FROM file WHERE path = ?", (found.path,)).fetchone()
         if row is None:
-            made = db.execute(
+            db.execute(
                 "INSERT INTO file(path, size, mtime_ns, state, reason) VALUES (?, ?, ?, ?, ?)", (*found, state, reason)
             )
-            return int(made.lastrowid or 0)
-        _empty(db, row[0])
+            (number,) = db.execute("SELECT id FROM file WHERE path = ?", (found.path,)).fetchone()
+            return int(number)
+        self._empty(db, row[0])
         db.execute(
             "UPDATE file SET size=?, mtime_ns=?, state=?, reason=? WHERE id=?",
             (found.size, found.mtime_ns, state, reason, row[0]),
@@ -166,7 +196,10 @@ class Index:
     def note(self, key: str, value: str) -> None:
         """Remember a word about the index as a whole."""
         with self.writing() as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            db.execute(
+                "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value=excluded.value",
+                (key, value),
+            )
 
     # -- reading
 
@@ -177,25 +210,31 @@ class Index:
             return str(row[0]) if row else ""
 
     @contextmanager
-    def _within(self, scope: Scope) -> Generator[sqlite3.Connection, None, None]:
+    def within(self, scope: Scope) -> Generator[Within, None, None]:
+        """Lend a connection, with the condition on `file f` that the scope is there, and its values."""
         with self._reader() as db:
-            scope.prepare(db)
-            yield db
+            condition, values = scope.condition, scope.values
+            if scope.judging:
+                fresh = db.execute("SELECT id, path FROM file WHERE id > ?", (self._judged.judged_until(scope),))
+                told, more = self.place.seen(db, self._judged.add(scope, fresh.fetchall()))
+                condition, values = f"{condition} AND {told}" if condition else told, (*values, *more)
+            yield Within(db, condition, values)
 
     def counts(self, scope: Scope = OPEN) -> dict[str, int]:
         """Return how many files are in each state."""
-        with self._within(scope) as db:
+        with self.within(scope) as (db, condition, values):
             return dict(
-                db.execute(f"SELECT state, count(*) FROM file f{scope.where('WHERE')} GROUP BY state", scope.values)
+                db.execute(f"SELECT state, count(*) FROM file f{_behind('WHERE', condition)} GROUP BY state", values)
             )
 
     def kinds(self, scope: Scope = OPEN) -> dict[str, int]:
         """Return how many indexed files there are of each kind."""
-        with self._within(scope) as db:
+        with self.within(scope) as (db, condition, values):
             return dict(
                 db.execute(
-                    f"SELECT kind, count(*) FROM file f WHERE state = ?{scope.where()} GROUP BY kind ORDER BY 2 DESC",
-                    (READY, *scope.values),
+                    f"SELECT kind, count(*) FROM file f WHERE state = ?{_behind('AND', condition)} "
+                    "GROUP BY kind ORDER BY 2 DESC, kind",
+                    (READY, *values),
                 )
             )
 
@@ -219,93 +258,40 @@ class Index:
 
     def files(self, prefix: str, after: str, limit: int, scope: Scope = OPEN) -> list[File]:
         """Return up to `limit` files whose path starts with `prefix` and sorts after `after`."""
-        with self._within(scope) as db:
+        with self.within(scope) as (db, condition, values):
             rows = db.execute(
-                f"SELECT {_FILE} FROM file f WHERE path > ? AND path >= ? AND path < ?{scope.where()} "
+                f"SELECT {_FILE} FROM file f WHERE path > ? AND path >= ? AND path < ?{_behind('AND', condition)} "
                 "ORDER BY path LIMIT ?",
-                (after, prefix, prefix + _LAST, *scope.values, limit),
+                (after, prefix, prefix + _LAST, *values, limit),
             )
             return [File(*row) for row in rows]
 
     def count(self, prefix: str, scope: Scope = OPEN) -> int:
         """Return how many files there are below `prefix`."""
-        with self._within(scope) as db:
+        with self.within(scope) as (db, condition, values):
             row = db.execute(
-                f"SELECT count(*) FROM file f WHERE path >= ? AND path < ?{scope.where()}",
-                (prefix, prefix + _LAST, *scope.values),
+                f"SELECT count(*) FROM file f WHERE path >= ? AND path < ?{_behind('AND', condition)}",
+                (prefix, prefix + _LAST, *values),
             ).fetchone()
             return int(row[0])
 
     def problems(self, state: str, limit: int, scope: Scope = OPEN) -> list[File]:
         """Return up to `limit` files in that state, by path."""
-        with self._within(scope) as db:
+        with self.within(scope) as (db, condition, values):
             rows = db.execute(
-                f"SELECT {_FILE} FROM file f WHERE state = ?{scope.where()} ORDER BY path LIMIT ?",
-                (state, *scope.values, limit),
+                f"SELECT {_FILE} FROM file f WHERE state = ?{_behind('AND', condition)} ORDER BY path LIMIT ?",
+                (state, *values, limit),
             )
             return [File(*row) for row in rows]
 
     def reasons(self, state: str, limit: int, scope: Scope = OPEN) -> list[tuple[str, int, str]]:
         """Return why files are in that state: reason, how many files, and one of them; the most frequent first."""
-        with self._within(scope) as db:
+        with self.within(scope) as (db, condition, values):
             return db.execute(
-                f"SELECT reason, count(*), min(path) FROM file f WHERE state = ?{scope.where()} "
+                f"SELECT reason, count(*), min(path) FROM file f WHERE state = ?{_behind('AND', condition)} "
                 "GROUP BY reason ORDER BY 2 DESC LIMIT ?",
-                (state, *scope.values, limit),
+                (state, *values, limit),
             ).fetchall()
-
-    def match(self, expression: str, limit: int, scope: Scope = OPEN) -> list[Match]:
-        """Return the `limit` best pieces for an FTS5 expression; the title counts most, then the heading."""
-        if not scope.open:
-            return self._match_within(expression, limit, scope)
-        with self._reader() as db:
-            rows = db.execute(
-                "SELECT p.id, p.file, w.rank, p.part, p.line FROM (SELECT rowid, rank FROM words WHERE words MATCH ? "
-                "AND rank MATCH 'bm25(5.0, 2.0, 1.0)' ORDER BY rank LIMIT ?) w JOIN piece p ON p.id = w.rowid "
-                "ORDER BY w.rank, p.id",
-                (expression, limit),
-            )
-            return [Match(*row) for row in rows]
-
-    def _match_within(self, expression: str, limit: int, scope: Scope) -> list[Match]:
-        with self._within(scope) as db:
-            rows = db.execute(
-                "SELECT p.id, p.file, w.rank, p.part, p.line FROM words w JOIN piece p ON p.id = w.rowid "
-                "JOIN file f ON f.id = p.file WHERE words MATCH ? AND rank MATCH 'bm25(5.0, 2.0, 1.0)'"
-                f"{scope.where()} ORDER BY w.rank, p.id LIMIT ?",
-                (expression, *scope.values, limit),
-            )
-            return [Match(*row) for row in rows]
-
-    def holding(self, text: str, limit: int, scope: Scope, exact_case: bool) -> list[Match]:
-        """Return the first `limit` pieces that hold the text as it stands, by path and place."""
-        found = "instr(p.body, ?)" if exact_case else "instr(lower(p.body), lower(?))"
-        with self._within(scope) as db:
-            rows = db.execute(
-                f"SELECT p.id, p.file, 0.0, p.part, p.line FROM piece p JOIN file f ON f.id = p.file WHERE {found}"
-                f"{scope.where()} ORDER BY f.path, p.part, p.at LIMIT ?",
-                (text, *scope.values, limit),
-            )
-            return [Match(*row) for row in rows]
-
-    def frequency(self, word: str, limit: int = 1_000_000, scope: Scope = OPEN) -> int:
-        """Return how many pieces hold the word, counting no further than `limit`."""
-        among = " JOIN piece p ON p.id = words.rowid JOIN file f ON f.id = p.file" if not scope.open else ""
-        with self._within(scope) as db:
-            row = db.execute(
-                f"SELECT count(*) FROM (SELECT 1 FROM words{among} WHERE words MATCH ?{scope.where()} LIMIT ?)",
-                ('"' + word.replace('"', '""') + '"', *scope.values, limit),
-            ).fetchone()
-            return int(row[0])
-
-    def words_like(self, start: str, limit: int = 5_000) -> list[str]:
-        """Return words of the index (their stems) that begin with `start`."""
-        with self._reader() as db:
-            rows = db.execute(
-                "SELECT term FROM vocabulary WHERE term >= ? AND term < ? ORDER BY doc DESC LIMIT ?",
-                (start, start + _LAST, limit),
-            )
-            return [row[0] for row in rows]
 
     def by_id(self, numbers: Iterable[int]) -> dict[int, File]:
         """Return files by their number."""
@@ -345,10 +331,5 @@ class Index:
             return int(row[0] or 0)
 
 
-def _empty(db: sqlite3.Connection, number: int) -> None:
-    """Take a file's text out of the index; FTS5 is told what it was, since it keeps none of its own."""
-    db.execute(
-        f"INSERT INTO words(words, rowid, {_INDEXED}) SELECT 'delete', id, {_INDEXED} FROM piece WHERE file = ?",
-        (number,),
-    )
-    db.execute("DELETE FROM piece WHERE file = ?", (number,))
+def _behind(joint: str, condition: str) -> str:
+    return f" {joint} {condition}" if condition else ""

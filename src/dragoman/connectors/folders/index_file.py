@@ -8,18 +8,21 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-VERSION = 2  # of the tables below and of what the readers write: raise it and every index is made again
+from dragoman.connectors.folders.words import tokens
+
+VERSION = 3  # of the tables below and of what the readers write: raise it and every index is made again
 BUSY = 10.0  # seconds to wait for another process that writes
 _POOL = 8
 
 _SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE file(
-    id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL DEFAULT '', title TEXT NOT NULL DEFAULT '',
     unit TEXT NOT NULL DEFAULT '', parts INTEGER NOT NULL DEFAULT 0, lines INTEGER NOT NULL DEFAULT 0,
     day TEXT NOT NULL DEFAULT '', detail BLOB);
@@ -30,8 +33,10 @@ CREATE TABLE piece(
 CREATE INDEX piece_file ON piece(file, part, at);
 CREATE VIRTUAL TABLE words USING fts5(title, heading, body, content='piece', content_rowid='id',
     tokenize='porter unicode61 remove_diacritics 2');
-CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, 'row');
+CREATE TABLE word(term TEXT PRIMARY KEY, back TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX word_back ON word(back);
 """
+_INDEXED = "title, heading, body"
 
 
 def private_folder(folder: Path) -> None:
@@ -41,8 +46,44 @@ def private_folder(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+class FileLease:
+    """The right to index, held by one process at a time.
+
+    An exclusive lock on an SQLite file: the one lock that works alike on every
+    system and is gone with the process that held it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db: sqlite3.Connection | None = None
+
+    def acquire(self) -> bool:
+        """Take it; False while another process has it."""
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        db = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            db.close()
+            return False
+        self._db = db
+        return True
+
+    def release(self) -> None:
+        """Give it up."""
+        if self._db is not None:
+            self._db.rollback()
+            self._db.close()
+            self._db = None
+
+
 class IndexFile:
     """One file, a connection that writes and a few that read.  Any thread may call any method."""
+
+    words = "words"
+    piece = "words.rowid"
+    pieces = "words JOIN piece p ON p.id = words.rowid JOIN file f ON f.id = p.file"
+    position = "instr"
 
     def __init__(self, path: Path) -> None:
         """Open the index at `path`, or make it.  Raises OSError or sqlite3.Error where that cannot be."""
@@ -53,6 +94,45 @@ class IndexFile:
         self._write_lock = threading.RLock()
         self._closed = False
         self._writer = self._open_or_make()
+
+    @property
+    def shown(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    def lease(self) -> FileLease:
+        """Return the right to index, not yet taken."""
+        return FileLease(self.path.with_suffix(".lock"))
+
+    def expression(self, texts: Sequence[str], *, every: bool, named: bool) -> tuple[str, str]:
+        """Return a condition for pieces with these words or phrases, and its value."""
+        # Nothing of it is ever syntax: what stands in quotes is words.
+        found = (" AND " if every else " OR ").join(f'"{" ".join(tokens(text))}"' for text in texts)
+        return "words MATCH ?", f"{{title heading}}: ({found})" if named else found
+
+    def seen(self, link: Any, files: set[int]) -> tuple[str, tuple[Any, ...]]:
+        """Return a condition for files with one of these numbers; SQLite asks for each row that it comes to."""
+        link.create_function("seen", 1, files.__contains__, deterministic=True)
+        return "seen(f.id)", ()
+
+    def lower(self, link: Any, text: str) -> str:
+        """Return the function that puts texts into lower case: SQLite's own knows ASCII only."""
+        if text.isascii():
+            return "lower"
+        link.create_function("lowered", 1, str.lower, deterministic=True)
+        return "lowered"
+
+    def add_words(self, link: Any, file: int) -> None:
+        """Put the words of a file's pieces into the index, once they are stored."""
+        # In one go: a trigger on each row would make FTS5 write out its buffer row by row, six times slower.
+        link.execute(f"INSERT INTO words(rowid, {_INDEXED}) SELECT id, {_INDEXED} FROM piece WHERE file = ?", (file,))
+
+    def take_words(self, link: Any, file: int) -> None:
+        """Take the words of a file's pieces out; FTS5 is told what they were, since it keeps none of its own."""
+        link.execute(
+            f"INSERT INTO words(words, rowid, {_INDEXED}) SELECT 'delete', id, {_INDEXED} FROM piece WHERE file = ?",
+            (file,),
+        )
 
     def _open_or_make(self) -> sqlite3.Connection:
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -118,7 +117,7 @@ class Indexer:
             self._idle.set()
 
     def _turn(self) -> None:
-        lease = _Lease(self._index.path.with_suffix(".lock"))
+        lease = self._index.lease()
         while not lease.acquire():
             self._walked.set()  # the other process walks; what it found is in the index
             if self._stop.wait(_POLL):
@@ -213,32 +212,3 @@ def _in_words(folder: Folder) -> str:
     ]
     text = ", ".join(f"{count:,} {what}" for count, what in words if count)
     return text + ("; the walk stopped at its limit of files" if left.over_limit else "")
-
-
-class _Lease:
-    """The right to index, held by one process at a time.
-
-    An exclusive lock on an SQLite file: the one lock that works alike on every
-    system and is gone with the process that held it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._db: sqlite3.Connection | None = None
-
-    def acquire(self) -> bool:
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        db = sqlite3.connect(self._path, timeout=0, isolation_level=None)
-        try:
-            db.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            db.close()
-            return False
-        self._db = db
-        return True
-
-    def release(self) -> None:
-        if self._db is not None:
-            self._db.rollback()
-            self._db.close()
-            self._db = None

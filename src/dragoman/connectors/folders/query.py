@@ -1,6 +1,6 @@
-"""From words that a model writes to what FTS5 takes, and back to an excerpt.
+"""From what a model writes to words and phrases, and back to an excerpt.
 
-Nothing of a query is ever syntax: every word is quoted, so that `AND`, `*` or a stray quote cannot fail.
+Nothing of a query is ever syntax but the quotes around a phrase.
 """
 
 from __future__ import annotations
@@ -9,90 +9,23 @@ import re
 
 import msgspec
 
+from dragoman.connectors.folders.words import folded, root, tokens
+
 MAX_QUERY = 1_000  # characters
 _MAX_TERMS = 32
 EXCERPT = 300  # characters
 
-_STOP = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "but",
-        "by",
-        "can",
-        "do",
-        "does",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "me",
-        "my",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "our",
-        "shall",
-        "should",
-        "show",
-        "so",
-        "tell",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "us",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-        "about",
-        "find",
-        "give",
-        "please",
-        "documents",
-        "document",
-    ]
-)
+_SMALL = """
+    a an and are as at be been but by can do does for from had has have how i if in into is it its me my no
+    not of on or our shall should show so tell than that the their them then there these they this to us was
+    we were what when where which who whom whose why will with would you your about find give please
+    documents document
+"""
+_STOP = frozenset(_SMALL.split())
 _RECENT = frozenset(["latest", "newest", "recent", "recently", "last", "current", "actual"])
 _PHRASE = re.compile(r'"([^"]{1,200})"')
-_WORD = re.compile(r"\w{1,64}")
+_TERM = re.compile(r"[^\W_]+(?:[-./:,'\u2019_@+]+[^\W_]+)*")
+_LONGEST = 64  # characters of a word
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,22 +35,13 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     phrases: list[str] = []
     recent: bool = False
 
-    def strict(self) -> str:
-        """Return the FTS5 expression that asks for all of it."""
-        return " AND ".join(_quoted(term) for term in (*self.phrases, *self.terms))
-
-    def loose(self) -> str:
-        """Return the one that asks for any of the words; phrases stay a must."""
-        must = " AND ".join(map(_quoted, self.phrases))
-        return must or " OR ".join(map(_quoted, self.terms))
-
 
 def understand(text: str) -> Query:
     """Return what is searched for.  Empty terms and phrases mean that there was no word in it."""
     text = text[:MAX_QUERY]
-    phrases = [" ".join(_WORD.findall(phrase)) for phrase in _PHRASE.findall(text)]
+    phrases = [" ".join(tokens(phrase)) for phrase in _PHRASE.findall(text)]
     phrases = [phrase for phrase in phrases if phrase][:_MAX_TERMS]
-    words = list(dict.fromkeys(word.lower() for word in _WORD.findall(_PHRASE.sub(" ", text))))
+    words = list(dict.fromkeys(word for term in _TERM.findall(_PHRASE.sub(" ", text)) for word in _words(term.lower())))
     kept = [word for word in words if word not in _STOP]
     recent = any(word in _RECENT for word in kept)
     # "latest" says how to order, not what to find, unless it is all there is.
@@ -126,6 +50,13 @@ def understand(text: str) -> Query:
     return Query(
         terms=[] if phrases and not kept else terms, phrases=phrases, recent=recent and bool(without or phrases)
     )
+
+
+def _words(term: str) -> list[str]:
+    """Return the words of what is written without blanks: an identifier, number or name of a file stays together."""
+    found = [word[:_LONGEST] for word in tokens(term)]
+    together = len(found) > 1 and len(term) <= _LONGEST and any(sign.isdigit() or sign in "_@" for sign in term)
+    return [" ".join(found)] if together else found
 
 
 def excerpt(body: str, query: Query, size: int = EXCERPT) -> str:
@@ -150,14 +81,24 @@ def excerpt(body: str, query: Query, size: int = EXCERPT) -> str:
     return ("…" if begin else "") + words + ("…" if end < len(body) else "")
 
 
+def lines_with(text: str, body: str, exact_case: bool) -> list[tuple[int, str]]:
+    """Return the lines of `body` in which `text` begins: how many lines are before it, and the line, cut."""
+    found: list[tuple[int, str]] = []
+    looked = body if exact_case else body.lower()
+    if len(looked) != len(body):
+        looked = body  # letters whose other case is longer: places would not be the same
+    at = looked.find(text)
+    while at >= 0:
+        begin = body.rfind("\n", 0, at) + 1
+        end = body.find("\n", at)
+        found.append((body.count("\n", 0, at), body[begin : end if end >= 0 else None][:EXCERPT]))
+        at = looked.find(text, end) if end >= 0 else -1
+    return found
+
+
 def _stems(query: Query) -> list[str]:
-    words = [word for phrase in query.phrases for word in phrase.lower().split()] + query.terms
-    return [word[: max(3, len(word) - 2)] if len(word) > 4 else word for word in words]
+    return [root(word) for text in (*query.phrases, *query.terms) for word in folded(text).split()]
 
 
 def _positions(body: str, stem: str) -> list[re.Match[str]]:
     return list(re.finditer(rf"\b{re.escape(stem)}", body, re.IGNORECASE))[:50]
-
-
-def _quoted(term: str) -> str:
-    return '"' + term.replace('"', '""') + '"'

@@ -1,26 +1,41 @@
 """The order of search results: what holds all the words first, not one document only, and the newest when asked for.
 
-Deterministic for one state of the index, so that pages of results neither overlap nor leave gaps.
+The index says which pieces hold the words; they are weighed here, so that every kind of index ranks alike, and by
+nothing that is out of scope.  Deterministic for one state of the index, so pages of results neither overlap nor leave
+gaps.
 """
 
 from __future__ import annotations
 
-import difflib
+import itertools
+import math
 import re
 from collections import Counter
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from dragoman.connectors.folders.index import File, Index, Match
+from dragoman.connectors.folders.index import File, Index
+from dragoman.connectors.folders.matching import MOST_COUNTED, Candidate, Match, Matching
 from dragoman.connectors.folders.query import Query
 from dragoman.connectors.folders.scope import OPEN, Scope
+from dragoman.connectors.folders.words import LEAST, folded, root
 
 MAX_HITS = 200
+WEIGHED = 250  # pieces, at most, whose words are counted: about ten microseconds each
 _ENOUGH = 30  # results that hold all the words, from which on those that hold only some are not looked for
-_MATCHES = 4_000  # pieces to be scored, about two microseconds each: the most frequent words are left out before that
 _PER_FILE = 2  # results of one file before those of others
-_NEAR = 0.6  # of the best score: the newest is only sought among what fits about as well
-_ENDING = re.compile(r"(?<=\w{4})(?:ations?|ions?|ings?|ments?|ities|ity|ers?|ed|es|s|e|y)$")
-_LIKE = 0.75  # how like a word must be to stand in for one that is nowhere
+_NEAR = 0.8  # of the best score: the newest is only sought among what fits about as well
+_TITLE, _HEADING = 5.0, 2.0  # how much a word counts there, in the text 1
+_K, _B, _LENGTH = 1.2, 0.5, 1_000  # BM25's constants; characters of a usual piece
+_PIECES = 10  # pieces of a usual file: how rare a word is, is judged by files, which are counted faster
+_TOGETHER = 0.3  # of the score: words that stand together as they were asked for
+_PLACED = 60  # pieces, the best, of which is also judged how close together the words are
+_SENTENCE = 80  # characters within which words stand close together
+_LOOKED_AT = 20  # places of one word in a piece
+_OTHER = 0.85  # of a word's weight, where it stands in another form only
+_NAMES = 0.25  # of a word's weight: that it is in the title, or half of it for a heading
+_PARTLY = 0.7  # of the score of what holds not all the words
+_UNSEEN = 0.5  # times that a word stands where the index sees it, and we do not, in a form of its own
+_GUESSED = 0.8  # of a word's weight, where another stands in for it
 
 
 class Ranked(NamedTuple):
@@ -33,32 +48,159 @@ class Ranked(NamedTuple):
     all_words: bool
 
 
+class _Asked(NamedTuple):
+    """One word or phrase: how it stands in a folded text, how its forms begin there, and how much it tells."""
+
+    whole: str
+    start: str
+    weight: float
+
+
+_Weighed: TypeAlias = tuple[float, Candidate, tuple[str, str, str]]
+
+
 def rank(index: Index, query: Query, limit: int, scope: Scope = OPEN) -> Ranked:
     """Return up to `limit` matches (at most MAX_HITS) within the scope."""
     limit = min(limit, MAX_HITS)
-    query, replaced = _spelled(index, query, scope)
+    look = Matching(index, scope)
+    query, replaced, counted = _spelled(look, query)
     if not query.terms and not query.phrases:
         return Ranked(query, [], {}, replaced, False)
-    matches = index.match(query.strict(), MAX_HITS, scope)
-    strict = len(matches)
-    if strict < _ENOUGH and (loose := _rare(index, query, scope).loose()) != query.strict():
-        seen = {match.piece for match in matches}
-        matches += [match for match in index.match(loose, MAX_HITS, scope) if match.piece not in seen]
+    asked, lost = _weighed(look, query, replaced, counted)
+    strict = _all(look, query)
+    whole = _scored(look.candidates(strict), asked, lost, True)
+    partly: list[Match] = []
+    if len(whole) < _ENOUGH and len(query.terms) + len(query.phrases) > 1 and query.terms:
+        some = set(_some(look, query, counted)).difference(strict)
+        partly = _scored(look.candidates(list(some)), asked, lost, False)
+    matches = (whole + partly)[:MAX_HITS]
     files = index.by_id({match.file for match in matches})
     # A file may have gone between the two look-ups.
     matches = [match for match in matches if match.file in files]
     if query.recent:
-        matches = _newest_first(matches[:strict] or matches, files) + (matches[strict:] if strict else [])
-    return Ranked(query, _spread(_openings_first(matches, files, query))[:limit], files, replaced, strict > 0)
+        count = sum(match.file in files for match in whole)
+        matches = _newest_first(matches[:count] or matches, files) + (matches[count:] if count else [])
+    return Ranked(query, _spread(_openings_first(matches, files, query))[:limit], files, replaced, bool(whole))
+
+
+def _all(look: Matching, query: Query) -> list[int]:
+    """Return pieces that hold all of it; of very many, those first that name it or have it word by word."""
+    texts = [*query.phrases, *query.terms]
+    found = look.holding(texts, WEIGHED + 1)
+    if len(found) <= WEIGHED:
+        return found
+    best = look.holding(texts, WEIGHED // 2, named=True)
+    if len(query.terms) > 1:
+        best += look.holding([*query.phrases, " ".join(query.terms)], WEIGHED // 4)
+    return list(dict.fromkeys([*best, *found]))[:WEIGHED]
+
+
+def _some(look: Matching, query: Query, counted: dict[str, int]) -> list[int]:
+    """Return pieces that hold most of the words, or the rare ones."""
+    if query.phrases:
+        return look.holding(query.phrases, WEIGHED)
+    terms = sorted(query.terms, key=lambda term: counted[term])
+    found: dict[int, None] = {}
+    if 2 < len(terms) <= 8:
+        for left in reversed(terms):
+            others = [term for term in terms if term != left]
+            found.update(dict.fromkeys(look.holding(others, WEIGHED // len(terms))))
+    rare: list[str] = []
+    total = 0
+    for term in terms:
+        total += counted[term]
+        if rare and total > WEIGHED:
+            break
+        rare.append(term)
+    found.update(dict.fromkeys(look.holding(rare, WEIGHED, every=False)))
+    return list(found)[:WEIGHED]
+
+
+def _weighed(
+    look: Matching, query: Query, replaced: dict[str, str], counted: dict[str, int]
+) -> tuple[list[_Asked], float]:
+    """Return what is asked for with its weights, and the weight of what is nowhere."""
+    pieces = max(look.files() * _PIECES, 1)
+    guessed = {word for word in replaced.values() if word}
+    asked: list[_Asked] = []
+    for text in (*query.phrases, *query.terms):
+        weight = _telling(pieces, counted[text] if text in counted else look.frequency(text))
+        words = folded(text).split()
+        start = f" {' '.join(words)} " if len(words) > 1 or text in query.phrases else f" {root(words[0])}"
+        asked.append(_Asked(f" {' '.join(words)} ", start, weight * (_GUESSED if text in guessed else 1.0)))
+    lost = sum(_telling(pieces, 0) for word in replaced.values() if not word)
+    return asked, lost + sum(_telling(pieces, counted[word]) * (1 - _GUESSED) for word in guessed)
+
+
+def _telling(pieces: int, holding: int) -> float:
+    """Return how much a word tells of a piece that holds it: BM25's inverse document frequency."""
+    return math.log(1 + (max(pieces, holding) - holding + 0.5) / (holding + 0.5))
+
+
+def _scored(candidates: list[Candidate], asked: list[_Asked], lost: float, whole: bool) -> list[Match]:
+    least = _UNSEEN if whole else 0.0
+    total = sum(one.weight for one in asked) + lost or 1.0
+    titles: dict[str, str] = {}
+    found: list[_Weighed] = []
+    for candidate in candidates:
+        if (title := titles.get(candidate.title)) is None:
+            title = titles[candidate.title] = folded(candidate.title)
+        if (heading := titles.get(candidate.heading)) is None:
+            heading = titles[candidate.heading] = folded(candidate.heading)
+        body = folded(candidate.body)
+        norm = _K * (1 - _B + _B * len(body) / _LENGTH)
+        score = 0.0
+        for one in asked:
+            above, top = heading.count(one.start), title.count(one.start)
+            count = body.count(one.start) + _HEADING * above + _TITLE * min(top, 2)
+            if count := count or least:
+                form = 1.0 if one.whole in body or one.whole in title or one.whole in heading else _OTHER
+                names = 1.0 if top else 0.5 if above else 0.0
+                score += one.weight * form * ((1 - _NAMES) * count / (count + norm) + _NAMES * names)
+        share = (score / total) * (1.0 if whole else _PARTLY)
+        found.append((share, candidate, (title, heading, body)))
+    found.sort(key=lambda one: (-one[0], one[1].piece))
+    placed = [_placed(one, asked, at < _PLACED) for at, one in enumerate(found)]
+    return sorted(placed, key=lambda match: (-match.score, match.piece))
+
+
+def _placed(weighed: _Weighed, asked: list[_Asked], look: bool) -> Match:
+    share, candidate, texts = weighed
+    near = 0.0
+    if look:
+        in_title = all(one.start in texts[0] for one in asked)
+        near = 1.0 if in_title or len(asked) < 2 else (_together(asked, texts) + _close(asked, texts[2])) / 2
+    score = share * (1 - _TOGETHER + _TOGETHER * near)
+    return Match(candidate.piece, candidate.file, score, candidate.part, candidate.line)
+
+
+def _together(asked: list[_Asked], texts: tuple[str, str, str]) -> float:
+    """Return which share of the words stands right behind the word that they were asked behind."""
+    pairs = [one.whole + other.whole[1:] for one, other in itertools.pairwise(asked)]
+    return sum(any(pair in text for text in texts) for pair in pairs) / len(pairs)
+
+
+def _close(asked: list[_Asked], body: str) -> float:
+    """Return how close to each other the words stand somewhere in the text: 1 for within a sentence, less for more."""
+    places = sorted(
+        (found.start(), number)
+        for number, one in enumerate(asked)
+        for found in itertools.islice(re.finditer(re.escape(one.start), body), _LOOKED_AT)
+    )
+    last: dict[int, int] = {}
+    best = len(body) + 1
+    for at, number in places:
+        last[number] = at
+        if len(last) == len(asked):
+            best = min(best, at - min(last.values()))
+    return min(1.0, _SENTENCE / max(best, 1)) if len(last) == len(asked) else 0.0
 
 
 def _openings_first(matches: list[Match], files: dict[int, File], query: Query) -> list[Match]:
     """Where the words are a file's name or title, all its pieces fit alike: show it from its beginning."""
-    named = {
-        number
-        for number, file in files.items()
-        if all(term[: max(4, len(term) - 2)] in f"{file.title} {file.path}".lower() for term in query.terms)
-    }
+    starts = [f" {root(word)}" for term in query.terms for word in folded(term).split()]
+    names = {number: folded(f"{file.title} {file.path}") for number, file in files.items()}
+    named = {number for number, name in names.items() if all(start in name for start in starts)}
     ordered = {number: iter(sorted(match for match in matches if match.file == number)) for number in named}
     return [next(ordered[match.file]) if match.file in ordered else match for match in matches]
 
@@ -67,25 +209,12 @@ def _newest_first(matches: list[Match], files: dict[int, File]) -> list[Match]:
     """Among the files that fit about as well as the best, the one that speaks for the latest day comes first."""
     best: dict[int, float] = {}
     for match in matches:
-        best.setdefault(match.file, match.rank)
-    top = min(best.values(), default=0.0)
-    near = {number for number, score in best.items() if score <= top * _NEAR}
-    order = sorted(near, key=lambda number: (files[number].day, -best[number]), reverse=True)
+        best.setdefault(match.file, match.score)
+    top = max(best.values(), default=0.0)
+    near = {number for number, score in best.items() if score >= top * _NEAR}
+    order = sorted(near, key=lambda number: (files[number].day, best[number]), reverse=True)
     place = {number: at for at, number in enumerate(order)}
     return sorted(matches, key=lambda match: place.get(match.file, len(place)))
-
-
-def _rare(index: Index, query: Query, scope: Scope) -> Query:
-    """Leave out words so frequent that they tell nothing about a piece that holds them, but never the rarest."""
-    counted = sorted((index.frequency(term, scope=scope), at, term) for at, term in enumerate(query.terms))
-    kept: list[str] = []
-    total = 0
-    for frequency, _, term in counted:
-        total += frequency
-        if kept and total > _MATCHES:
-            break
-        kept.append(term)
-    return Query(terms=kept, phrases=query.phrases, recent=query.recent)
 
 
 def _spread(matches: list[Match]) -> list[Match]:
@@ -98,23 +227,37 @@ def _spread(matches: list[Match]) -> list[Match]:
     return first + rest
 
 
-def _spelled(index: Index, query: Query, scope: Scope) -> tuple[Query, dict[str, str]]:
-    """Replace words that no document holds by the likest that one does; drop those that have none like them."""
+def _spelled(look: Matching, query: Query) -> tuple[Query, dict[str, str], dict[str, int]]:
+    """Replace words that no document holds by what was meant; drop those that mean nothing here.
+
+    Also returns how many pieces hold each word that is left.
+    """
     replaced: dict[str, str] = {}
-    terms: list[str] = []
-    for term in query.terms:
-        if index.frequency(term, 1, scope):
-            terms.append(term)
+    counted: dict[str, int] = {}
+    wanted = list(query.terms)
+    while wanted:
+        term = wanted.pop(0)
+        if count := look.frequency(term, MOST_COUNTED):
+            counted.setdefault(term, count)
             continue
-        like = _like(index, term, scope) if len(term) > 3 else []
-        replaced[term] = like[0] if like else ""
-        terms += like
-    return Query(terms=list(dict.fromkeys(terms)), phrases=query.phrases, recent=query.recent), replaced
+        like = next((other for other in _otherwise(term) if look.frequency(other, 1)), "")
+        if not like and len(term) >= LEAST and term.isalpha():
+            like = look.meant(folded(term).strip())
+        if not like and " " in term:
+            wanted = [*term.split(), *wanted]
+        replaced[term] = like
+        if like:
+            counted.setdefault(like, look.frequency(like))
+    return Query(terms=list(counted), phrases=query.phrases, recent=query.recent), replaced, counted
 
 
-def _like(index: Index, term: str, scope: Scope) -> list[str]:
-    """Return the likest word that there is; of several, the one in most documents.  The index holds stems only."""
-    known = index.words_like(term[:2])
-    near = {word for form in (term, _ENDING.sub("", term)) for word in difflib.get_close_matches(form, known, 5, _LIKE)}
-    # The words of all documents are known together: one that only others may read is none.
-    return [word for word in sorted(near, key=known.index) if scope.open or index.frequency(word, 1, scope)][:1]
+def _otherwise(term: str) -> list[str]:
+    """Return other ways to write an identifier or a number: in one word, apart, with its thousands set off."""
+    words = folded(term).split()
+    found = ["".join(words)] if len(words) > 1 else []
+    apart = re.findall(r"\d+|[^\W\d_]+", term.lower())
+    if len(apart) > 1 and apart != words:
+        found.append(" ".join(apart))
+    if term.isascii() and term.isdecimal() and 4 <= len(term) <= 12:
+        found.append(f"{int(term):,}")
+    return found

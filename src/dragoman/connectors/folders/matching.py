@@ -1,0 +1,174 @@
+"""Which pieces of an index hold which words: what the ranking and the exact search go by.
+
+Of what is out of scope nothing is told, not even how frequent its words are.  All answers are bounded, and in the
+order in which pieces were stored, so that what is cut off is the same each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dragoman.connectors.folders.index import Index
+from dragoman.connectors.folders.scope import Scope
+from dragoman.connectors.folders.words import distance, slips
+
+MOST_COUNTED = 20_000  # pieces with a word; more tell no more
+_LAST = "\U0010ffff"
+_LOOKED_AT = 20_000  # known words with the same beginning or end
+_START, _END = 2, 3  # letters that a word with two slips still has in common with what was meant
+_AT_ONCE = 400  # values in one statement
+
+
+class Match(NamedTuple):
+    """One piece that matches: where it stands, and how well it fits, from 0 to 1."""
+
+    piece: int
+    file: int
+    score: float
+    part: int
+    line: int
+
+
+class Candidate(NamedTuple):
+    """One piece with all of its words: `title` is that of its file, with the path."""
+
+    piece: int
+    file: int
+    part: int
+    line: int
+    title: str
+    heading: str
+    body: str
+
+
+class Standing(NamedTuple):
+    """One piece with a text in it as it stands; `body` goes on for a while into the next piece."""
+
+    piece: int
+    file: int
+    part: int
+    line: int
+    body: str
+
+
+class Matching:
+    """Answers for one scope."""
+
+    def __init__(self, index: Index, scope: Scope) -> None:
+        self._index = index
+        self._place = index.place
+        self._scope = scope
+
+    def frequency(self, text: str, most: int = MOST_COUNTED) -> int:
+        """Return how many pieces hold the word or phrase, counting no further than `most`."""
+        return len(self.holding([text], most)) if most <= 1 else self._count(text, most)
+
+    def _count(self, text: str, most: int) -> int:
+        condition, value = self._place.expression([text], every=True, named=False)
+        with self._index.within(self._scope) as (db, within, values):
+            source = self._place.pieces if within else self._place.words
+            row = db.execute(
+                f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {condition}{_and(within)} LIMIT ?) c",
+                (value, *values, most),
+            ).fetchone()
+            return int(row[0])
+
+    def holding(self, texts: Sequence[str], limit: int, *, every: bool = True, named: bool = False) -> list[int]:
+        """Return the first `limit` pieces that hold all of these words and phrases, or any of them.
+
+        With `named`, words count only in titles, paths and headings.
+        """
+        condition, value = self._place.expression(texts, every=every, named=named)
+        with self._index.within(self._scope) as (db, within, values):
+            source = self._place.pieces if within else self._place.words
+            piece = self._place.piece
+            rows = db.execute(
+                f"SELECT {piece} FROM {source} WHERE {condition}{_and(within)} ORDER BY {piece} LIMIT ?",
+                (value, *values, limit),
+            )
+            return [row[0] for row in rows.fetchall()]
+
+    def candidates(self, pieces: Sequence[int]) -> list[Candidate]:
+        """Return these pieces with their words, in the order in which they were stored."""
+        found: list[Candidate] = []
+        ordered = sorted(pieces)
+        with self._index.place.reading() as db:
+            for at in range(0, len(ordered), _AT_ONCE):
+                some = ordered[at : at + _AT_ONCE]
+                rows = db.execute(
+                    "SELECT id, file, part, line, title, heading, body FROM piece "
+                    f"WHERE id IN ({','.join('?' * len(some))}) ORDER BY id",
+                    some,
+                )
+                found += [Candidate(*row) for row in rows.fetchall()]
+        return found
+
+    def standing(self, text: str, limit: int, *, exact_case: bool, more: int) -> list[Standing]:
+        """Return the first `limit` pieces in which the text begins as it stands, by path and place.
+
+        It may end in the next piece; `more` characters of that come along.
+        """
+        with self._index.within(self._scope) as (db, within, values):
+            lower = "" if exact_case else self._place.lower(db, text)
+            both = "p.body || coalesce(substr(n.body, 1, ?), '')"
+            rows = db.execute(
+                f"SELECT p.id, p.file, p.part, p.line, {both} FROM piece p JOIN file f ON f.id = p.file "
+                # The pieces of a file are stored one after the other.
+                "LEFT JOIN piece n ON n.id = p.id + 1 AND n.file = p.file AND n.part = p.part "
+                f"WHERE {self._place.position}({lower}({both}), {lower}(?)) > 0{_and(within)} "
+                "ORDER BY f.path, p.part, p.at LIMIT ?",
+                (len(text) + more, len(text) - 1, text, *values, limit),
+            )
+            return [Standing(*row) for row in rows.fetchall()]
+
+    def files(self) -> int:
+        """Return how many files there are."""
+        with self._index.within(self._scope) as (db, within, values):
+            row = db.execute(f"SELECT count(*) FROM file f{' WHERE ' if within else ''}{within}", values).fetchone()
+            return int(row[0])
+
+    # --- words that somebody meant ----------------------------------------------------------------------------
+
+    def meant(self, word: str) -> str:
+        """Return the word that was meant by a misspelt one, of several the most frequent; "" if there is none.
+
+        One slip is undone in words of four letters, two in those of eight.
+        """
+        near = self._frequent(self._known(dict.fromkeys(slips(word))))
+        if near or len(word) < 8:
+            return near
+        return self._frequent([one for one in self._alike(word) if distance(word, one, 2) <= 2])
+
+    def _frequent(self, words: Sequence[str]) -> str:
+        # What is noted may be in no document any more, or only in those that are out of scope.
+        counted = [(-self.frequency(word), word) for word in words[:50]]
+        return min(((count, word) for count, word in counted if count), default=(0, ""))[1]
+
+    def _known(self, words: dict[str, None]) -> list[str]:
+        found: list[str] = []
+        asked = list(words)
+        with self._index.place.reading() as db:
+            for at in range(0, len(asked), _AT_ONCE):
+                some = asked[at : at + _AT_ONCE]
+                rows = db.execute(f"SELECT term FROM word WHERE term IN ({','.join('?' * len(some))})", some)
+                found += [row[0] for row in rows.fetchall()]
+        return sorted(found)
+
+    def _alike(self, word: str) -> list[str]:
+        start, end = word[:_START], word[::-1][:_END]
+        with self._index.place.reading() as db:
+            found: dict[str, None] = {}
+            for column, text in (("term", start), ("back", end)):
+                rows = db.execute(
+                    f"SELECT term FROM word WHERE {column} >= ? AND {column} < ? AND length(term) BETWEEN ? AND ? "
+                    f"ORDER BY {column} LIMIT ?",
+                    (text, text + _LAST, len(word) - 2, len(word) + 2, _LOOKED_AT),
+                )
+                found.update((row[0], None) for row in rows.fetchall())
+        letters = set(word)
+        return [one for one in found if len(letters.symmetric_difference(one)) <= 4]
+
+
+def _and(condition: str) -> str:
+    return f" AND {condition}" if condition else ""

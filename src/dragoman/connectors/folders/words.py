@@ -1,0 +1,84 @@
+"""Words as both indexes and the ranking know them: folded, reduced to a root, and what somebody meant to type.
+
+Folding makes case, accents and signs equal, so that a text can be counted through with plain searches.
+Limit: endings are those of English; other languages are found by the words as they stand, and their beginnings.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+_ASCII = bytes(ord(chr(at).lower()) if chr(at).isalnum() else 32 for at in range(128)) + bytes(128)
+_SIGNS = re.compile(r"[^\w]|_")
+_ENDING = re.compile(r"(?<=\w{3})(?:ations?|ions?|ings?|ments?|ities|ity|ies|ers?|ed|es|s|e|y)$")
+_TOKEN = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[^\W\d_]{4,30}")
+_LETTERS = string.ascii_lowercase
+LEAST = 4  # letters, from which on a word can be misspelt
+
+
+def folded(text: str) -> str:
+    """Return the words of a text in lower case, without accents, a blank before and behind each."""
+    if text.isascii():
+        # As bytes, since every search does this with hundreds of pieces.
+        return f" {text.encode().translate(_ASCII).decode()} "
+    plain = "".join(sign for sign in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(sign))
+    return f" {_SIGNS.sub(' ', plain)} "
+
+
+def tokens(text: str) -> list[str]:
+    """Return the words of a text as they stand."""
+    return _TOKEN.findall(text)
+
+
+def root(word: str) -> str:
+    """Return the beginning that all forms of a folded word have in common, about."""
+    if not word.isalpha():
+        return word
+    found = _ENDING.sub("", word)
+    return (
+        found[:-1] if len(found) > 3 and found != word and found[-1] == found[-2] and found[-1] not in "ls" else found
+    )
+
+
+def spellable(texts: Iterable[str]) -> set[str]:
+    """Return the words of texts that somebody could misspell: those of letters alone."""
+    return {word for text in texts for word in _WORD.findall(folded(text))}
+
+
+def slips(word: str) -> Iterator[str]:
+    """Yield what a folded word may have been before one slip: a letter swapped, left out, doubled or replaced."""
+    for at in range(len(word) + 1):
+        head, tail = word[:at], word[at:]
+        if tail:
+            yield head + tail[1:]
+        if len(tail) > 1:
+            yield head + tail[1] + tail[0] + tail[2:]
+        for letter in _LETTERS:
+            yield head + letter + tail
+            if tail:
+                yield head + letter + tail[1:]
+
+
+def distance(one: str, other: str, most: int) -> int:
+    """Return how many slips lie between two words, `most` + 1 for more than `most`.
+
+    A slip is a letter put in, left out or replaced, or two neighbours swapped.
+    """
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for at, sign in enumerate(one, 1):
+        last, before, row = before, row, [at]
+        for to, wanted in enumerate(other, 1):
+            cost = min(before[to] + 1, row[to - 1] + 1, before[to - 1] + (sign != wanted))
+            if at > 1 and to > 1 and sign == other[to - 2] and one[at - 2] == wanted:
+                cost = min(cost, last[to - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+    return min(row[-1], most + 1)
