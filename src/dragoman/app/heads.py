@@ -28,11 +28,11 @@ def leaving(base: Any) -> Any:
         """One connection."""
 
         begun = False  # a head has begun, and is not complete
-        _leaving = False
+        ending = False
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
-            if self._leaving and self.asked():
+            if self.ending and self.asked():
                 self._last()
 
         def asked(self) -> bool:
@@ -41,7 +41,7 @@ def leaving(base: Any) -> Any:
 
         def shutdown(self) -> None:
             """The server stops: finish what is under way or about to come, and close."""
-            self._leaving = True
+            self.ending = True
             if self.asked():
                 self._last()
             else:
@@ -62,14 +62,22 @@ def leaving(base: Any) -> Any:
     return Leaving
 
 
+def _parsing() -> Any:
+    """Return uvicorn's protocol: the one with the faster parser if that is installed, as uvicorn itself chooses."""
+    auto = importlib.import_module("uvicorn.protocols.http.auto").AutoHTTPProtocol
+    base = leaving(auto)
+    if auto.__module__.endswith("httptools_impl"):
+        base = importlib.import_module("dragoman.app.repeated").repeated(base)
+    return base
+
+
 def timed(seconds: float, late: float = 0.0) -> type[asyncio.Protocol]:
     """Return uvicorn's protocol for HTTP/1.1, with `seconds` for each head of a request to arrive in.
 
     Connections that waited for more than `late` seconds are refused where many do.
     """
     backlog = Backlog(late)
-    # The faster one if its parser is installed, as uvicorn itself chooses.
-    base: Any = leaving(importlib.import_module("uvicorn.protocols.http.auto").AutoHTTPProtocol)
+    base: Any = _parsing()
 
     class Timed(base):  # type: ignore[misc]
         """One connection."""

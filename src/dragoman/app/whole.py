@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-_HEAD = b"HTTP/1.1 200 OK\r\n"
-_JSON = b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+_HEAD = b"HTTP/1.1 200 OK\r\n%bcontent-type: application/json\r\ncontent-length: %%d\r\n\r\n"
+ALONE = 64 * 1024  # bytes of a body from which on copying it costs more than a second write
+# The lines that uvicorn puts into every head, and the head that they make: they change once a second.
+_made: tuple[Any, bytes] = (None, b"")
 
 
 class WholeSend:
@@ -30,22 +32,37 @@ class WholeSend:
 
     def whole(self, body: bytes) -> bool:
         """Answer with 200 and this JSON, and return True; or do nothing and return False."""
-        cycle = self._cycle
-        if (
-            cycle.response_started
-            or cycle.disconnected
-            or not cycle.keep_alive
-            or cycle.flow.write_paused
-            or cycle.access_log
-            or cycle.scope["method"] != "POST"
-        ):
+        if not write_whole(self._cycle, body):
             return False
-        cycle.response_started = cycle.response_complete = True
-        cycle.waiting_for_100_continue = False
-        head = _HEAD
-        for name, value in cycle.default_headers:
-            head += b"%b: %b\r\n" % (name, value)
-        cycle.transport.write(head + _JSON % (len(body), body))
-        cycle.message_event.set()
-        cycle.on_response()
+        self._cycle.message_event.set()
         return True
+
+
+def write_whole(cycle: Any, body: bytes) -> bool:
+    """Answer the request of `cycle` with 200 and this JSON, and return True; or do nothing and return False."""
+    global _made
+    if (
+        cycle.response_started
+        or cycle.disconnected
+        or not cycle.keep_alive
+        or cycle.flow.write_paused
+        or cycle.access_log
+        or cycle.scope["method"] != "POST"
+    ):
+        return False
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    lines, form = _made
+    if lines is not cycle.default_headers:
+        lines = cycle.default_headers
+        # No field that uvicorn itself or a user gives it has a per cent sign that would be taken for a place.
+        form = _HEAD % b"".join(b"%b: %b\r\n" % line for line in lines).replace(b"%", b"%%")
+        _made = lines, form
+    head = form % len(body)
+    if len(body) < ALONE:
+        cycle.transport.write(head + body)
+    else:
+        cycle.transport.write(head)
+        cycle.transport.write(body)
+    cycle.on_response()
+    return True

@@ -1,0 +1,235 @@
+"""A request with a head that came before is answered like the first one, and nothing else passes for such a request."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.transport.raw_http import PATIENCE, Ask, Wire, call, listening
+
+from dragoman import Context, Limits, Server
+from dragoman.app import repeated
+from dragoman.app.heads import timed
+
+pytest.importorskip("httptools", reason="heads are known again with the faster parser only")
+PARSED: list[bytes] = []
+ADD = call("add", a=1, b=2)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known() -> None:
+    repeated._known.clear()
+    PARSED.clear()
+
+
+def spied() -> Any:
+    """Return the protocol of served connections, which notes whose heads were parsed."""
+    base: Any = timed(10)
+
+    class Spied(base):  # type: ignore[misc]
+        def on_url(self, url: bytes) -> None:
+            PARSED.append(url)
+            super().on_url(url)
+
+    return Spied
+
+
+def served(**limits: Any) -> Server:
+    server = Server("again", limits=Limits(**limits))
+
+    @server.tool
+    async def add(a: int, b: int) -> int:
+        """Add."""
+        return a + b
+
+    @server.tool
+    async def steps(ctx: Context) -> str:
+        """Say how far it is."""
+        await ctx.progress(1, 2)
+        return "done"
+
+    return server
+
+
+def place(server: Server | None = None) -> Any:
+    return listening((server or served()).asgi(), http=spied(), access_log=False)
+
+
+async def test_the_same_head_is_parsed_once_for_all_connections_and_each_body_is_its_own() -> None:
+    async with place() as here:
+        async with here.connected() as wire:
+            assert [(await wire.ask(call("add", a=1, b=b))).value for b in (2, 3, 4)] == [3, 4, 5]
+        async with here.connected() as other:
+            assert (await other.ask(call("add", a=5, b=4))).value == 9
+    assert len(PARSED) == 1
+
+
+async def test_another_head_is_parsed_and_so_is_one_whose_body_has_another_length() -> None:
+    async with place() as here, here.connected() as wire:
+        assert (await wire.ask(ADD)).value == 3
+        assert (await wire.ask(call("add", a=10, b=2))).value == 12
+        assert (await wire.ask(call("add", headers={"mcp-name": "other"}, a=1, b=2))).status == 400
+        assert (await wire.ask(ADD)).value == 3
+    assert len(PARSED) == 3
+
+
+@pytest.mark.parametrize("cut", [1, 40, -1, "head", "body"])
+async def test_a_request_in_two_pieces_is_parsed(cut: int | str) -> None:
+    async with place() as here, here.connected() as wire:
+        assert (await wire.ask(ADD)).value == 3
+        data = ADD.written(wire.host)
+        end = data.index(b"\r\n\r\n") + 4
+        at = {"head": end, "body": end + 5}.get(str(cut), cut)
+        wire.write(data[:at])
+        await wire.writer.drain()
+        # What is sent apart may arrive together; a turn of the server's loop in between makes it two.
+        await asyncio.sleep(0.02)
+        assert (await wire.ask(data[at:])).value == 3
+        assert (await wire.ask(ADD)).value == 3
+    assert len(PARSED) == 2
+
+
+@pytest.mark.parametrize("cut", [1, 40, 100, -len(ADD.body) - 5])
+async def test_the_end_of_a_head_is_not_remembered_as_one(cut: int) -> None:
+    async with place() as here, here.connected() as wire:
+        data = ADD.written(wire.host)
+        wire.write(data[:cut])
+        await wire.writer.drain()
+        await asyncio.sleep(0.02)
+        assert (await wire.ask(data[cut:])).value == 3
+        assert repeated._known == {}
+        assert (await wire.ask(data)).value == 3
+        assert list(repeated._known) == [data[: -len(ADD.body)]]
+
+
+async def test_requests_sent_at_once_are_answered_in_order() -> None:
+    async with place() as here, here.connected() as wire:
+        assert (await wire.ask(ADD)).value == 3
+        wire.write(b"".join(call("add", number, a=number, b=0).written(wire.host) for number in range(5)))
+        assert [(await wire.answer()).value for _ in range(5)] == [0, 1, 2, 3, 4]
+        assert (await wire.ask(ADD)).value == 3
+
+
+async def smuggled(wire: Wire, inner: bytes, *, whole: bool) -> bytes:
+    """Send a request that is refused before its body is read, and `inner` as that body; return all that comes."""
+    refused = Ask(b"", {"content-encoding": "gzip", "content-length": str(len(inner))})
+    head = refused.written(wire.host)
+    if whole:
+        wire.write(head + inner)
+    else:
+        wire.write(head)
+        status, _ = await wire.head()
+        assert status == 415
+        wire.write(inner)
+    got = b""
+    try:
+        async with asyncio.timeout(0.2):
+            while data := await wire.reader.read(65536):
+                got += data
+    except TimeoutError:
+        pass
+    return got
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_body_that_looks_like_a_known_request_is_none(whole: bool) -> None:
+    """Whoever writes the body of a request that is refused must not get a request of his own answered."""
+    async with place() as here, here.connected() as wire:
+        assert (await wire.ask(ADD)).value == 3
+        inner = ADD.written(wire.host)
+        assert b"structuredContent" not in await smuggled(wire, inner, whole=whole)
+    assert len(PARSED) == 2
+
+
+async def test_a_head_with_credentials_is_its_connections_alone() -> None:
+    mine = call("add", headers={"authorization": "Bearer very-secret"}, a=1, b=2)
+    async with place() as here:
+        async with here.connected() as wire:
+            assert [(await wire.ask(mine)).value for _ in range(3)] == [3, 3, 3]
+            assert len(PARSED) == 1
+        async with here.connected() as other:
+            assert (await other.ask(mine)).value == 3
+    assert len(PARSED) == 2
+    assert b"very-secret" not in repr(repeated._known).encode()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        Ask(ADD.body, {**ADD.headers, "connection": "close"}),
+        Ask(ADD.body, {**ADD.headers, "connection": "keep-alive"}),
+        Ask(ADD.body, {**ADD.headers, "expect": "100-continue"}),
+        Ask(ADD.body, {**ADD.headers, "cookie": "id=1"}),
+        Ask(ADD.body, {**ADD.headers, "x-long": "x" * repeated.LONGEST}),
+        Ask(b"%x\r\n%b\r\n0\r\n\r\n" % (len(ADD.body), ADD.body),
+            {**ADD.headers, "content-length": None, "transfer-encoding": "chunked"}),
+    ],
+    ids=["last", "kept", "expecting", "cookie", "long", "chunked"],
+)  # fmt: skip
+async def test_unusual_heads_are_not_remembered(ask: Ask) -> None:
+    async with place() as here:
+        for _ in range(2):
+            async with here.connected() as wire:
+                wire.write(ask)
+                status, headers = await wire.head()
+                if status == 100:
+                    status, headers = await wire.head()
+                assert status == 200
+                await wire.reader.readexactly(int(headers["content-length"]))
+    assert len(PARSED) == 2 and repeated._known == {}
+
+
+async def test_the_heads_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeated, "MOST", 4)
+    async with place() as here, here.connected() as wire:
+        for number in range(9):
+            assert (await wire.ask(call("add", headers={"x-number": str(number)}, a=1, b=2))).value == 3
+            assert len(repeated._known) <= 4
+        assert (await wire.ask(call("add", headers={"x-number": "8"}, a=1, b=2))).value == 3
+    assert len(PARSED) == 9
+
+
+async def test_streams_are_streams_the_second_time() -> None:
+    async with place() as here, here.connected() as wire:
+        for _ in range(3):
+            answer = await wire.ask(call("steps", headers={"accept": "text/event-stream"}))
+            assert answer.headers["content-type"] == "text/event-stream"
+            assert answer.events[-1]["result"]["structuredContent"] == {"result": "done"}
+    assert len(PARSED) == 1
+
+
+async def test_who_leaves_during_a_repeated_request_is_noticed() -> None:
+    server, began, stopped = served(), asyncio.Event(), asyncio.Event()
+
+    @server.tool
+    async def wait(ctx: Context, long: bool) -> str:
+        """Wait until somebody stops it."""
+        began.set()
+        try:
+            await asyncio.sleep(PATIENCE if long else 0)
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
+        return "done"
+
+    async with place(server) as here, here.connected() as wire:
+        # Two texts of one length.
+        short, long = call("wait", long=False), call("wait", long=True)
+        long = Ask(long.body + b" ", {**long.headers})
+        assert (await wire.ask(short)).value == "done"
+        began.clear()
+        wire.write(long)
+        async with asyncio.timeout(PATIENCE):
+            await began.wait()
+            wire.leave()
+            await stopped.wait()
+    assert len(PARSED) == 1
+
+
+async def test_a_refusal_is_one_the_second_time() -> None:
+    wrong = call("add", headers={"mcp-name": "other"}, a=1, b=2)
+    async with place() as here, here.connected() as wire:
+        assert [(await wire.ask(wrong)).status for _ in range(2)] == [400, 400]
+        assert (await wire.ask(ADD)).value == 3
+    assert len(PARSED) == 2
