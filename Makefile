@@ -18,7 +18,7 @@ help:
 	@echo "make assistant    a stand-in for a language model, for 'dragoman ask' on what make demo serves"
 	@echo "make test         run every test"
 	@echo "make test-servers stores in Redis and PostgreSQL, apps in Chromium (Debian packages), logins at oidc-provider (npm)"
-	@echo "make live         sources of data on PostgreSQL and MariaDB (Debian packages) and S3 (moto): what ran, what was skipped"
+	@echo "make live         sources of data on PostgreSQL, MariaDB, sshd, web servers (Debian packages), S3, Azure: what ran, what was skipped"
 	@echo "make sandbox      hostile servers in each sandbox that works here (bubblewrap is a Debian package): what gets out"
 	@echo "make kills        workers killed in mid-task (N=200) on SQLite, Redis and PostgreSQL: nothing lost or done twice"
 	@echo "make mutations    the rules of authorization broken one by one, each in a copy: their tests have to notice"

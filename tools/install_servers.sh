@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install Redis, PostgreSQL and Chromium from the system's packages, if they are missing and this may be done here;
-# with `live` as the argument PostgreSQL and MariaDB, which the sources of data are tried on; with `sandbox` bubblewrap.
+# with `live` as the argument PostgreSQL, MariaDB, sshd and web servers, which the sources of data are tried on; with `sandbox` bubblewrap.
 set -u
 missing=
 if [ "${1-}" != sandbox ]; then
@@ -8,6 +8,10 @@ if [ "${1-}" != sandbox ]; then
 fi
 if [ "${1-}" = live ]; then
     command -v mariadbd >/dev/null 2>&1 || missing="$missing mariadb-server"
+    PATH="$PATH:/usr/sbin"
+    for program in sshd:openssh-server nginx:nginx-light apache2:apache2 caddy:caddy; do
+        command -v "${program%:*}" >/dev/null 2>&1 || missing="$missing ${program#*:}"
+    done
 elif [ "${1-}" = sandbox ]; then
     command -v bwrap >/dev/null 2>&1 || missing="$missing bubblewrap"
 else
