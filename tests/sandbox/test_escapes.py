@@ -140,6 +140,8 @@ def test_the_home_folder_and_the_network_are_not_there(one: Tier, place: Place, 
         "PermissionError",
     }
     assert inside["read"] == "ok figures"
+    inside = place.run(one, "list=/etc/ssl/private", "read=/etc/shadow")
+    assert set(inside.values()) <= {"FileNotFoundError", "PermissionError"}
     # The twin: without a sandbox each of these is possible.
     bare = [sys.executable, str(INTRUDER)]
     outside = place.of([*bare, *tries[:3], f"connect={listening}"])

@@ -159,6 +159,8 @@ def _landlock(
 
     def before() -> None:
         die_with_us()
+        # Without our terminal: what is typed there by a program is what its user types, to the next shell.
+        os.setsid()
         if group is not None:
             group.take(os.getpid())
         landlock.restrict(read, write, online=profile.online)

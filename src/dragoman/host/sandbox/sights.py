@@ -15,12 +15,13 @@ from dragoman.errors import UnreachableError
 from dragoman.host.sandbox.profile import hidden
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/gnu/store")
-# What programs look up in /etc; the rest of it, /etc/shadow among it, is not there.
+# What programs look up in /etc; the rest of it is not there: not /etc/shadow, nor the private keys in /etc/ssl.
 ETC = (
     "alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version", "fonts", "group",
     "gai.conf", "host.conf", "hosts", "inputrc", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias",
-    "localtime", "magic", "mime.types", "nsswitch.conf", "os-release", "passwd", "pki", "profile", "protocols",
-    "python3", "resolv.conf", "services", "ssl", "terminfo", "timezone", "xattr.conf",
+    "localtime", "magic", "mime.types", "nsswitch.conf", "os-release", "passwd", "pki/ca-trust", "pki/tls/cert.pem",
+    "pki/tls/certs", "profile", "protocols", "python3", "resolv.conf", "services", "ssl/cert.pem", "ssl/certs", "ssl/openssl.cnf",
+    "terminfo", "timezone", "xattr.conf",
 )  # fmt: skip
 _SCRIPTS = {".py", ".pyz", ".js", ".mjs", ".cjs", ".ts", ".mts", ".rb", ".sh", ".pl", ".php", ".lua", ".jar"}
 _HOPS = 16  # links to follow
