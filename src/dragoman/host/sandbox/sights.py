@@ -20,8 +20,8 @@ ETC = (
     "alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version", "fonts", "group",
     "gai.conf", "host.conf", "hosts", "inputrc", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias",
     "localtime", "magic", "mime.types", "nsswitch.conf", "os-release", "passwd", "pki/ca-trust", "pki/tls/cert.pem",
-    "pki/tls/certs", "profile", "protocols", "python3", "resolv.conf", "services", "ssl/cert.pem", "ssl/certs", "ssl/openssl.cnf",
-    "terminfo", "timezone", "xattr.conf",
+    "pki/tls/certs", "profile", "protocols", "python3", "resolv.conf", "services", "ssl/cert.pem", "ssl/certs",
+    "ssl/openssl.cnf", "terminfo", "timezone", "xattr.conf",
 )  # fmt: skip
 _SCRIPTS = {".py", ".pyz", ".js", ".mjs", ".cjs", ".ts", ".mts", ".rb", ".sh", ".pl", ".php", ".lua", ".jar"}
 _HOPS = 16  # links to follow
