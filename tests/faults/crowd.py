@@ -13,7 +13,10 @@ from tests.transport.raw_http import Ask, Wire
 
 
 class Outcome(NamedTuple):
-    """When it was asked, how long it took, and the status: 0 if no answer came in time, -1 if the connection broke."""
+    """When it was asked, how long it took, and the status.
+
+    That is 0 if no answer came in time, -1 if the connection broke, -2 if there was none to be had.
+    """
 
     at: float
     took: float
@@ -34,6 +37,7 @@ class Crowd:
         self._deadline = deadline
         self._idle: list[Wire] = []
         self._asked = 0
+        self.keep = True  # connections
 
     async def ask(self) -> None:
         """Ask once."""
@@ -46,13 +50,15 @@ class Crowd:
             async with asyncio.timeout(self._deadline):
                 wire = self._idle.pop() if self._idle else await self._connect()
                 status, headers, body = await wire.ask(ask)
-                if headers.get("connection") == "close":
+                if headers.get("connection") == "close" or not self.keep:
                     wire.leave()
                 else:
                     self._idle.append(wire)
         except TimeoutError:
             if wire is not None:
                 wire.leave()
+        except ConnectionRefusedError:
+            status = -2
         except (OSError, EOFError):
             status = -1
         self.outcomes.append(Outcome(begun, time.monotonic() - begun, status, headers, body))

@@ -10,7 +10,8 @@ import json
 import sys
 import time
 
-from dragoman import Client, Context, KeyAuth, Limits, Server
+from dragoman import Client, Context, KeyAuth, Limits, Server, ToolError
+from dragoman.errors import TransportError
 
 KEYS = 16  # callers that can be told apart, `key-0` and so on, where the server is started with "--keys"
 
@@ -20,6 +21,7 @@ def desk(limits: Limits, **options: object) -> Server:
     server = Server("desk", limits=limits, **options)  # type: ignore[arg-type]
     cancelled: dict[str, float] = {}
     began: dict[str, float] = {}
+    told: dict[str, int] = {}
 
     @server.tool
     async def add(a: int, b: int) -> int:
@@ -69,10 +71,25 @@ def desk(limits: Limits, **options: object) -> Server:
             return (await client.call_tool("block", {"seconds": seconds})).text
 
     @server.tool
-    def outer_plain(url: str, seconds: float) -> str:
+    def outer_plain(url: str, seconds: float, patience: float) -> str:
         """Do the same from a plain function, which holds a thread meanwhile."""
-        with Client.sync(url, mode="modern") as client:
-            return client.call_tool("block", {"seconds": seconds}).text
+        try:
+            with Client.sync(url, mode="modern", timeout=patience) as client:
+                return client.call_tool("block", {"seconds": seconds}).text
+        except TransportError as error:
+            raise ToolError(str(error)) from None
+
+    @server.tool
+    async def charge(name: str, ctx: Context) -> str:
+        """Do what must not be done twice, and say how far it is."""
+        told[name] = told.get(name, 0) + 1
+        await ctx.progress(1, 2)
+        await ctx.progress(2, 2)
+        return f"charged {name}"
+
+    @server.tool
+    async def charges() -> dict[str, int]:
+        return told
 
     @server.tool
     async def flood(events: int, size: int, ctx: Context) -> int:
@@ -83,10 +100,11 @@ def desk(limits: Limits, **options: object) -> Server:
 
     @server.tool
     async def change(times: int) -> float:
-        """Say so many times that a list changed, as fast as it goes, and when that was for the last time."""
-        for _ in range(times):
+        """Say so many times that a list changed, ten times in a row, and when that was for the last time."""
+        for number in range(times):
             server.notify_tools_changed()
-            await asyncio.sleep(0)
+            if number % 10 == 9:
+                await asyncio.sleep(0.01)
         return time.monotonic()
 
     @server.tool

@@ -75,10 +75,10 @@ class Desk(NamedTuple):
 
 
 @contextlib.contextmanager
-def served(*, before: Sequence[str] = (), **limits: Any) -> Iterator[Desk]:
+def served(*, before: Sequence[str] = (), killed: bool = False, **limits: Any) -> Iterator[Desk]:
     """Yield the desk, served by a process of its own; `before` are words that its command begins with.
 
-    It ends by SIGTERM. What it says beside where it serves is a fault.
+    It ends by SIGTERM, or before if it is to be `killed`. What it says beside where it serves is a fault.
     """
     words = [*before, sys.executable, "-m", "tests.faults.desk", json.dumps(limits)]
     with tempfile.TemporaryFile() as said:
@@ -96,7 +96,7 @@ def served(*, before: Sequence[str] = (), **limits: Any) -> Iterator[Desk]:
                 process.wait(PATIENCE)
             finally:
                 process.kill()
-        assert by_itself in (None, 0, -signal.SIGTERM), f"the server ended by itself, with {by_itself}"
+        assert killed or by_itself in (None, 0, -signal.SIGTERM), f"the server ended by itself, with {by_itself}"
         told = os.pread(said.fileno(), 100_000, 0).decode()
         assert told.count("\n") == 1, told
 

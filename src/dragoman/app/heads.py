@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 
 from dragoman.app.backlog import BEHIND, Backlog
+from dragoman.app.unread import Unread
 from dragoman.app.whole import WholeSend
 
 FRESH, USED = 1.0, 0.1  # seconds that a first and a further request may be on its way when the server stops
@@ -71,10 +72,11 @@ def _parsing() -> Any:
     return base
 
 
-def timed(seconds: float, late: float = 0.0) -> type[asyncio.Protocol]:
+def timed(seconds: float, late: float = 0.0, stalled: float = 30.0) -> type[asyncio.Protocol]:
     """Return uvicorn's protocol for HTTP/1.1, with `seconds` for each head of a request to arrive in.
 
-    Connections that waited for more than `late` seconds are refused where many do.
+    Connections that waited for more than `late` seconds are refused where many do. A client that does not read for
+    `stalled` seconds is cut off.
     """
     backlog = Backlog(late)
     base: Any = _parsing()
@@ -87,6 +89,7 @@ def timed(seconds: float, late: float = 0.0) -> type[asyncio.Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
+            self._unread = Unread(self.loop, transport, stalled)
             self._timer = self.loop.call_later(seconds, self._late)
 
         def _start_asgi_task(self, cycle: Any, app: Any) -> None:
@@ -100,6 +103,7 @@ def timed(seconds: float, late: float = 0.0) -> type[asyncio.Protocol]:
                 if backlog.refuses(self.transport):
                     self.transport.write(BEHIND)
                     self.transport.close()
+                    self._unread.begin()
                     return
             super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
             # No request under way: what came was the beginning of a head, or the rest of a body that nobody reads.
@@ -110,8 +114,22 @@ def timed(seconds: float, late: float = 0.0) -> type[asyncio.Protocol]:
             elif self._timer is not None:
                 self._stop()
 
+        def pause_writing(self) -> None:
+            super().pause_writing()  # pyright: ignore[reportUnknownMemberType]
+            self._unread.begin()
+
+        def resume_writing(self) -> None:
+            self._unread.end()
+            super().resume_writing()  # pyright: ignore[reportUnknownMemberType]
+
+        def timeout_keep_alive_handler(self) -> None:
+            # Named by uvicorn: an unused connection is closed, which takes until its client has read everything.
+            super().timeout_keep_alive_handler()  # pyright: ignore[reportUnknownMemberType]
+            self._unread.begin()
+
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop()
+            self._unread.end()
             super().connection_lost(exc)  # pyright: ignore[reportUnknownMemberType]
 
         def _stop(self) -> None:
@@ -126,10 +144,11 @@ def timed(seconds: float, late: float = 0.0) -> type[asyncio.Protocol]:
                 if self.begun:
                     self.transport.write(_LATE)
                 self.transport.close()
+                self._unread.begin()
 
     return Timed
 
 
-def configured(app: Any, seconds: float, late: float = 0.0, **options: Any) -> uvicorn.Config:
-    """Return uvicorn's configuration for `app`, heads timed, and connections refused that waited for `late` seconds."""
-    return uvicorn.Config(app, http=timed(seconds, late), **options)
+def configured(app: Any, seconds: float, late: float = 0.0, stalled: float = 30.0, **options: Any) -> uvicorn.Config:
+    """Return uvicorn's configuration for `app`, with what `timed` says."""
+    return uvicorn.Config(app, http=timed(seconds, late, stalled), **options)

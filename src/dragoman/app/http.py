@@ -134,6 +134,7 @@ def serve(app: Endpoint, listener: socket.socket) -> None:
         app,
         app.service.limits.head_seconds,
         app.service.limits.late_seconds,
+        app.service.limits.stalled_seconds,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -151,6 +152,8 @@ def serve(app: Endpoint, listener: socket.socket) -> None:
     except SystemExit:
         # uvicorn's own way to say that the lifespan failed; its log has the cause.
         raise LocalError("the server could not start; the log above says why") from None
+    finally:
+        gc.unfreeze()  # what is frozen is not ended by the interpreter, and some packages complain of it
 
 
 def _is_news(record: logging.LogRecord) -> bool:

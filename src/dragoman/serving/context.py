@@ -34,6 +34,9 @@ class _Done:
         yield
 
 
+BREATH = 16  # notices of one call, after which others have their turn
+
+
 class Context:
     """The call that a function is answering.
 
@@ -41,13 +44,14 @@ class Context:
     which run in a worker thread (just call it).
     """
 
-    __slots__ = ("_call", "_last", "_loop", "_server", "state")
+    __slots__ = ("_call", "_last", "_loop", "_said", "_server", "state")
 
     def __init__(self, call: Call, server: ServerFace, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._call = call
         self._server = server
         self._loop = loop
         self._last = float("-inf")
+        self._said = 0
         self.state: Any = server.state
 
     @property
@@ -173,6 +177,11 @@ class Context:
     async def _emit(self, method: str, params: Any) -> None:
         # Nothing about a call may follow its answer (PROG-04).
         if not self._call.over:
+            self._said += 1
+            if not self._said % BREATH:
+                # To write never waits while the client reads, or is gone: a function that only talks would hold up the
+                # event loop, and nobody could even notice that its client has left.
+                await asyncio.sleep(0)
             await self._call.door.emit(Notification(method=method, params=self._call.era.trim(params)))
 
     # --- asking: `Any`, since a plain function gets the answer itself and an async one something to await ------
