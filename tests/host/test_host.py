@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,12 @@ from dragoman.host.host import Host
 from dragoman.host.limits import HostLimits
 from dragoman.host.models.choosing import model_of
 from dragoman.host.models.turns import Text, Turn
+from dragoman.host.servers import entries
 from dragoman.testing.model_wires import Seen
 from dragoman.testing.models import Cut, Move, Refuse, Say, Use
 from dragoman.wire.content import AnyContents, EmbeddedResource, ImageContent, ResourceLink
+
+PROCESS = str(Path(__file__).with_name("hostile_process.py"))
 
 
 def shop() -> Server:
@@ -317,3 +321,25 @@ async def test_the_answer_is_what_the_listener_hears_last(tmp_path: Path) -> Non
     async with desk(tmp_path, {"s": shop()}, [Say("Yes.")]) as at:
         answer = await at.host.ask("?")
     assert isinstance(at.events[-1], Answer) and at.events[-1] == answer
+
+
+async def test_a_program_that_is_to_be_held_back_is_shown_approved_and_started_with_what_holds_it(
+    tmp_path: Path,
+) -> None:
+    grants = {"connect": ["api.example.com"], "tier": "none"}
+    entry = {"command": sys.executable, "args": ["-S", PROCESS, "twice"], "env": {"KEY": "hush"}, "sandbox": grants}
+    file = tmp_path / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": {"h": entry, "plain": {**entry, "sandbox": False}}}))
+    known = entries(str(file), sandbox=True)
+    assert known["plain"].held is None
+    shown = "\n".join(known["h"].served.parts)
+    assert "sandbox    none; project " in shown and "network: api.example.com; variables KEY" in shown
+    assert "hush" not in shown
+    person = Sitter()
+    async with desk(tmp_path, str(file), [], rules={}, person=person, sandbox=True) as at:
+        assert at.host.group.servers["h"].state == "open"
+    assert [question.server.name for _, _, question in person.asked] == ["h", "plain"]
+    assert at.of(Noted)[0].text.startswith("sandbox: none")
+    file.write_text(json.dumps({"mcpServers": {"h": {**entry, "sandbox": {"reed": []}}}}))
+    with pytest.raises(LocalError, match="unknown field `reed`"):
+        entries(str(file))

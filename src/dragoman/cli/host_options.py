@@ -50,6 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--allow", action="append", default=[], metavar="SERVER/TOOL", help="let these be called; shop/* for all of one"
     )
+    parser.add_argument("--sandbox", action="store_true", help="start local servers of files in a sandbox")
     add("--root", action="append", default=[], metavar="DIR", help="a folder that servers may know you work in")
 
 
@@ -146,7 +147,7 @@ def opened(
     roots = [_folder(root) for root in options.root]
     host = Host(
         meant.servers, model=meant.model, consent=meant.rules, person=person, listener=stage.tell,
-        credentials=meant.credentials, roots=roots,
+        credentials=meant.credentials, roots=roots, sandbox=options.sandbox,
     )  # fmt: skip
     stage.thread.open(_nothing, _nothing)
     try:

@@ -59,6 +59,8 @@ class TerminalPerson:
             self._say(self._paper.strong(f"The server {name!r} is about to be started:"))
             for line in question.server.parts:
                 self._say(f"  {visible(line)}")
+            if question.server.launch is not None and not question.server.launch.sandbox:
+                self._say("  sandbox    none: it can do whatever you can; --sandbox holds it back")
         else:
             self._say(self._paper.strong(f"The model wants {one_line(call.tool.name)} of the server {name!r}:"))
             self._lines(_laid_out(call.arguments))

@@ -42,10 +42,12 @@ class HostSettings(TypedDict, total=False):
 
     `limits` bound it. `roots` are the folders that the user works in, which servers may ask for. `instructions` are
     put before the conversation, after the host's own. `audit` is where decisions are written down, if `consent` says
-    nothing else. `credentials` are by server what `auth` is to a `Client`.
+    nothing else. `credentials` are by server what `auth` is to a `Client`. `sandbox` starts
+    all local programs in a sandbox, unless their entry says `"sandbox": false`.
     """
 
     credentials: Mapping[str, Any]
+    sandbox: bool
     limits: HostLimits
     roots: Sequence[Any]
     instructions: str
@@ -88,7 +90,7 @@ class Host:
             audit = settings.get("audit") or Audit()
             consent = Consent(consent or Rules(), Book(), audit, person.consent if person is not None else None)
         self.consent = consent
-        self.entries: dict[str, Entry] = entries(servers)
+        self.entries: dict[str, Entry] = entries(servers, sandbox=settings.get("sandbox", False))
         self.closed: dict[str, str] = {}
         self.questions = Questions(person, self.model, consent.audit, self.limits)
         self.instructions = settings.get("instructions", "")
@@ -114,6 +116,8 @@ class Host:
         self.closed = found.closed
         for name, reason in found.closed.items():
             self.tell(Noted(server=name, text=reason))
+        for name, how in found.told.items():
+            self.tell(Noted(server=name, text=how))
 
         def each(name: str) -> tuple[ClientSettings, Options]:
             return self.questions.settings(name, self._roots), found.options[name]

@@ -6,10 +6,13 @@ Limit: what a program says in its own code, and what the user types, is started 
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+
+import msgspec
 
 from dragoman.app.launching import Launch, launch_of, launch_of_words
 from dragoman.app.surroundings import HOSTED
@@ -17,6 +20,8 @@ from dragoman.app.target import Filed, Options, Target, servers_of
 from dragoman.errors import LocalError
 from dragoman.host.consent import Consent
 from dragoman.host.consent_book import Served, in_process, of_launch, of_url
+from dragoman.host.sandbox.tiers import told
+from dragoman.host.sandboxed import KEY, Held, bound, held, wrapped
 
 LOCAL_ONLY = ("localOnly", "local_only")
 
@@ -29,6 +34,7 @@ class Entry(NamedTuple):
     served: Served
     local_only: bool
     filed: bool  # whether it stands in a file, so that starting it has to be allowed
+    held: Held | None = None  # what holds it back, if it is a program in a sandbox
 
 
 class Opening(NamedTuple):
@@ -37,14 +43,18 @@ class Opening(NamedTuple):
     targets: dict[str, Any]
     options: dict[str, Options]
     closed: dict[str, str]
+    told: dict[str, str]
 
 
-def entries(servers: Mapping[str, Target] | str | os.PathLike[str]) -> dict[str, Entry]:
-    """Return the servers by name, of a mapping or a file with `mcpServers`. Raises LocalError."""
-    return {name: _entry(name, target) for name, target in servers_of(servers).items()}
+def entries(servers: Mapping[str, Target] | str | os.PathLike[str], *, sandbox: bool = False) -> dict[str, Entry]:
+    """Return the servers by name, of a mapping or a file with `mcpServers`; `sandbox` holds all programs back.
+
+    Raises LocalError.
+    """
+    return {name: _entry(name, target, sandbox) for name, target in servers_of(servers).items()}
 
 
-def _entry(name: str, target: Any) -> Entry:
+def _entry(name: str, target: Any, sandbox: bool) -> Entry:
     said: Mapping[str, Any] = {}
     filed = isinstance(target, Filed) or (isinstance(target, str) and target.partition("#")[0].endswith(".json"))
     if isinstance(target, Filed):
@@ -56,7 +66,13 @@ def _entry(name: str, target: Any) -> Entry:
     elif isinstance(target, Mapping):
         said = cast("Mapping[str, Any]", target)
     local = any(said.get(key) is True for key in LOCAL_ONLY)
-    return Entry(name, target, _served(name, target, said), local, filed)
+    served = _served(name, target, said)
+    if served.launch is None or isinstance(target, str | Mapping):
+        return Entry(name, target, served, local, filed)
+    how = held(said.get(KEY), served.launch, always=sandbox)
+    if how is not None:
+        served = of_launch(name, bound(served.launch, how))
+    return Entry(name, target, served, local, filed, how)
 
 
 def _served(name: str, target: Any, said: Mapping[str, Any]) -> Served:
@@ -86,7 +102,8 @@ def _launched(name: str, words: list[str]) -> Launch:
 
 async def opening(known: Mapping[str, Entry], consent: Consent, *, hosted: bool) -> Opening:
     """Return which servers may be opened, having asked where that was needed. Raises LocalError, see `Consent`."""
-    found = Opening({}, {}, {})
+    found = Opening({}, {}, {}, {})
+    env = {HOSTED: "1"} if hosted else {}
     for name, entry in known.items():
         if entry.local_only and hosted:
             found.closed[name] = "it is for this machine only, and the model is elsewhere"
@@ -100,6 +117,15 @@ async def opening(known: Mapping[str, Entry], consent: Consent, *, hosted: bool)
                 continue
             # Bound to what was shown: if the file says something else by now, it is not started.
             approved = launch.digest
-        found.targets[name] = entry.target
-        found.options[name] = Options(env={HOSTED: "1"} if hosted else None, approved=approved)
+        found.targets[name], found.options[name] = entry.target, Options(env=env or None, approved=approved)
+        if entry.held is not None and launch is not None:
+            try:
+                how = await asyncio.to_thread(entry.held.found)
+                bare = msgspec.structs.replace(launch, sandbox="")
+                found.targets[name], found.options[name] = wrapped(entry.target, bare, entry.held, env)
+            except LocalError as error:
+                del found.targets[name], found.options[name]
+                found.closed[name] = str(error)
+            else:
+                found.told[name] = told(how, entry.held.profile)
     return found
