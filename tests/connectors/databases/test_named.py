@@ -20,7 +20,7 @@ QUERIES: dict[str, Any] = {
         "about": "orders of one customer",
         "parameters": {
             "customer": {"type": "string", "about": "the customer's name"},
-            "least": {"type": "number", "required": False, "default": 0, "minimum": 0},
+            "least": {"type": "number", "default": 0, "minimum": 0},
         },
     },
     "emails_per_country": {"sql": "SELECT count(DISTINCT email) AS n FROM customers"},

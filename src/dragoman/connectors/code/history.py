@@ -98,6 +98,10 @@ def _changed(git: Git, view: View, first: str, second: str, path: str = "") -> l
     return found
 
 
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
+
+
 def _statistic(name: str, revision: str, files: list[tuple[str, str, str]]) -> str:
     if not files:
         return "no files changed\n"
@@ -105,7 +109,7 @@ def _statistic(name: str, revision: str, files: list[tuple[str, str, str]]) -> s
     more = f"and {len(files) - MAX_NAMED:,} more\n" if len(files) > MAX_NAMED else ""
     uri = make("git", name, files[0][2], revision=revision)
     return (
-        f"{len(files):,} files changed; the patch of one: history mode=diff revision={revision} uri={uri}\n{text}{more}"
+        f"{_files(len(files))} changed; the patch of one: history mode=diff revision={revision} uri={uri}\n{text}{more}"
     )
 
 

@@ -58,7 +58,7 @@ class Named:
         return {
             "type": "object",
             "properties": {name: _schema(parameter) for name, parameter in self._parameters.items()},
-            "required": [name for name, parameter in self._parameters.items() if parameter.required],
+            "required": [name for name, parameter in self._parameters.items() if _needed(parameter)],
             "additionalProperties": False,
         }
 
@@ -82,7 +82,7 @@ class Named:
                 )
         values: dict[str, Any] = {}
         for name, parameter in self._parameters.items():
-            if name not in arguments and parameter.required:
+            if name not in arguments and _needed(parameter):
                 raise ToolError(f"{self.name} needs {name}: {parameter.about or parameter.type}")
             values[name] = _value(self.name, name, parameter, arguments.get(name, parameter.default))
         return values
@@ -110,8 +110,13 @@ def _schema(parameter: Parameter) -> dict[str, Any]:
     found |= {"minimum": parameter.minimum} if parameter.minimum is not None else {}
     found |= {"maximum": parameter.maximum} if parameter.maximum is not None else {}
     found |= {"maxLength": parameter.max_length} if parameter.type == "string" else {}
-    found |= {"default": parameter.default} if not parameter.required and parameter.default is not None else {}
+    found |= {"default": parameter.default} if parameter.default is not None else {}
     return found
+
+
+def _needed(parameter: Parameter) -> bool:
+    """Say whether a caller has to give it: what has a default need not be given."""
+    return parameter.required and parameter.default is None
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
