@@ -58,6 +58,7 @@ def run_stdio(server: Server, streams: tuple[int, int] | None = None) -> int | N
         guard.daemon = True
         guard.start()
     guard.cancel()
+    gc.unfreeze()  # what is frozen is not ended by the interpreter, and some packages complain of it
     return ended_by
 
 
