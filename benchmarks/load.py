@@ -10,11 +10,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from typing import Any
-
-import environments
 
 VERSION, OLDER = "2026-07-28", "2025-11-25"
 CONNECTIONS = 16
@@ -128,12 +127,13 @@ def run(port: int, seconds: float, sent: Request = CALL, connections: int = CONN
 
 
 def _wrk(port: int, seconds: float, sent: Request, connections: int) -> int:
-    script = environments.FOLDER / "call.lua"
-    script.write_text(_lua(sent))
-    done = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", script, f"http://127.0.0.1:{port}{sent.path}"],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(_lua(sent))
+        script.flush()
+        words = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", script.name]
+        done = subprocess.run(
+            [*words, f"http://127.0.0.1:{port}{sent.path}"], check=True, capture_output=True, text=True
+        )
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
         raise RuntimeError(done.stdout)
     return int(re.search(r"(\d+) requests in", done.stdout)[1])
