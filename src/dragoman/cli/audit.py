@@ -60,9 +60,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _purge(audit: Audit, options: argparse.Namespace, paper: Paper) -> int:
-    if options.all == (options.days is not None) or (options.days is not None and not 0 < options.days < 1e6):
+    days: float | None = options.days
+    if options.all == (days is not None) or (days is not None and not 0 < days < 1e6):
         raise UsageError("audit purge takes --days N, with N above 0, or --all")
-    gone = audit.purge(0.0 if options.all else options.days)
+    gone = audit.purge(days or 0.0)
     paper.line(show.as_json({"removed": gone}) if options.json else f"{gone} files of the log were taken away")
     return OK
 
@@ -83,8 +84,7 @@ def _told(record: Record) -> str:
     what = "start" if start else str(record.get("what", ""))
     allowed = {True: "allowed", False: "denied"}.get(record.get("allowed"), "")  # type: ignore[arg-type]
     facts = [f"{name} {record[name]}" for name in _SHOWN if name in record]
-    items = record.get("items")
-    facts += [f"{len(items)} items"] if isinstance(items, list) else []
+    facts += [f"{len(record['items'])} items"] if record.get("what") == "sent" else []
     return "  ".join(filter(None, (str(record.get("at", "")), what, where, allowed, ", ".join(facts))))
 
 

@@ -11,9 +11,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -166,7 +166,7 @@ class Audit:
 
 def _short(value: Any) -> Any:
     if isinstance(value, list):
-        return [_short(item) for item in value[:MAX_TEXT]]
+        return [_short(item) for item in cast("Sequence[Any]", value)[:MAX_TEXT]]
     return value if not isinstance(value, str) or len(value) <= MAX_TEXT else value[:MAX_TEXT] + "..."
 
 

@@ -11,9 +11,8 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -142,7 +141,7 @@ class Book:
             for name in sorted({*file.starts, *file.tools})
         }
 
-    def _change(self, change: Any) -> None:
+    def _change(self, change: Callable[[_File], object]) -> None:
         try:
             private_files.folder(self.path.parent)
             # Two processes that ask at the same time must not lose each other's answers.

@@ -124,7 +124,7 @@ def _strings(value: Any) -> Iterator[tuple[str, str]]:
                 if place:
                     ahead.append((f"{place}.{key}#", key))
         elif isinstance(one, list):
-            numbered = list(enumerate(one))
+            numbered: list[tuple[int, Any]] = list(enumerate(cast("Iterable[Any]", one)))
             ahead += [(f"{place}[{number}]", inner) for number, inner in reversed(numbered)]
 
 

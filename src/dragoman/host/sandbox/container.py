@@ -27,8 +27,9 @@ def words(program: str, command: Sequence[str], profile: Profile, name: str) -> 
     for field, theirs in _LIMITS:
         if amount := getattr(limits, field):
             found += ["--ulimit", f"{theirs}={amount}"]
-    for path in dict.fromkeys([*([profile.project] if profile.project else []), *profile.read]):
-        found += ["--mount", _mount(path) + ",readonly"] if path not in profile.write else []
+    project = (profile.project,) if profile.project else ()
+    for path in sorted({*project, *profile.read} - {*profile.write}):
+        found += ["--mount", f"{_mount(path)},readonly"]
     for path in profile.write:
         found += ["--mount", _mount(path)]
     found += ["--workdir", profile.project] if profile.project else []

@@ -242,7 +242,8 @@ def _below(pid: int) -> list[int]:
             # The name of the program stands in brackets, and may hold anything.
             fields = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
             parents.setdefault(int(fields[1]), []).append(int(name))
-    found, ahead = [], [pid]
+    found: list[int] = []
+    ahead = [pid]
     while ahead:
         children = parents.get(ahead.pop(), [])
         found += children

@@ -94,7 +94,7 @@ def _interpreters(program: Path, home: Path) -> list[str]:
 
 def _installed_plain(program: Path, home: Path) -> list[str]:
     root = _whole(program.parent.parent, home) if program.parent.name == "bin" else None
-    bases = _bases(root / "pyvenv.cfg", home) if root and (root / "pyvenv.cfg").is_file() else []
+    bases = list(_bases(root / "pyvenv.cfg", home)) if root and (root / "pyvenv.cfg").is_file() else []
     return [str(program), *([str(root)] if root else []), *map(str, bases)]
 
 
