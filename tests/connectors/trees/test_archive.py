@@ -180,3 +180,40 @@ def test_a_zip_is_a_source_and_follows_its_file(tmp_path: Path) -> None:
     (tmp_path / "not.zip").write_text("no zip file")
     with pytest.raises(SourceError, match="no zip file, or cut off"):
         open_source(str(tmp_path / "not.zip"), (), Opening())
+
+
+def test_an_archive_that_is_replaced_while_a_member_is_read_is_read_as_it_was(tmp_path: Path) -> None:
+    body = "".join(f"{number}\n" for number in range(50_000)).encode()
+    path = packed(tmp_path / "x.zip", **{"a.txt": body})
+    tree = Zip(str(path))
+    opened = tree.open("a.txt", EVERYTHING)
+    assert opened.at(0, 5) == body[:5]
+    packed(tmp_path / "y.zip", **{"a.txt": "another", ".env": "secret"}).replace(path)
+    assert opened.at(200_000, 50) == body[200_000:200_050]
+    assert data(tree, "a.txt") == b"another"  # who opens it now gets what is there now
+    assert opened.at(250_000, 50) == body[250_000:250_050]
+    opened.close()
+    tree.close()
+
+
+def test_an_archive_that_is_written_over_while_a_member_is_read_shows_nothing_of_what_came(tmp_path: Path) -> None:
+    def stored(name: str) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(name, (b"fine" if name == "a.txt" else b"secret") * 50_000)
+        return out.getvalue()
+
+    path = tmp_path / "x.zip"
+    path.write_bytes(stored("a.txt"))
+    tree = Zip(str(path))
+    opened = tree.open("a.txt", EVERYTHING)
+    assert opened.at(0, 4) == b"fine"
+    with path.open("r+b") as stream:  # the same file, with what is not served where the member was
+        stream.write(stored(".env"))
+    for start in (0, 4, 100_000, 150_000):
+        with pytest.raises(Broken):
+            opened.at(start, 60)
+    opened.close()
+    with pytest.raises(Missing):
+        tree.open("a.txt", EVERYTHING)
+    tree.close()

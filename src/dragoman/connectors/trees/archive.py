@@ -44,8 +44,11 @@ _FAULTS = (
 class Member:
     """One member of an archive, open."""
 
-    def __init__(self, stream: IO[bytes], node: Node) -> None:
+    def __init__(self, stream: IO[bytes], node: Node, archive: int, was: tuple[int, ...]) -> None:
+        """`archive` is the archive's handle, which stays the same file whatever becomes of its name, `was` its state."""
         self._stream = stream
+        self._archive = archive
+        self._was = was
         self.node = node
 
     def at(self, start: int, length: int) -> bytes:
@@ -54,7 +57,11 @@ class Member:
             raise Broken(f"at most the first {MAX_UNPACKED:,} bytes of a file in an archive are read")
         try:
             self._stream.seek(start)
-            return self._stream.read(length)
+            data = self._stream.read(length)
+            # Written over, it could hold at this place what is not served, such as another member.
+            if _state(os.fstat(self._archive)) != self._was:
+                raise Broken("the archive has changed while it was read; fetch it again")
+            return data
         except _FAULTS as fault:
             raise Broken(f"it is damaged, or packed in a way that is not known ({type(fault).__name__})") from fault
 
@@ -90,7 +97,7 @@ class Zip:
             self._members, self._paths, self._was, self._path = {}, [], (), ""
 
     def files(self, prefix: str, after: str, scope: Scope, budget: Budget) -> Iterator[Node]:
-        members, paths = self._current()[1:]
+        _, members, paths, _ = self._current()
         start = bisect.bisect_right(paths, after) if after >= prefix and after else bisect.bisect_left(paths, prefix)
         for at in range(start, len(paths)):
             path = paths[at]
@@ -107,7 +114,7 @@ class Zip:
 
     def open(self, path: str, scope: Scope) -> Member:
         steps_of(path)
-        archive, members, _ = self._current()
+        archive, members, _, was = self._current()
         info = members.get(path)
         if info is None or not scope.sees(path):
             raise Missing(path)
@@ -116,23 +123,24 @@ class Zip:
         if info.file_size > _FREE and info.file_size > MAX_RATIO * max(info.compress_size, 1):
             raise Broken(f"refused as a zip bomb: {info.file_size:,} bytes out of {info.compress_size:,}")
         try:
-            return Member(archive.open(info), _node(path, info))
+            assert archive.fp is not None
+            return Member(archive.open(info), _node(path, info), archive.fp.fileno(), was)
         except _FAULTS as fault:
             raise Broken(f"it is damaged, or packed in a way that is not known ({type(fault).__name__})") from fault
 
-    def _current(self) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo], list[str]]:
-        """Return the archive as it is now.  Raises Broken."""
+    def _current(self) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo], list[str], tuple[int, ...]]:
+        """Return the archive as it is now, its members, their paths, and its state.  Raises Broken."""
         with self._lock:
             try:
                 info = os.stat(self._path)
-                now = (info.st_ino, info.st_size, info.st_mtime_ns)
+                now = _state(info)
                 if self._zip is None or now != self._was:
                     self._read()
                     self._was = now
             except _FAULTS as fault:
                 raise Broken(f"the zip file cannot be read ({type(fault).__name__})") from fault
             assert self._zip is not None
-            return self._zip, self._members, self._paths
+            return self._zip, self._members, self._paths, self._was
 
     def _read(self) -> None:
         with open(self._path, "rb") as stream:
@@ -144,6 +152,10 @@ class Zip:
             raise Broken(_too_many(len(archive.infolist())))
         self._zip, self._members = archive, _served(archive.infolist())
         self._paths = sorted(self._members)
+
+
+def _state(info: os.stat_result) -> tuple[int, ...]:
+    return info.st_ino, info.st_size, info.st_mtime_ns
 
 
 def _served(infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
