@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -135,10 +134,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return status
     approve(data)
     print(welcome(data, options.port), flush=True)
-    words = command(data, "--http", "--port", str(options.port))
-    if os.name == "posix":
-        os.execv(words[0], words)  # Ctrl-C and the exit status are the server's own
-    return subprocess.call(words)
+    # Imported late, as above.  In this process, so that Ctrl-C and the exit status are the server's own.
+    from dragoman.cli import main as dragoman
+
+    return dragoman(command(data, "--http", "--port", str(options.port))[3:])
 
 
 if __name__ == "__main__":

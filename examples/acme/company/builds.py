@@ -5,9 +5,10 @@ What failed and why agrees with the history: build 113 found the prices that wer
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
 from xml.sax.saxutils import quoteattr
@@ -64,9 +65,13 @@ def write_builds(folder: Path, seed: int, every: Sequence[Build]) -> None:
     folder.mkdir(parents=True)
     for build in every:
         random = Random(f"{seed}:log:{build.number}")
-        (folder / build.log).write_text("\n".join(_lines(build, random)) + "\n", encoding="utf-8")
+        texts = {build.log: "\n".join(_lines(build, random)) + "\n"}
         if build.number not in (NETWORK, DISK):
-            (folder / build.report).write_text(_junit(build, random), encoding="utf-8")
+            texts[build.report] = _junit(build, random)
+        ended = datetime.combine(build.day, time(2, 40), UTC).timestamp()
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+            os.utime(folder / name, (ended, ended))
 
 
 _TIMEOUT = "ConnectionError: warehouse.acme.example:5432 did not answer within 10 s"

@@ -1,6 +1,8 @@
 """DuckDB as a source: files and folders as tables, and what no statement gets out of it."""
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -209,6 +211,12 @@ def test_a_file_of_duckdb_tells_keys_and_rows_and_can_be_written_meanwhile(guard
     with duckdb.connect(str(filed)) as db:
         db.execute("CREATE OR REPLACE TABLE later(a INT)")
     assert guarded.query(ALL, "SELECT count(*) FROM orders", 0, 10, "").rows == [[2]]
+
+
+def test_a_server_of_tables_ends_without_a_word_about_leaks(folder: Path) -> None:
+    words = [sys.executable, "-m", "dragoman", "serve", f"duckdb:///{folder}", "--stdio"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True)
+    assert "leaked" not in done.stderr
 
 
 def test_a_runaway_statement_is_stopped(folder: Path) -> None:
