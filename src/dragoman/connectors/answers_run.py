@@ -28,7 +28,7 @@ from dragoman.connectors.envelope import (
     wrap,
 )
 from dragoman.connectors.extract.tables import markdown_table
-from dragoman.connectors.source import Changing, Passage, Position, Program, Queryable, Report, Rows, Runnable
+from dragoman.connectors.source import Changing, Passage, Position, Program, Report, Rows, Runnable
 from dragoman.connectors.untrusted import plain
 from dragoman.connectors.view import View
 from dragoman.errors import ToolError
@@ -37,6 +37,7 @@ from dragoman.serving.nearest import nearest
 
 MODES = ("log", "diff", "blame", "show")
 _QUERY_PAGE = 1_000
+CSV = "text/csv"
 
 
 class MoreAnswers:
@@ -51,7 +52,7 @@ class MoreAnswers:
         database = self._catalogue.queryable(source)
         view = self._catalogue.view(database)
         if form == "file":
-            return self._kept(database, sql)
+            return _kept(database.keep(view, sql))
         call = self._call("query", database.name, sql.strip())
         start, stamp = read_cursor(call, cursor, tuple[Count, str]) if cursor else (0, "")
         rows = database.query(view, sql, start, _QUERY_PAGE, stamp)
@@ -69,13 +70,6 @@ class MoreAnswers:
                 "text": _as_csv([columns, *page]) if form == "csv" else markdown_table([columns, *page]),
             }
         return wrap(mark, body, hint=hint)
-
-    def _kept(self, database: Queryable, sql: str) -> Plain:
-        uri, total, first = database.keep(self._catalogue.view(database), sql)
-        columns, page, _ = _page(first)
-        body: Plain = {"uri": uri, "total": total, "columns": columns, "rows": page}
-        hint = f"only the first {total:,} rows were kept" if first.more else "rows shows the first; fetch reads all"
-        return wrap(None, body, truncated=first.more, hint=hint)
 
     def history(self, uri: str, mode: str, revision: str, cursor: str) -> Plain:
         """Return how an item came to be, as much as fits."""
@@ -98,10 +92,12 @@ class MoreAnswers:
         source, program = self.program(tool)
         _check(program, arguments)
         found = source.run(self._catalogue.view(source), program.name, arguments, report, cancelled)
+        if isinstance(found, Rows) and found.uri:
+            return _kept(found)
         if isinstance(found, Rows):
             columns, page, kept = _page(found)
             cut = found.more or kept < len(found.rows)
-            hint = plain(found.hint) or ("cut to fit: ask for less" if cut else "")
+            hint = plain(found.hint) or ("cut to fit: ask for less, or in another format" if cut else "")
             return wrap(None, {"columns": columns, "rows": page}, truncated=cut, hint=hint)
         answer = _whole(found)
         cut = found.following is not None or answer["truncated"]
@@ -143,6 +139,14 @@ def _check(program: Program, arguments: Mapping[str, Any]) -> None:
     faults = Validator(program.schema, own=True, of_object=True).violations(value, msgspec.json.encode(value))
     if faults:
         raise ToolError(f"arguments of {program.name}: {'; '.join(map(str, faults[:5]))}")
+
+
+def _kept(first: Rows) -> Plain:
+    """Return what is told of a result that was kept whole."""
+    columns, page, _ = _page(first)
+    body: Plain = {"uri": first.uri, "mime_type": CSV, "total": first.total, "columns": columns, "rows": page}
+    hint = f"only the first {first.total:,} rows were kept" if first.more else "rows shows the first; fetch reads all"
+    return wrap(None, body, truncated=first.more, hint=hint)
 
 
 def _page(rows: Rows) -> tuple[list[str], list[list[Any]], int]:

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from msgspec import structs
 
 from dragoman.app.server import Server
-from dragoman.connectors.address import make
+from dragoman.connectors.address import Address, make
 from dragoman.connectors.catalogue import Catalogue
 from dragoman.connectors.envelope import Count, make_cursor, read_cursor
 from dragoman.connectors.recording import Recorder
-from dragoman.connectors.source import Blob, Heeding, Source
+from dragoman.connectors.source import Blob, Heeding, Passage, Source
 from dragoman.connectors.untrusted import plain
+from dragoman.connectors.view import View
 from dragoman.errors import RequestError, ToolError
 from dragoman.ports.service import Handler
 from dragoman.protocol.exchange import Call, Reply
@@ -33,6 +34,7 @@ from dragoman.wire.resources import Resource
 from dragoman.wire.tools import CallToolResult
 
 MAX_READ = 1_000_000  # characters that one resource gives; fetch pages through what is longer
+MAX_DOWNLOAD = 9_000_000  # of a text that is given whole: more than what sources keep
 KEEP_MS = 5_000  # how long what was read may be kept: sources look for changes about as often
 _PAGE = 200  # resources on one page of the list
 _SUGGESTIONS = 100
@@ -99,7 +101,7 @@ class Offering:
         catalogue = self._catalogue.seen_by(ctx.caller, bool(ctx.headers))
         try:
             source, address = catalogue.find(uri)
-            found = source.fetch(catalogue.view(source), address, None, MAX_READ)
+            found = _whole(source, catalogue.view(source), address)
         except ToolError as fault:
             raise NotServed(plain(fault.message)) from fault
         if self._recorder is not None:
@@ -108,7 +110,7 @@ class Offering:
         if isinstance(found, Blob):
             return contents_of(found.data, uri, found.mime_type)
         text = plain(found.text) + ("\n[cut here; fetch reads the rest]\n" if found.following else "")
-        return AnyContents(uri=uri, text=text, mime_type=_MARKDOWN)
+        return AnyContents(uri=uri, text=text, mime_type=found.mime_type or _MARKDOWN)
 
     # --- suggestions ------------------------------------------------------------------------------------------
 
@@ -207,6 +209,18 @@ class Offering:
         except (ToolError, RequestError):
             return False
         return seen.view(source).sees(address.path)
+
+
+def _whole(source: Source, view: View, address: Address) -> Passage | Blob:
+    """Return an item, as much of it as a resource gives: of what is to be downloaded all."""
+    first = found = source.fetch(view, address, None, MAX_READ)
+    if isinstance(first, Blob) or not first.mime_type:
+        return first
+    text = first.text
+    while isinstance(found, Passage) and found.following and len(text) < MAX_DOWNLOAD:
+        found = source.fetch(view, address, found.following, MAX_READ)
+        text += found.text if isinstance(found, Passage) else ""
+    return structs.replace(first, text=text, following=found.following if isinstance(found, Passage) else None)
 
 
 def near(value: str, names: Sequence[str]) -> list[str]:

@@ -137,6 +137,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     range: str = ""
     total: str = ""
     following: Position | None = None
+    mime_type: str = ""  # as a resource, where it is not Markdown: such a text is given whole
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,11 +153,16 @@ MAX_BLOB = 700_000  # bytes: in base64, with the rest of the answer, less than w
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
-    """What a query gave: names of the columns, rows of JSON values, and whether there are more."""
+    """What a query gave: names of the columns, rows of JSON values, and whether there are more.
+
+    Where the whole was kept, `uri` is its address, `total` its rows, and `rows` are the first.
+    """
 
     columns: list[str]
     rows: list[list[Any]]
     more: bool
+    uri: str = ""
+    total: int = 0
     changed: bool = False
     hint: str = ""
 
@@ -276,11 +282,8 @@ class Queryable(Source, Protocol):
         """Return up to `limit` rows from row `start` on; `stamp` is the data's state that the first page saw."""
         ...
 
-    def keep(self, view: View, sql: str) -> tuple[str, int, Rows]:
-        """Keep the whole result for this caller; return its address, its number of rows, and the first of them.
-
-        `more` says that not all could be kept.
-        """
+    def keep(self, view: View, sql: str) -> Rows:
+        """Keep the whole result for this caller, and return it with its `uri`; `more` says that not all was kept."""
         ...
 
     def stamp(self, view: View) -> str:

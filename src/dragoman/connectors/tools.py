@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from dragoman.connectors.answers import DEFAULT_HITS, MAX_PAGE, Answers, Filters
-from dragoman.connectors.answers_run import MoreAnswers
+from dragoman.connectors.answers_run import CSV, MoreAnswers
 from dragoman.connectors.catalogue import Catalogue
 from dragoman.connectors.confirming import Confirming
 from dragoman.connectors.envelope import Plain, encoded
@@ -20,7 +20,7 @@ from dragoman.connectors.recording import Recorder
 from dragoman.connectors.source import Blob
 from dragoman.connectors.untrusted import fenced
 from dragoman.serving.context import Context
-from dragoman.serving.results import Image, ToolResult
+from dragoman.serving.results import Image, ResourceLink, ToolResult
 
 _NO_ARGUMENTS: dict[str, Any] = {}
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
@@ -174,7 +174,11 @@ class Tools:
     def _answered(self, ctx: Context, tool: str, answer: Plain) -> ToolResult:
         if self._recorder is not None:
             self._recorder.note(ctx, tool, answer)
-        return ToolResult(structured=answer)
+        if answer.get("mime_type") != CSV:
+            return ToolResult(structured=answer)
+        # A result that was kept is there to be downloaded as well.
+        link = ResourceLink(uri=answer["uri"], name="result.csv", title=f"{answer['total']:,} rows", mime_type=CSV)
+        return ToolResult(content=[encoded(answer), link], structured=answer)
 
     def _told(self, ctx: Context, tool: str, answer: Plain) -> ToolResult:
         if self._recorder is not None:

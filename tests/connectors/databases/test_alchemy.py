@@ -12,6 +12,8 @@ from dragoman.connectors.address import parse
 from dragoman.connectors.databases.database import Database
 from dragoman.connectors.databases.opening import open_address
 from dragoman.connectors.databases.rules import Rules
+from dragoman.connectors.kind import Opening
+from dragoman.connectors.kinds import open_source
 from dragoman.connectors.source import SourceError
 from dragoman.connectors.view import ALL
 from dragoman.errors import ToolError
@@ -76,3 +78,26 @@ def test_an_unknown_dialect_is_said_without_the_password() -> None:
     with pytest.raises(SourceError, match="SQLAlchemy cannot open") as caught:
         open_address("shop", "nosuch+driver://user:hush-hush@host/name")
     assert "hush-hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("trino://me:geheim@127.0.0.1:8080/cat/schema", r'pip install "trino\[sqlalchemy\]"'),
+        ("clickhouse://me:geheim@127.0.0.1/db", 'pip install "clickhouse-sqlalchemy"'),
+        ("clickhouse+native://me:geheim@127.0.0.1/db", 'pip install "clickhouse-sqlalchemy"'),
+        ("clickhousedb://me:geheim@127.0.0.1/db", 'pip install "clickhouse-connect"'),
+        ("snowflake://me:geheim@account/db", 'pip install "snowflake-sqlalchemy"'),
+        ("bigquery://project/set", 'pip install "sqlalchemy-bigquery"'),
+        ("oracle://me:geheim@127.0.0.1/x", 'pip install "oracledb"'),
+        ("mssql+pyodbc://me:geheim@127.0.0.1/x", 'pip install "pyodbc"'),
+        ("nothing+driver://me:geheim@127.0.0.1/x", "the package that brings its dialect"),
+        ("sqlite+pysqlite://me:geheim@127.0.0.1:port/x", "no address that SQLAlchemy can read"),
+        ("mysql://me:geheim@127.0.0.1:port/x", "no address of a MySQL database"),
+        ("mysql://me:geheim@[::1/x", "no address of a MySQL database"),
+    ],
+)
+def test_what_is_missing_for_an_address_is_named_and_no_password(address: str, said: str) -> None:
+    with pytest.raises(SourceError, match=said) as caught:
+        open_source(address, (), Opening())
+    assert "geheim" not in str(caught.value) and "geheim" not in str(caught.value.__cause__)

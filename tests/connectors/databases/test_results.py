@@ -2,9 +2,12 @@ import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dragoman import Client, ResourceLink, ToolError
+from dragoman.connectors import build, database
 from dragoman.connectors.address import parse
 from dragoman.connectors.databases import results as module
 from dragoman.connectors.databases.database import Database
@@ -14,7 +17,6 @@ from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.sqlite import Sqlite
 from dragoman.connectors.source import Passage, Position
 from dragoman.connectors.view import ALL, View
-from dragoman.errors import ToolError
 
 
 @pytest.fixture
@@ -42,8 +44,9 @@ def whole(shop: Database, uri: str, view: View) -> str:
 
 def test_a_whole_result_is_kept_and_read_by_its_address(path: Path) -> None:
     shop = Database("shop", Sqlite(path))
-    uri, total, first = shop.keep(ALL, "SELECT id, note FROM orders ORDER BY id")
-    assert (total, first.more, len(first.rows)) == (3_000, False, 5)
+    first = shop.keep(ALL, "SELECT id, note FROM orders ORDER BY id")
+    uri = first.uri
+    assert (first.total, first.more, len(first.rows)) == (3_000, False, 5)
     lines = whole(shop, uri, ALL).splitlines()
     assert lines[:4] == ["id,note", '1,"""note"", 1"', '2,"""note"", 2"', "3,"]
     assert len(lines) == 3_001
@@ -53,7 +56,7 @@ def test_a_whole_result_is_kept_and_read_by_its_address(path: Path) -> None:
 def test_a_result_is_nobody_elses(path: Path) -> None:
     shop = Database("shop", Sqlite(path))
     ada, bob = View(who="ada"), View(who="bob")
-    uri, _, _ = shop.keep(ada, "SELECT id FROM orders")
+    uri = shop.keep(ada, "SELECT id FROM orders").uri
     assert whole(shop, uri, ada).startswith("id\n1\n")
     for view in (bob, ALL):
         with pytest.raises(ToolError, match="there is no result"):
@@ -81,7 +84,7 @@ def test_what_is_refused_is_not_kept(path: Path) -> None:
     shop = Database("shop", Sqlite(path), Rules(mask=["orders.note"]))
     with pytest.raises(ToolError, match="masked"):
         shop.keep(ALL, "SELECT note FROM orders")
-    assert shop.keep(ALL, "SELECT id FROM orders")[1] == 3_000
+    assert shop.keep(ALL, "SELECT id FROM orders").total == 3_000
 
 
 def test_changes_are_told_by_table_and_what_cannot_be_asked_is_asked_again() -> None:
@@ -129,3 +132,48 @@ def test_a_database_that_is_written_to_is_told_of(path: Path) -> None:
     db.close()
     shop.close()
     assert told[0] == "db://shop/"
+
+
+QUERIES: dict[str, Any] = {
+    "of": {
+        "sql": "SELECT id, note FROM orders WHERE id <= :most ORDER BY id",
+        "parameters": {"most": {"type": "integer"}},
+    },
+    "monthly": {"sql": "SELECT id, note FROM orders ORDER BY id", "format": "csv"},
+    "own": {"sql": "SELECT :format AS said", "parameters": {"format": {}}},
+}
+
+
+async def test_queries_by_name_answer_as_rows_csv_table_or_a_file(path: Path) -> None:
+    server = build([database(path, "shop", queries=QUERIES)])
+    async with Client(server) as client:
+
+        async def run(tool: str, **arguments: Any) -> Any:
+            return await client.call_tool("run", {"tool": tool, "arguments": arguments})
+
+        assert (await run("of", most=1)).structured["rows"] == [[1, '"note", 1']]
+        assert (await run("of", most=1, format="csv")).structured["text"] == 'id,note\n1,"""note"", 1"\n'
+        assert '| 1 | "note", 1 |' in (await run("of", most=1, format="table")).structured["text"]
+        said = await run("of", most=3_000, format="file")
+        kept = said.structured
+        assert (kept["total"], len(kept["rows"]), kept["mime_type"]) == (3_000, 5, "text/csv")
+        links = [one for one in said.content if isinstance(one, ResourceLink)]
+        assert [(one.uri, one.mime_type, one.title) for one in links] == [(kept["uri"], "text/csv", "3,000 rows")]
+        contents = (await client.read(kept["uri"])).contents[0]
+        assert contents.mime_type == "text/csv" and len(contents.text.splitlines()) == 3_001
+        # What is too long for an answer is kept all the same, and its beginning told.
+        long = (await run("monthly")).structured
+        assert long["truncated"] and "/results/" in long["uri"] and long["uri"] in long["hint"]
+        assert len((await client.read(long["uri"])).contents[0].text.splitlines()) == 3_001
+        # A parameter of the owner's comes first, whatever it is called.
+        assert (await run("own", format="mine")).structured["rows"] == [["mine"]]
+        with pytest.raises(ToolError, match="format"):
+            await run("of", most=1, format="pdf")
+
+
+async def test_what_query_keeps_is_a_link_to_download(path: Path) -> None:
+    async with Client(build([database(path, "shop")])) as client:
+        said = await client.call_tool("query", {"sql": "SELECT id FROM orders", "format": "file"})
+        assert [one.uri for one in said.content if isinstance(one, ResourceLink)] == [said.structured["uri"]]
+        rows = await client.call_tool("query", {"sql": "SELECT id FROM orders"})
+        assert not [one for one in rows.content if isinstance(one, ResourceLink)]

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import exc
 
+from dragoman.connectors.databases.dialects import missing
 from dragoman.connectors.databases.engine import (
     MAX_TABLES,
     NOT_SAID,
@@ -32,7 +33,10 @@ from dragoman.connectors.databases.functions import PLAIN
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.source import SourceError
 
-_DIALECTS = {"postgresql": "postgres", "mssql": "tsql", "mariadb": "mysql", "awsathena": "athena", "spark": "spark"}
+_DIALECTS = {
+    "postgresql": "postgres", "mssql": "tsql", "mariadb": "mysql", "awsathena": "athena", "clickhousedb": "clickhouse",
+    "clickhousesqldb": "clickhouse", "cockroachdb": "postgres", "exa": "exasol", "teradatasql": "teradata",
+}  # fmt: skip
 _SPOKEN = {
     "athena", "bigquery", "clickhouse", "databricks", "doris", "drill", "druid", "duckdb", "exasol", "hive", "mysql",
     "oracle", "postgres", "presto", "redshift", "snowflake", "spark", "sqlite", "starrocks", "teradata", "trino",
@@ -52,8 +56,13 @@ class Alchemy:
             self._engine = sqlalchemy.create_engine(
                 url, pool_size=2, max_overflow=2, pool_recycle=300, hide_parameters=True
             )
-        except (exc.ArgumentError, exc.NoSuchModuleError, ImportError) as fault:
-            raise SourceError(f"SQLAlchemy cannot open {address.partition('://')[0]}://: {fault}") from None
+        except (exc.NoSuchModuleError, ImportError) as fault:
+            scheme = address.partition("://")[0]
+            raise SourceError(f"SQLAlchemy cannot open {scheme}://: {missing(scheme)} ({fault})") from None
+        except (exc.ArgumentError, ValueError):
+            # SQLAlchemy's own text repeats the address, password and all.
+            told = f"{address.partition('://')[0]}://USER:PASSWORD@HOST:PORT/NAME"
+            raise SourceError(f"this is no address that SQLAlchemy can read; write {told}") from None
         name = self._engine.dialect.name
         spoken = _DIALECTS.get(name, name)
         self.dialect = spoken if spoken in _SPOKEN else ""

@@ -57,7 +57,7 @@ class Database:
 
     scheme = "db"
     programs: Callable[[View], list[Program]]
-    run: Callable[[View, str, Mapping[str, Any], Report, Callable[[], bool]], Rows]
+    run: Callable[[View, str, Mapping[str, Any], Report, Callable[[], bool]], Rows | Passage]
     preview: Callable[[View, str, Mapping[str, Any]], Preview]
     change: Callable[[View, str, Mapping[str, Any], Preview], None]
 
@@ -71,7 +71,7 @@ class Database:
         self._results = Results()
         self._poll: Poll | None = None
         writer = Writer(name, engine, self.rules, self.access, self._explained) if writable else None
-        self._queries = Queries(name, engine, self.rules, self.access, self._read, writer)
+        self._queries = Queries(name, engine, self.rules, self.access, self._read, self._keep, writer)
         if self._queries:
             # Only then: what has no queries has nothing to run.
             self.programs = self._queries.programs
@@ -196,7 +196,7 @@ class Database:
             following = Position(0, at + room) if at + room < len(result.text) else None
             return Passage(
                 uri=self._uri(address.path), title="a result, as CSV", text=text, total=f"{result.rows:,} rows",
-                range=f"characters {at + 1}-{at + len(text)}", following=following,
+                range=f"characters {at + 1}-{at + len(text)}", following=following, mime_type="text/csv",
             )  # fmt: skip
         if query := self._queries.fetched(view, address.path, room):
             return query
@@ -235,14 +235,16 @@ class Database:
             changed=bool(stamp) and NOT_SAID not in (stamp, before) and before != stamp,
         )
 
-    def keep(self, view: View, sql: str) -> tuple[str, int, Rows]:
+    def keep(self, view: View, sql: str) -> Rows:
         """Keep a statement's whole result, as far as it may be, for an hour and for this caller."""
         self._guarded(view)
-        page = self.judged_page(self.access(view), sql, 0, KEPT_ROWS)
+        return self._keep(view, self.judged_page(self.access(view), sql, 0, KEPT_ROWS))
+
+    def _keep(self, view: View, page: Page) -> Rows:
         rows = all_shown(page.rows)
         result = self._results.keep(view.who, page.columns, rows, page.more)
-        first = Rows(columns=page.columns, rows=rows[:5], more=result.cut)
-        return self._uri(f"{_RESULTS}{result.number}.csv"), result.rows, first
+        uri = self._uri(f"{_RESULTS}{result.number}.csv")
+        return Rows(columns=page.columns, rows=rows[:5], more=result.cut, uri=uri, total=result.rows)
 
     def _result(self, view: View, path: str) -> Result | None:
         if not path.startswith(_RESULTS):
@@ -294,8 +296,8 @@ class Database:
 
     def _run(
         self, view: View, tool: str, arguments: Mapping[str, Any], report: Report, cancelled: Callable[[], bool]
-    ) -> Rows:
-        """Run one of the owner's queries and return its first rows."""
+    ) -> Rows | Passage:
+        """Run one of the owner's queries."""
         return self._queries.run(view, tool, arguments)
 
     def _read(self, ask: Ask, sql: str = "", access: Access | None = None, gate: Gate | None = None) -> Page:

@@ -232,12 +232,16 @@ class Mysql:
 
 
 def _account(address: str) -> dict[str, Any]:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port or 3306
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        raise SourceError("this is no address of a MySQL database: mysql://USER@HOST:PORT/NAME") from None
     database = unquote(parts.path.lstrip("/"))
-    if not parts.hostname or not database:
+    if not host or not database:
         raise SourceError("this is no address of a MySQL database: mysql://USER@HOST:PORT/NAME")
     found: dict[str, Any] = {
-        "host": parts.hostname, "port": parts.port or 3306, "user": unquote(parts.username or "root"),
+        "host": host, "port": port, "user": unquote(parts.username or "root"),
         "password": unquote(parts.password or ""), "database": database,
     }  # fmt: skip
     options = parse_qs(parts.query)

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dragoman.connectors.databases.database import Database
+from dragoman.connectors.databases.dialects import PACKAGES
 from dragoman.connectors.databases.engine import Engine, EngineFault, OutOfTime
 from dragoman.connectors.databases.guarded import trusted
 from dragoman.connectors.databases.rules import Rules
@@ -31,13 +32,13 @@ _ENGINES: dict[str, tuple[str, str, str, str]] = {
     "duckdb": ("duck", "Duck", "duckdb", "tables"),
 }
 _SQLALCHEMY = ("alchemy", "Alchemy", "sqlalchemy", "sqlalchemy")
-_SCHEME = re.compile(r"([a-z][a-z0-9]*)(\+[a-z0-9_]+)?://", re.IGNORECASE)
+_SCHEME = re.compile(r"([a-z][a-z0-9_]*)(\+[a-z0-9_]+)?://", re.IGNORECASE)
 
 
 def is_address(place: str) -> bool:
     """Tell whether a text is the address of a database that an engine here is for, or may be by SQLAlchemy."""
     found = _SCHEME.match(place)
-    return found is not None and (found[1].lower() in _ENGINES or found[2] is not None)
+    return found is not None and (found[1].lower() in _ENGINES or found[1].lower() in PACKAGES or found[2] is not None)
 
 
 def open_file(name: str, path: Path, rules: Rules | None = None, *, writable: bool = False) -> Database:
@@ -99,7 +100,10 @@ def open_address(name: str, address: str, rules: Rules | None = None, *, writabl
 
 def without_password(address: str) -> str:
     """Return an address as it may be told: without the password, and without what stands behind the question mark."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return f"{address.partition('://')[0]}://..."
     host = parts.netloc.rpartition("@")[2]
     user = parts.netloc.rpartition("@")[0].partition(":")[0]
     return f"{parts.scheme}://{user + '@' if user else ''}{host}{parts.path}"

@@ -16,13 +16,22 @@ from dragoman.connectors.databases.cells import all_shown
 from dragoman.connectors.databases.engine import Ask, Engine, Page
 from dragoman.connectors.databases.judge import reads_only_shown
 from dragoman.connectors.databases.named import Named
+from dragoman.connectors.databases.results import MAX_ROWS as KEPT_ROWS
+from dragoman.connectors.databases.results import as_csv
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.writing import Writer
-from dragoman.connectors.source import Entry, Passage, Program, Rows
+from dragoman.connectors.extract.tables import markdown_table
+from dragoman.connectors.source import Entry, Passage, Position, Program, Rows
 from dragoman.connectors.view import View
 from dragoman.errors import ToolError
 
 PLACE = "queries/"
+FORMAT = "format"
+SHOWN = 20_000  # characters of text in an answer
+_FORMATS = {
+    "type": "string", "enum": ["rows", "csv", "table", "file"],
+    "description": "file keeps the whole result for an hour at a uri that fetch reads",
+}  # fmt: skip
 
 
 class Queries:
@@ -35,6 +44,7 @@ class Queries:
         rules: Rules,
         access: Callable[[View], Access],
         read: Callable[[Ask], Page],
+        keep: Callable[[View, Page], Rows],
         writer: Writer | None,
     ) -> None:
         self._name = name
@@ -42,6 +52,7 @@ class Queries:
         self._rules = rules
         self._access = access
         self._read = read
+        self._keep = keep
         self._writer = writer
         made = {key: Named(key, query, engine.dialect, engine.style) for key, query in rules.queries.items()}
         self._named = {key: one for key, one in made.items() if not rules.queries[key].writes}
@@ -53,7 +64,7 @@ class Queries:
         """Return what this caller may run: not what reads or changes something that it may not see."""
         # Who sees everything is not asked about: the engine may be away just now.
         found = [
-            Program(name=named.name, about=named.about, schema=named.schema())
+            Program(name=named.name, about=named.about, schema=self._schema(named))
             for named in self._named.values()
             if view.everything or reads_only_shown(named.tree, self._access(view))
         ]
@@ -89,20 +100,43 @@ class Queries:
         text = msgspec.json.format(msgspec.json.encode(said), indent=2).decode()
         return Passage(uri=said["uri"], title=path, text=text[:room])
 
-    def run(self, view: View, tool: str, arguments: Mapping[str, Any]) -> Rows:
-        """Run a query that reads, and return its first rows."""
+    def _schema(self, named: Named) -> dict[str, Any]:
+        """Return a query's arguments, and how it shall answer, unless it has a parameter of that name itself."""
+        schema = named.schema()
+        default = self._rules.queries[named.name].format
+        return {**schema, "properties": {FORMAT: {**_FORMATS, "default": default}, **schema["properties"]}}
+
+    def run(self, view: View, tool: str, arguments: Mapping[str, Any]) -> Rows | Passage:
+        """Run a query that reads, and return its first rows, or all that can be kept as the text that is asked for."""
         if tool not in self._named or tool not in {one.name for one in self.programs(view)}:
             raise ToolError(
                 f"there is no query {tool[:80]!r} in {self._name}; describe {make('db', self._name)} lists them"
             )
-        bound = self._named[tool].bound(arguments, self._rules.max_rows + 1)
+        query, given = self._rules.queries[tool], dict(arguments)
+        form = query.format if FORMAT in query.parameters else str(given.pop(FORMAT, query.format))
+        most = self._rules.max_rows if form == "rows" else KEPT_ROWS
+        bound = self._named[tool].bound(given, most + 1)
         page = self._read(
             Ask(
                 sql=bound.text, paged="" if self._engine.functions() is None else bound.page, parameters=bound.values,
-                limit=self._rules.max_rows, seconds=self._rules.timeout,
+                limit=most, seconds=self._rules.timeout,
             )
         )  # fmt: skip
-        return Rows(columns=page.columns, rows=all_shown(page.rows), more=page.more)
+        if form == "file":
+            return self._keep(view, page)
+        rows = all_shown(page.rows)
+        if form == "rows":
+            return Rows(columns=page.columns, rows=rows, more=page.more)
+        return self._as_text(view, tool, form, page, rows)
+
+    def _as_text(self, view: View, tool: str, form: str, page: Page, rows: list[list[Any]]) -> Passage:
+        """Return rows as CSV or a table; what is too long for an answer is kept, and its beginning shown."""
+        whole = (as_csv if form == "csv" else markdown_table)([page.columns, *rows])
+        count = f"{len(rows):,} rows"
+        if len(whole) <= SHOWN and not page.more:
+            return Passage(uri=self._uri(tool), title=tool, text=whole, total=count)
+        kept = self._keep(view, page)
+        return Passage(uri=kept.uri, title=tool, text=whole[:SHOWN], total=count, following=Position(0, SHOWN))
 
     def _uri(self, name: str) -> str:
         return make("db", self._name, f"{PLACE}{name}")

@@ -33,6 +33,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     since: float
 
 
+def as_csv(rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows as CSV (RFC 4180, but for the ends of lines), nothing for NULL."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
 class Results:
     """The results of one database."""
 

@@ -27,11 +27,16 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One query of the owner's: a statement with parameters, run by its name; `writes` says that it changes rows."""
+    """One query of the owner's: a statement with parameters, run by its name.  `writes` says that it changes rows.
+
+    `format` is how it answers where the caller does not say: rows, CSV, a
+    Markdown table, or a file to download.
+    """
 
     sql: str
     writes: bool = False
     about: str = ""
+    format: Annotated[str, msgspec.Meta(pattern=r"^(rows|csv|table|file)$")] = "rows"
     parameters: dict[Name, Parameter] = {}
 
 
