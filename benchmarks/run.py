@@ -12,6 +12,7 @@ from pathlib import Path
 
 import clients
 import environments
+import files
 import growth
 import over_http
 import over_stdio
@@ -54,6 +55,7 @@ PARTS: dict[str, tuple[Callable[[Bench], None], ...]] = {
     "imports": (clients.imports,),
     "data": (lambda bench: with_data.measure(bench.table),),
     "sql": (lambda bench: sql.measure(bench.table),),
+    "files": (lambda bench: files.measure(bench.table),),
 }
 
 

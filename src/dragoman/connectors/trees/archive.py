@@ -45,7 +45,7 @@ class Member:
     """One member of an archive, open."""
 
     def __init__(self, stream: IO[bytes], node: Node, archive: int, was: tuple[int, ...]) -> None:
-        """`archive` is the archive's handle, which stays the same file whatever becomes of its name, `was` its state."""
+        """`archive` is the archive's handle, which stays the same file whatever its name becomes, `was` its state."""
         self._stream = stream
         self._archive = archive
         self._was = was
