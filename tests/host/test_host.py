@@ -12,11 +12,13 @@ from dragoman import Context, LocalError, Server, ToolResult
 from dragoman.errors import ModelError
 from dragoman.host.audit import Audit
 from dragoman.host.consent import Answer as Said
+from dragoman.host.economy import READ
 from dragoman.host.events import Again, Allowed, Answer, Asked, Denied, Event, Noted, Progressed, Returned, Wants
+from dragoman.host.history import LEFT_OUT, fitted
 from dragoman.host.host import Host
 from dragoman.host.limits import HostLimits
 from dragoman.host.models.choosing import model_of
-from dragoman.host.models.turns import Text, Turn
+from dragoman.host.models.turns import Given, Picture, Text, Turn, Wanted
 from dragoman.host.servers import entries
 from dragoman.testing.model_wires import Seen
 from dragoman.testing.models import Cut, Move, Refuse, Say, Use
@@ -343,3 +345,41 @@ async def test_a_program_that_is_to_be_held_back_is_shown_approved_and_started_w
     file.write_text(json.dumps({"mcpServers": {"h": {**entry, "sandbox": {"reed": []}}}}))
     with pytest.raises(LocalError, match="unknown field `reed`"):
         entries(str(file))
+
+
+async def test_an_address_that_a_tool_gave_can_be_read_where_the_server_has_no_tool_for_that(tmp_path: Path) -> None:
+    server, other = Server("files"), Server("other")
+    server.tool(lambda: ResourceLink(uri="docs://files/a", name="a"), name="find", description="Find a file.")
+    server.resource("docs://files/a", name="a")(lambda: "Found: 7")
+    other.resource("docs://other/secret", name="secret")(lambda: "4711")
+    script: list[Move] = [
+        Use("s__find"),
+        [
+            Use("read_resource", {"server": "s", "uri": "docs://files/a"}),
+            Use("read_resource", {"server": "x", "uri": "y"}),
+        ],
+        Use(READ, {"server": "t", "uri": "docs://other/secret"}),
+        Say("7"),
+    ]
+    rules = {"rules": {"s/*": "allow"}}
+    async with desk(tmp_path, {"s": server, "t": other}, script, rules=rules) as at:
+        answer = await at.host.ask("?")
+    assert at.model.seen[0].tools.keys() == {"s__find", READ}
+    results = [text for _, text in at.model.seen[3].results]
+    assert results[1] == "```data from s, tool resources/read\nresource docs://files/a\nFound: 7\n```"
+    assert results[2] == "`server` has to be one of s, t"
+    assert "it is not allowed" in results[3]  # an address of one server does not open another
+    assert answer.sources == ("docs://files/a",)
+
+
+def test_what_grows_too_long_loses_its_oldest_results_and_nothing_else() -> None:
+    long = Given("1", "s__long", (Text("x" * 4000), Picture("A" * 9000, "image/png")))
+    turns = [
+        Turn("user", (Text("first"),)), Turn("assistant", (Wanted("1", "s__long", "{}"),)), Turn("user", (long,)),
+        Turn("assistant", (Text("yes"),)), Turn("user", (Text("second"),)), Turn("user", (long,)),
+    ]  # fmt: skip
+    assert fitted(turns, 100_000) == turns
+    short = fitted(turns, 4_000)
+    assert short[2] == Turn("user", (Given("1", "s__long", (Text(LEFT_OUT),)),))
+    assert [*short[:2], *short[3:]] == [*turns[:2], *turns[3:]]
+    assert fitted(turns, 1)[-1] == turns[-1]  # what was just given is needed now

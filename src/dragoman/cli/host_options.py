@@ -25,6 +25,7 @@ from dragoman.cli.kept import kept_login
 from dragoman.cli.outcome import UsageError
 from dragoman.cli.terminal import Paper
 from dragoman.host.host import Host
+from dragoman.host.limits import HostLimits
 from dragoman.host.models.asking import Model
 from dragoman.host.models.choosing import VARIABLE, model_of
 from dragoman.host.rules import Rules
@@ -50,6 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--allow", action="append", default=[], metavar="SERVER/TOOL", help="let these be called; shop/* for all of one"
     )
+    parser.add_argument("--context", type=int, default=64_000, metavar="TOKENS", help="what the model can hold (64000)")
     parser.add_argument("--sandbox", action="store_true", help="start local servers of files in a sandbox")
     add("--root", action="append", default=[], metavar="DIR", help="a folder that servers may know you work in")
 
@@ -144,10 +146,13 @@ def opened(
     stage = Stage(show)
     asks = sys.stdin.isatty() and paper.terminal
     person = TerminalPerson(stage, paper, read, show.settle) if asks else None
+    if not 2_000 <= options.context <= 100_000_000:
+        raise UsageError(f"--context {options.context}: a model holds 2000 tokens at least, to be of use here")
     roots = [_folder(root) for root in options.root]
     host = Host(
         meant.servers, model=meant.model, consent=meant.rules, person=person, listener=stage.tell,
         credentials=meant.credentials, roots=roots, sandbox=options.sandbox,
+        limits=HostLimits(context=options.context),
     )  # fmt: skip
     stage.thread.open(_nothing, _nothing)
     try:

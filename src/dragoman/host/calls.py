@@ -16,9 +16,10 @@ import msgspec
 from dragoman.calling.results import CallResult
 from dragoman.errors import DeadlineError, McpError
 from dragoman.host.consent import Call
-from dragoman.host.economy import CALL, SEARCH, Known, Shelf, seen
+from dragoman.host.economy import CALL, READ, READING, SEARCH, Known, Shelf, seen
 from dragoman.host.events import Allowed, Denied, Event, Progressed, Returned, Wants
 from dragoman.host.models.turns import Given, Text, Wanted
+from dragoman.host.reading import read, reader
 from dragoman.host.results import outcome
 from dragoman.protocol.plain import visible
 from dragoman.protocol.validator import Validator
@@ -107,8 +108,10 @@ class Caller:
             if not isinstance(inner, dict):
                 return _told(wanted, "`arguments` has to be an object")
             arguments = cast("dict[str, Any]", inner)
-        known = shelf.tools.get(name)
+        known = self._reader(arguments, shelf) if name == READ else shelf.tools.get(name)
         if known is None:
+            if name == READ:
+                return _told(wanted, f"`server` has to be one of {', '.join(shelf.readable) or 'none'}")
             how = f"; find tools with {SEARCH}" if shelf.searched else nearest(name, shelf.tools)
             return _told(wanted, f"there is no tool {visible(name)[:200]!r}{how}")
         if wrong := self._wrong(known, arguments):
@@ -117,6 +120,10 @@ class Caller:
         tool = visible(known.tool.name)
         self._tell(Wants(call=self._count, server=known.server, tool=tool, arguments=seen(arguments)))
         return _Ready(wanted, known, arguments, self._count)
+
+    def _reader(self, arguments: dict[str, Any], shelf: Shelf) -> Known | None:
+        server = arguments.get("server")
+        return reader(server) if isinstance(server, str) and server in shelf.readable else None
 
     def _wrong(self, known: Known, arguments: dict[str, Any]) -> str:
         schema = known.tool.input_schema
@@ -209,6 +216,8 @@ class Caller:
         try:
             async with asyncio.timeout(host.limits.call) as bound:
                 with host.questions.patiently(known.server, bound):
+                    if known.offer is READING:
+                        return await read(host.group, known.server, ready.arguments)
                     return await host.group.call_tool(
                         known.offer.name, ready.arguments, raise_on_error=False, on_progress=on_progress
                     )

@@ -1,7 +1,7 @@
 """A conversation: the user asks, the model wants tools, servers answer, until the model is done.
 
 Promise: ends within its bounds, and stays a conversation that can go on, whatever fails or is stopped in the middle.
-Limit: earlier turns are kept whole; a long talk is ended by whoever holds it.
+Limit: in a long talk, the oldest results of tools are left out; questions and answers stay.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dragoman.errors import DeadlineError
 from dragoman.host.calls import Caller
 from dragoman.host.economy import Shelf
 from dragoman.host.events import Again, Answer, Asked, Event, Progressed, Said, Step
+from dragoman.host.history import fitted
 from dragoman.host.models.turns import Part, Reply, Request, Text, Turn, Usage
 from dragoman.host.results import contents, picture_of
 from dragoman.protocol.plain import fenced, visible
@@ -139,6 +140,7 @@ class Conversation:
 
     async def _reply(self, shelf: Shelf, system: str, seconds: float) -> Reply:
         host = self._host
+        self._turns = fitted(self._turns, host.limits.context - shelf.tokens - host.limits.reply)
         request = Request(turns=self._turns, system=system, offers=shelf.offers, max_tokens=host.limits.reply)
         size = sum(len(msgspec.json.encode(turn)) for turn in self._turns[self._sent :])
         # Before it goes out: what cannot be written down is not sent.

@@ -19,7 +19,7 @@ from dragoman.host.models.turns import Offer
 from dragoman.protocol.plain import visible
 from dragoman.wire.tools import Tool
 
-SEARCH, CALL = "search_tools", "call_tool"
+SEARCH, CALL, READ = "search_tools", "call_tool", "read_resource"
 BYTES_PER_TOKEN = 4
 MAX_DESCRIPTION = 4_000  # characters
 FOUND = 8  # tools that one search gives
@@ -43,6 +43,17 @@ _TWO = (
 )
 
 
+READING = Offer(
+    READ,
+    "Read what is at an address (URI) that a tool of the server gave.",
+    {
+        "type": "object",
+        "properties": {"server": {"type": "string"}, "uri": {"type": "string"}},
+        "required": ["server", "uri"],
+    },
+)
+
+
 class Known(NamedTuple):
     """A tool of a server: as the server lists it, as the model is offered it, and what that costs in tokens."""
 
@@ -53,14 +64,16 @@ class Known(NamedTuple):
 
 
 class Shelf:
-    """The tools of one conversation, as they are now."""
+    """The tools of a conversation, as they are now. `readable` are servers whose addresses no tool of theirs reads."""
 
-    def __init__(self, tools: Sequence[Known], limits: HostLimits) -> None:
+    def __init__(self, tools: Sequence[Known], limits: HostLimits, readable: Sequence[str] = ()) -> None:
+        self.readable = readable
         self.left_out = [known for known in tools if known.tokens > limits.definition]
         self.tools = {known.offer.name: known for known in tools if known.tokens <= limits.definition}
         self.whole = sum(known.tokens for known in self.tools.values())
         self.searched = self.whole > limits.share * limits.context
-        self.offers: tuple[Offer, ...] = _TWO if self.searched else tuple(one.offer for one in self.tools.values())
+        offers = _TWO if self.searched else tuple(one.offer for one in self.tools.values())
+        self.offers: tuple[Offer, ...] = (*offers, READING) if readable else offers
         self.tokens = sum(tokens(one) for one in self.offers)
 
     def search(self, query: str) -> str:

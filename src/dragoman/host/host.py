@@ -29,6 +29,7 @@ from dragoman.host.models.asking import Model
 from dragoman.host.models.choosing import model_of
 from dragoman.host.person import Person
 from dragoman.host.questions import Questions
+from dragoman.host.reading import readable
 from dragoman.host.rules import Rules
 from dragoman.host.servers import Entry, entries, opening
 from dragoman.protocol.plain import visible
@@ -172,7 +173,7 @@ class Host:
         order = list(self.entries)
         self._names = {name: [one.tool.name for one in found if one.server == name] for name in order}
         found.sort(key=lambda one: (order.index(one.server), one.tool.name))
-        shelf = Shelf(found, self.limits)
+        shelf = Shelf(found, self.limits, readable(group, found))
         for one in shelf.left_out:
             self._once(one.server, f"{visible(one.tool.name)} is left out: its definition takes {one.tokens:,} tokens")
         return shelf
