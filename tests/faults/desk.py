@@ -7,11 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 import time
 
-from dragoman import Client, Context, KeyAuth, Limits, Server, ToolError
-from dragoman.errors import TransportError
+ahead = 0.0  # seconds by which the wall clock is wrong: an hour more at each SIGUSR1, an hour less at each SIGUSR2
+_right = time.time
+
+
+def jump(number: int, _: object) -> None:
+    global ahead
+    ahead += 3600 if number == signal.SIGUSR1 else -3600
+
+
+# Before anything of ours keeps the clock that it found.
+time.time = lambda: _right() + ahead
+
+from dragoman import Client, Context, KeyAuth, Limits, Server, ToolError  # noqa: E402
+from dragoman.errors import TransportError  # noqa: E402
 
 KEYS = 16  # callers that can be told apart, `key-0` and so on, where the server is started with "--keys"
 
@@ -108,6 +121,14 @@ def desk(limits: Limits, **options: object) -> Server:
         return time.monotonic()
 
     @server.tool
+    async def clock() -> float:
+        return time.time()
+
+    @server.tool
+    async def ask(ctx: Context) -> str:
+        return await ctx.elicit("Who?", str)
+
+    @server.tool
     async def tasks() -> int:
         """How many tasks the event loop has."""
         return len(asyncio.all_tasks())
@@ -116,6 +137,8 @@ def desk(limits: Limits, **options: object) -> Server:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGUSR1, jump)
+    signal.signal(signal.SIGUSR2, jump)
     given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
     keys = given.pop("keys", 0)
     auth = KeyAuth({f"key-{number:016}": f"caller-{number}" for number in range(keys)}) if keys else None

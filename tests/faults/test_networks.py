@@ -16,30 +16,9 @@ from dragoman.testing import Faults, faulty
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    with served() as desk:
-        yield desk
-
-
-async def test_a_server_that_is_killed_in_the_middle_of_a_call_is_told_at_once() -> None:
-    """F04"""
+    """A process for all of this; the last test kills it."""
     with served(killed=True) as desk:
-        async with Client(desk.url, mode="modern") as new, Client(desk.url, mode="legacy") as old:
-
-            async def told(client: Client) -> float:
-                with pytest.raises(TransportError):
-                    await client.call_tool("nap", {"name": client.version, "seconds": 60})
-                return time.monotonic()
-
-            asking = [asyncio.create_task(told(client)) for client in (new, old)]
-            while len(((await new.call_tool("noted")).structured or {})["began"]) < 2:
-                await asyncio.sleep(0.01)
-            desk.process.kill()
-            begun = time.monotonic()
-            async with asyncio.timeout(PATIENCE):
-                figure("F04", "until the clients were told", max(await asyncio.gather(*asking)) - begun, 1.0, "s")
-            for client in (new, old):
-                with pytest.raises(TransportError):
-                    await client.call_tool("add", {"a": 1, "b": 2})
+        yield desk
 
 
 async def test_in_silence_a_call_ends_at_its_deadline_and_the_next_works(desk: Desk) -> None:
@@ -120,3 +99,24 @@ async def test_answers_that_come_twice_late_in_any_order_or_to_nobody_harm_no_ca
         await add(1)
     figure("F27", f"calls among strange answers, {mode}", len(took))
     figure("F27", f"p99, {mode}", share(took, 0.99) * 1000, None, "ms")
+
+
+async def test_a_server_that_is_killed_in_the_middle_of_a_call_is_told_at_once(desk: Desk) -> None:
+    """F04"""
+    async with Client(desk.url, mode="modern") as new, Client(desk.url, mode="legacy") as old:
+
+        async def told(client: Client) -> float:
+            with pytest.raises(TransportError):
+                await client.call_tool("nap", {"name": client.version, "seconds": 60})
+            return time.monotonic()
+
+        asking = [asyncio.create_task(told(client)) for client in (new, old)]
+        while len(((await new.call_tool("noted")).structured or {})["began"]) < 2:
+            await asyncio.sleep(0.01)
+        desk.process.kill()
+        begun = time.monotonic()
+        async with asyncio.timeout(PATIENCE):
+            figure("F04", "until the clients were told", max(await asyncio.gather(*asking)) - begun, 1.0, "s")
+        for client in (new, old):
+            with pytest.raises(TransportError):
+                await client.call_tool("add", {"a": 1, "b": 2})
