@@ -14,7 +14,7 @@ from typing import Any
 
 import environments
 import load
-import over_http
+import processes
 
 ROOT = environments.ROOT
 CHUNKS = 20_000
@@ -34,7 +34,7 @@ def call(port: int, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def start(python: Path, sources: list[Path], cache: Path) -> tuple[subprocess.Popen[bytes], int, float]:
     """Serve `sources`; return the process, its port and the seconds until the port was open."""
-    port = over_http.free_port()
+    port = processes.free_port()
     began = time.monotonic()
     process = subprocess.Popen(
         [python, "-m", "dragoman", "serve", *sources, "--http", "--port", str(port)],

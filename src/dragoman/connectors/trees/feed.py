@@ -37,7 +37,7 @@ class Feed:
         self._lock = threading.Lock()
         self._heeded: dict[str, str] = {}  # by address: the file's path
         self._known: dict[str, str] = {}  # by path: what it was like
-        self._listed = ""
+        self._listed: str = ""
         self._next = 0.0
         self._failed = 0
 
