@@ -21,6 +21,9 @@ help:
 	@echo "make live         sources of data on PostgreSQL, MariaDB, sshd, web servers (Debian packages), S3, Azure: what ran, what was skipped"
 	@echo "make sandbox      hostile servers in each sandbox that works here (bubblewrap is a Debian package): what gets out"
 	@echo "make kills        workers killed in mid-task (N=200) on SQLite, Redis and PostgreSQL: nothing lost or done twice"
+	@echo "make faults       broken networks, slow peers, overload, ends under load (TIMES=100): the figures of docs/faults.md"
+	@echo "make soak         everything at once for MINUTES=20: memory, descriptors and latency as plots, which must not grow"
+	@echo "make fuzz         every reader against what nobody would write, for MINUTES=5"
 	@echo "make mutations    the rules of authorization broken one by one, each in a copy: their tests have to notice"
 	@echo "make check        ruff, mypy strict, pyright strict"
 	@echo "make conformance  the official conformance suite, server and client"
@@ -92,6 +95,17 @@ format: $(VENV)/.dev
 N ?= 200
 kills: $(VENV)/.dev
 	@$(PY) -m tests.kills.run --kills $(N) $(ARGS)
+
+TIMES ?= 100
+faults: $(VENV)/.dev
+	@$(PY) -m tests.faults.run --times $(TIMES) $(ARGS)
+
+MINUTES ?=
+soak: $(VENV)/.dev
+	@$(PY) -m tests.soak.run --minutes $(or $(MINUTES),20) $(ARGS)
+
+fuzz: $(VENV)/.dev
+	@$(PY) -m tests.fuzz.run --minutes $(or $(MINUTES),5) $(ARGS)
 
 mutations: $(VENV)/.dev
 	@$(PY) -m tests.mutations.run $(ARGS)
