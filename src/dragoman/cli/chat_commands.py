@@ -87,6 +87,8 @@ class Commands:
             about = one_line(known.offer.description)[:80]
             name = one_line(f"{known.server}/{known.tool.name}")
             self._paper.line(f"  {name}  {known.tokens:,} tokens  {about}")
+            for finding in self._host.findings(known)[:3]:
+                self._paper.line(f"    suspect: {one_line(finding)}")
         if not shelf.tools:
             self._paper.line("  there are none")
 

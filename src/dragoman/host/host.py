@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self, TypedDict, Unpack
 
 from msgspec import structs
 
-from dragoman.app.group import ClientGroup, Servers
+from dragoman.app.group import ClientGroup, Pace, Servers
 from dragoman.app.settings import ClientSettings
 from dragoman.app.target import Options
 from dragoman.errors import LocalError
@@ -125,11 +125,16 @@ class Host:
 
         # Bounds of time are the host's own: they stand still while the user is asked.
         own = {name: proof for name, proof in self._credentials.items() if name in found.targets}
-        self._group = ClientGroup(found.targets, timeout=None, credentials=own, each=each)
+        self._group = ClientGroup(
+            found.targets, timeout=None, pace=Pace(patience=self.limits.opening), credentials=own, each=each
+        )
         await self._group.open()
         for name, member in self._group.servers.items():
-            if member.error is not None:
-                self.tell(Noted(server=name, text=visible(str(member.error))))
+            if member.error is not None or member.state == "opening":
+                why = str(
+                    member.error or f"it is not open after {self.limits.opening:g} s, and is left out until it is"
+                )
+                self.tell(Noted(server=name, text=visible(why)))
 
     async def close(self) -> None:
         """Close servers and model. Safe to call twice."""

@@ -17,7 +17,8 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     `images` how many of it, of `image` characters of Base64 each. `definition` is how many tokens one tool's definition
     may have; when all together take more than `share` of `context` (tokens that the model can hold), the model gets a
     search over them instead. `samplings` and `sampling` bound how often a server may have the model asked, and the
-    tokens of each answer; `questions` how often it may ask the user.
+    tokens of each answer; `questions` how often it may ask the user. `opening` is how long the first question waits for
+    servers to open; those that take longer come later.
     """
 
     rounds: int = 16
@@ -27,6 +28,7 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     reply: int = 4096
     calls: int = 8
     call: float = 60.0
+    opening: float = 30.0
     result: int = 24_000
     images: int = 4
     image: int = 4 * 1024 * 1024
