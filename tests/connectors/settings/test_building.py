@@ -1,6 +1,7 @@
 """dragoman.yaml, served: each caller has what the file says, over HTTP and on stdio; changes are followed."""
 
 import asyncio
+import hashlib
 import json
 import sqlite3
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.canary import leaked, plant
 from tests.transport.raw_http import Answer, Ask, call, hello, in_process, modern, old
 
 from dragoman import Client, ToolError
@@ -18,6 +20,7 @@ from dragoman.connectors.settings.approving import Book, commands_of
 from dragoman.connectors.settings.building import Configured, Wishes
 from dragoman.connectors.settings.following import Follower
 from dragoman.connectors.settings.health import check
+from dragoman.connectors.settings.reading import read_settings
 from dragoman.connectors.source import SourceError
 
 KEYS = {name: f"{name}-key-of-at-least-24-characters" for name in ("ann", "bob", "eve")}
@@ -321,3 +324,74 @@ async def test_no_link_leads_from_one_part_into_another(place: Path) -> None:
         assert (
             "guide" in (await client.call_tool("fetch", {"uri": "docs://papers/guide.md"})).structured["text"].lower()
         )
+
+
+async def test_what_the_file_lets_be_written_later_changes_the_definition(place: Path) -> None:
+    queries = {"all_of": {"sql": "SELECT * FROM orders"}}
+    said: dict[str, Any] = {"sources": {"shop": {"kind": "database", "url": "shop.db", "queries": queries}}}
+    change = {"tool": "change", "arguments": {"sql": "UPDATE orders SET note = 'x'"}}
+    made = configured(place, said)
+    async with Client(made.server) as client:
+
+        def hints() -> tuple[bool | None, bool | None]:
+            run = made.server.surface.tools.listing.entries["run"].definition  # not what a client has kept
+            return run.annotations.read_only_hint, run.annotations.destructive_hint
+
+        async def follow(**more: Any) -> None:
+            written(place, {**said, **more})
+            for source in made.take(await asyncio.to_thread(made.look))[1]:
+                source.close()
+
+        assert hints() == (True, False)
+        with pytest.raises(ToolError, match="nothing to run called 'change'"):
+            await client.call_tool("run", change)
+        await follow(allow_write=["shop"])
+        assert hints() == (False, True)
+        assert (await client.call_tool("run", change)).structured["would_change"] == {"orders": 1}
+        await follow()
+        assert hints() == (True, False)
+        with pytest.raises(ToolError, match="nothing to run called 'change'"):
+            await client.call_tool("run", change)
+
+
+async def test_secrets_of_the_file_reach_what_they_are_for_and_nothing_else(
+    place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """sec/31: a planted secret in sources and tools is in no answer, log, record, approval or check."""
+    secret = plant("s3cret-0f-the-file")
+    monkeypatch.setenv("TOKEN", secret)
+    caplog.set_level("DEBUG")
+    prints = "import hashlib, os; print(hashlib.sha256(os.environ['TOKEN'].encode()).hexdigest())"
+    queries = {"q": {"sql": "SELECT '${TOKEN}' = 'x' AS a"}}
+    said: dict[str, Any] = {
+        "sources": {"shop": {"kind": "database", "url": "shop.db", "queries": queries}},
+        "tools": {"sum": {"argv": [sys.executable, "-c", prints], "env": {"TOKEN": "${TOKEN}"}, "read_only": True}},
+    }  # fmt: skip
+    file = written(place, said)
+    book = Book(file, Approvals(place / "approved.json"))
+    for command in commands_of(read_settings(file)):
+        launch = book.launch(*command)
+        Approvals(place / "approved.json").approve(launch, launch.digest, risky=True)
+    made = configured(place, said, record=str(place / "record.jsonl"))
+    told: list[str] = [made.server.instructions or ""]
+    async with Client(made.server) as client:
+        told += [msgspec.json.encode(await client.list_tools()).decode()]
+        for name, given in (
+            ("list", {}), ("list", {"uri": "tools"}), ("describe", {"uri": "tools"}), ("describe", {"uri": "run://tools/sum"}),
+            ("describe", {"uri": "shop"}), ("describe", {"uri": "db://shop/queries/q"}), ("search", {"query": "sum"}),
+            ("run", {"tool": "sum"}), ("run", {"tool": "q"}), ("list", {"uri": "run://tools/runs"}),
+        ):  # fmt: skip
+            told.append(msgspec.json.encode((await client.call_tool(name, given)).structured).decode())
+        with pytest.raises(ToolError) as refused:
+            await client.call_tool("run", {"tool": "q", "arguments": {"a": 1}})
+        told.append(str(refused.value))
+    assert hashlib.sha256(secret.encode()).hexdigest() in "".join(told)
+    kept = [path.read_bytes() for path in place.rglob("*") if path.is_file()]
+    assert not [text for text in kept if secret.encode() in text]
+    # The watch over planted secrets hears logs, errors and processes; here is what clients heard.
+    assert not [text for text in told if leaked(text)]
+    written(place, {"sources": {"shop": {"kind": "database", "url": "mysql://me:${TOKEN}@127.0.0.1:1/x"}}})
+    with pytest.raises(SourceError, match="cannot be reached") as fault:
+        made.look()
+    assert secret not in str(fault.value)
+    assert secret not in caplog.text
