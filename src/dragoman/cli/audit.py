@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from dragoman.cli import show
 from dragoman.cli.outcome import OK, UsageError
@@ -82,9 +83,10 @@ def _told(record: Record) -> str:
     where = "/".join(str(record[name]) for name in ("server", "tool") if record.get(name))
     start = record.get("what") == "decision" and not record.get("tool")
     what = "start" if start else str(record.get("what", ""))
-    allowed = {True: "allowed", False: "denied"}.get(record.get("allowed"), "")  # type: ignore[arg-type]
+    allowed = "" if "allowed" not in record else "allowed" if record["allowed"] is True else "denied"
     facts = [f"{name} {record[name]}" for name in _SHOWN if name in record]
-    facts += [f"{len(record['items'])} items"] if record.get("what") == "sent" else []
+    items: list[Any] = record.get("items") or []
+    facts += [f"{len(items)} items"] if items else []
     return "  ".join(filter(None, (str(record.get("at", "")), what, where, allowed, ", ".join(facts))))
 
 

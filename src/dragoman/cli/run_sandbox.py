@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dragoman.cli.outcome import UsageError
+from dragoman.cli.outcome import OK, UsageError
 from dragoman.cli.paste import own_words
 from dragoman.cli.terminal import visible
 
@@ -27,12 +27,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--connect", action="append", default=[], metavar="HOST[:PORT]", help="let it reach that host")
     group.add_argument("--env", action="append", default=[], metavar="NAME[=VALUE]", help="give it that variable")
     group.add_argument("--limit", action="append", default=[], metavar="NAME=AMOUNT", help="as in memory=2G; 0: none")
+    group.add_argument("--install", action="store_true", help="only put in what uvx or npx would fetch")
     group.add_argument("--image", default="", help="the container image that has the command")
 
 
 def misplaced(options: argparse.Namespace) -> str:
     """Return an option that is only for a sandbox and was given without one, "" if there is none."""
-    given = [name for name in (*_LISTS, "tier", "project", "image") if getattr(options, name)]
+    given = [name for name in (*_LISTS, "tier", "project", "image", "install") if getattr(options, name)]
     return f"--{given[0]}" if given else ""
 
 
@@ -61,6 +62,11 @@ def run(options: argparse.Namespace) -> int:
         if (one := installing.wanted(words)) is not None:
             words, folder = installing.placed(one, found, home, _say)
             profile = sandbox.also_read(profile, folder)
+            if options.install:
+                _say(f"{', '.join(one.packages)} is in {folder}")
+                return OK
+    if options.install:
+        raise UsageError("--install is for: dragoman run --sandbox --install -- uvx PACKAGE, or npx PACKAGE")
     _say(tiers.told(found, profile))
     return int(running.run(running.Job(words, profile, found, home, _say)))
 
