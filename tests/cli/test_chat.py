@@ -103,11 +103,12 @@ async def test_without_a_terminal_nothing_is_started_that_was_not_approved(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mcp.json").write_text(json.dumps(FILE))
-    async with ScriptedModel([Say("I cannot.")]) as model:
+    async with ScriptedModel([]) as model:
         status = await asyncio.to_thread(run, ["ask", "--model", model.name, "sum?"])
     out, err = capsys.readouterr()
-    assert (status, out) == (0, "I cannot.\n")
-    assert "shop: it was not started" in err and "with 0 tools on offer" in err
+    # Nor is the model asked, which would answer from memory.
+    assert (status, out, model.seen) == (4, "", [])
+    assert "no server is open" in err and "shop: it was not started" in err
 
 
 async def test_ask_prints_the_answer_with_its_steps_as_json(
@@ -225,6 +226,9 @@ def test_a_page_is_opened_only_after_its_whole_address_was_shown_and_agreed_to(t
     assert not agreed
     assert url in shown and "It is at evil.example" in shown and "The server 'shop' wants you to visit" in shown
     assert played(tmp_path, lambda person: person.visit("shop", page))[0] is False
+    strange = Elicit(message="Log in", mode="url", url="file:///etc/passwd")
+    agreed, shown = played(tmp_path, lambda person: person.visit("shop", strange), "y")
+    assert not agreed and "no web page" in shown
 
 
 def test_a_model_is_asked_for_a_server_only_after_all_that_it_is_asked_was_shown(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from dragoman.cli.host_options import MODELS, add_options, opened
 from dragoman.cli.host_stage import StoppedError
 from dragoman.cli.outcome import FAILED, OK, UsageError
 from dragoman.cli.terminal import Paper
+from dragoman.errors import UnreachableError
+from dragoman.host.host import Host
 
 MAX_QUESTION = 1024 * 1024  # characters taken from stdin
 INTERRUPTED = 130
@@ -26,7 +28,7 @@ examples:
 Without --config, --server and --data: dragoman.yaml, .mcp.json or mcp.json in this folder.
 {MODELS}
 
-exit status: 0 answered, 1 the model or its bounds ended it early, 2 wrong usage, 4 unreachable, 130 Ctrl-C"""
+exit status: 0 answered, 1 the model or its bounds ended it early, 2 wrong usage, 4 no server or no model, 130 Ctrl-C"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
     paper = Paper(sys.stdout)
     try:
         with opened(options, Paper(sys.stderr), None, _read) as (stage, host, _):
+            _check(host)
             answer = stage.run(host.ask(question.strip()))
     except StoppedError:
         return INTERRUPTED
@@ -55,6 +58,18 @@ def run(options: argparse.Namespace) -> int:
     else:
         host_show.end(answer, paper)
     return FAILED if answer.stopped else OK
+
+
+def _check(host: Host) -> None:
+    """Raise UnreachableError if there is no server at all: the model would answer from memory."""
+    members = host.group.servers
+    if any(one.state == "open" for one in members.values()):
+        return
+    why = host.closed | {name: str(one.error) for name, one in members.items() if one.error is not None}
+    said = "; ".join(f"{name}: {reason}" for name, reason in why.items())
+    raise UnreachableError(
+        f"no server is open, so nothing was asked; name some by --config, --server or --data ({said})"
+    )
 
 
 def _read(prompt: str) -> str:

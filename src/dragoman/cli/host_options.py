@@ -10,14 +10,14 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from dragoman.app.target import servers_of
+from dragoman.app.target import Filed, servers_of
 from dragoman.cli.host_person import TerminalPerson
 from dragoman.cli.host_show import Show
 from dragoman.cli.host_stage import Stage
@@ -85,9 +85,22 @@ def wanted(options: argparse.Namespace) -> Wanted:
     if not servers:
         servers[USUAL_NAME] = USUAL
     for name, target in servers.items():
-        if isinstance(target, str) and (login := kept_login(target, {})) is not None:
+        url, headers = _address(target)
+        if url and (login := kept_login(url, headers)) is not None:
             credentials[name] = login
     return Wanted(model, servers, credentials, _rules(options))
+
+
+def _address(target: Any) -> tuple[str, dict[str, str]]:
+    """Return the URL and the headers of a server over HTTP, "" for another."""
+    if isinstance(target, str):
+        return target, {}
+    if not isinstance(target, Filed):
+        return "", {}
+    entry: Any = next(iter(target.config.values()))[target.name]
+    said = dict(cast("Mapping[str, Any]", entry)) if isinstance(entry, Mapping) else {}
+    url, headers = said.get("url"), said.get("headers")
+    return (url, dict(headers or {})) if isinstance(url, str) and "$" not in url else ("", {})
 
 
 def _rules(options: argparse.Namespace) -> Rules:

@@ -76,6 +76,10 @@ class TerminalPerson:
 
     def _visit(self, server: str, question: Elicit) -> bool:
         url = question.url if isinstance(question.url, str) else ""
+        if not url.lower().startswith(("https://", "http://")):
+            # What else a browser or a desktop would make of an address is no page.
+            self._say(f"The server {one_line(server)!r} wants you to visit what is no web page, and was refused.")
+            return False
         self._say(self._paper.strong(f"The server {one_line(server)!r} wants you to visit a page:"))
         self._say(f"  {one_line(question.message)}")
         self._say(f"  {one_line(url)}")
