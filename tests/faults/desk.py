@@ -128,6 +128,12 @@ def desk(limits: Limits, **options: object) -> Server:
     async def ask(ctx: Context) -> str:
         return await ctx.elicit("Who?", str)
 
+    @server.tool(task="optional")
+    async def report(name: str, seconds: float) -> str:
+        """Take a while, as a task where the client wants one."""
+        await asyncio.sleep(seconds)
+        return f"reported {name}"
+
     @server.tool
     async def tasks() -> int:
         """How many tasks the event loop has."""

@@ -1,4 +1,4 @@
-"""Writes docs/faults.md and the promises of docs/limits.md: `python -m tests.faults.page`; a test says when that is due."""
+"""Writes docs/faults.md and the promises in docs/limits.md: `python -m tests.faults.page`; a test says when."""
 
 from __future__ import annotations
 
