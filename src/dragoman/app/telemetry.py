@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -88,18 +87,19 @@ class Telemetry:
         facts = _facts(call.method, str(target), call.caller.version)
         if call.headers:
             facts |= {"network.transport": "tcp", "network.protocol.name": "http"}
-        with self._spanned(call, facts) as ending:
-            reply = await handler(call)
-            ending.reply(reply)
-            return reply
-
-    @contextmanager
-    def _spanned(self, call: Call, facts: dict[str, Any]) -> Generator[_Ending]:
         carried = trace_of(call.meta)
         parent, links = self._parent(carried) if carried else (None, None)
         ending = _Ending(self._served, facts)
-        with self._span(ending, self._trace.SpanKind.SERVER, call.id, parent, links):
-            yield ending
+        running = self._begin(ending, self._trace.SpanKind.SERVER, call.id, parent, links)
+        try:
+            reply = await handler(call)
+            ending.reply(reply)
+            return reply
+        except BaseException as error:
+            ending.raised(error)
+            raise
+        finally:
+            self._end(ending, running)
 
     def _parent(self, carried: dict[str, str]) -> tuple[Context, list[Link] | None]:
         parent = self._propagator.extract(carried)
@@ -113,44 +113,54 @@ class Telemetry:
         """Send a request in a span of its own, and let the server know of it: a client's observer."""
         facts = {**_facts(asked.method, asked.target, asked.version), **_place(asked)}
         ending = _Ending(self._sent, facts)
-        with self._span(ending, self._trace.SpanKind.CLIENT, asked.id, None, None):
+        running = self._begin(ending, self._trace.SpanKind.CLIENT, asked.id, None, None)
+        try:
             carrier: dict[str, str] = {}
             self._propagator.inject(carrier)
             raw = await send(carrier)
             if asked.method == "tools/call" and _flag(raw).is_error is True:
                 ending.error = TOOL_ERROR
             return raw
-
-    @contextmanager
-    def _span(
-        self, ending: _Ending, kind: SpanKind, number: int | str, parent: Context | None, links: list[Link] | None
-    ) -> Generator[Span]:
-        """Run in a span; what comes of it is told by its type or code, never by its words."""
-        token = None if parent is None else self._context.attach(parent)
-        began = time.perf_counter()
-        try:
-            with self._tracer.start_as_current_span(
-                ending.name,
-                kind=kind,
-                attributes={**ending.facts, "jsonrpc.request.id": str(number)},
-                links=links,
-                record_exception=False,
-                set_status_on_exception=False,
-            ) as span:
-                try:
-                    yield span
-                except BaseException as error:
-                    ending.raised(error)
-                    raise
-                finally:
-                    outcome = ending.outcome()
-                    if outcome:
-                        span.set_attributes(outcome)
-                        span.set_status(self._trace.StatusCode.ERROR)
-                    ending.histogram.record(time.perf_counter() - began, ending.dimensions())
+        except BaseException as error:
+            ending.raised(error)
+            raise
         finally:
-            if token is not None:
-                self._context.detach(token)
+            self._end(ending, running)
+
+    def _begin(
+        self, ending: _Ending, kind: SpanKind, number: int | str, parent: Context | None, links: list[Link] | None
+    ) -> _Running:
+        """Begin a span, and let what runs from now on run in it. `_end` has to follow, whatever happens."""
+        # By hand, and not by the tracer's own block: four of those cost as much as the span.
+        span = self._tracer.start_span(
+            ending.name,
+            context=parent,
+            kind=kind,
+            attributes={**ending.facts, "jsonrpc.request.id": str(number)},
+            links=links,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
+        token = self._context.attach(self._trace.set_span_in_context(span, parent))
+        return _Running(span, token, time.perf_counter())
+
+    def _end(self, ending: _Ending, running: _Running) -> None:
+        """End a span; what came of it is told by its type or code, never by its words."""
+        outcome = ending.outcome()
+        if outcome:
+            running.span.set_attributes(outcome)
+            running.span.set_status(self._trace.StatusCode.ERROR)
+        ending.histogram.record(time.perf_counter() - running.began, ending.dimensions())
+        self._context.detach(running.token)
+        running.span.end()
+
+
+class _Running(NamedTuple):
+    """A span under way, what puts back the one around it, and when it began."""
+
+    span: Span
+    token: Any
+    began: float
 
 
 class _Ending:
