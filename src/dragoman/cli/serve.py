@@ -12,6 +12,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dragoman.app.saying import say
 from dragoman.app.server import Server
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-write", action="append", default=[], metavar="SOURCE", help="let a source be changed; repeatable"
     )
+    parser.add_argument("--index", metavar="URL", default="", help="keep indexes in a database: postgresql://HOST/NAME")
     parser.add_argument("--record", metavar="FILE", help="note which items went to which client")
     parser.add_argument("--profile", choices=PROFILES, help="the shape of search and fetch (default: default)")
     parser.add_argument("--install", metavar="CLIENT", help="put it into a client program, such as cursor, and end")
@@ -88,6 +90,17 @@ def run(options: argparse.Namespace) -> int:
     return hosting.over_http(server, listener, place, hosting.http_options(options), words_of(options, config))
 
 
+def index_of(options: argparse.Namespace) -> str:
+    """Return the address of the database for indexes, "" for none.  Raises UsageError for one with a password."""
+    address: str = options.index
+    if urlsplit(address).password:
+        raise UsageError(
+            "a password on the command line can be read by others on this machine: write index: postgresql://"
+            "USER:${PASSWORD}@HOST/NAME into dragoman.yaml, or keep it in ~/.pgpass"
+        )
+    return address
+
+
 def config_of(options: argparse.Namespace) -> Path | None:
     """Return the file that says what is served, None if the command line does.  Raises UsageError."""
     if options.config and options.sources:
@@ -108,7 +121,7 @@ def simple(options: argparse.Namespace) -> Server:
     """Return the server over the sources of the command line."""
     return build(
         options.sources, name=options.name, allow_write=options.allow_write, record=options.record,
-        profile=options.profile or "default",
+        profile=options.profile or "default", index=index_of(options),
     )  # fmt: skip
 
 
@@ -136,6 +149,7 @@ def wishes_of(options: argparse.Namespace, near: bool) -> Any:
         record=os.path.abspath(options.record) if options.record else "",
         profile=options.profile or "",
         name=options.name or "",
+        index_at=index_of(options),
         hosted=os.environ.get(HOSTED) == "1",
     )
 
@@ -166,6 +180,7 @@ def words_of(options: argparse.Namespace, config: Path | None) -> list[str]:
     what = ["--config", str(config)] if config else [absolute(source) for source in options.sources]
     words = [*own_words(), "serve", *what, "--stdio", *(["--name", options.name] if options.name else [])]
     words += [word for source in options.allow_write for word in ("--allow-write", source)]
+    words += ["--index", options.index] if options.index else []
     words += ["--record", os.path.abspath(options.record)] if options.record else []
     return words + (["--profile", options.profile] if options.profile else [])
 

@@ -41,13 +41,15 @@ def build(
     allow_write: Sequence[str] = (),
     record: str | Path | None = None,
     profile: str = "default",
+    index: str = "",
 ) -> Server:
     """Return a server over the sources: folders of documents, documents, databases, repositories and more.
 
     A source is a path or an address (see `dragoman serve --help`), either with a
     name before it, as in `manuals=./docs`; what `documents(...)`, `database(...)`
     and their like return; or a `Source` of your own. `name` is the server's own.
-    Indexes are kept in `cache_dir`, by default in the user's cache directory.
+    Indexes are kept in `cache_dir`, by default in the user's cache directory, or
+    in the database that `index` is the address of (`postgresql://...`).
     `allow_write` names sources that may be written to. `record` is a file that
     notes which items went to which client. `profile` "chatgpt" gives `search` and
     `fetch` the shape that deep research expects. The server indexes behind from
@@ -56,7 +58,7 @@ def build(
     Raises SourceError when a source is missing, empty, of no known kind, or
     needs a package that is not installed; the text says which.
     """
-    opening = Opening(cache_dir=Path(cache_dir) if cache_dir else None, writable=tuple(allow_write))
+    opening = Opening(cache_dir=Path(cache_dir) if cache_dir else None, writable=tuple(allow_write), index=index)
     catalogue = Catalogue(opened(sources, opening))
     try:
         unknown = [one for one in allow_write if one not in catalogue.sources]

@@ -1,4 +1,4 @@
-"""What is kept on disk of documents that were served: the indexes, in the user's cache directory.
+"""What is kept of documents that were served: the indexes, in the user's cache directory or in a database.
 
 Purging takes away index, lock and SQLite's side files.  Limit: blocks of the disk are not overwritten.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from dragoman.connectors.folders.kind import default_cache
+from dragoman.connectors.folders.kind import default_cache, server_at
 from dragoman.connectors.source import SourceError
 from dragoman.serving.nearest import nearest
 
@@ -35,8 +35,13 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-def kept(cache_dir: Path | None = None) -> list[Kept]:
-    """Return the indexes, by name."""
+def kept(cache_dir: Path | None = None, *, index: str = "") -> list[Kept]:
+    """Return the indexes, by name; with `index`, those in the database at that address.  Raises SourceError."""
+    if index:
+        return [
+            Kept(name=one.name, about=_files_in(one.files), size=one.size, path=f"{one.shown}#{one.schema}")
+            for one in server_at(index).kept(index)
+        ]
     folder = (cache_dir or default_cache()) / "index"
     found: list[Kept] = []
     for path in sorted(folder.glob("*.db")):
@@ -46,18 +51,22 @@ def kept(cache_dir: Path | None = None) -> list[Kept]:
     return found
 
 
-def purge(names: Sequence[str] | None, cache_dir: Path | None = None) -> list[Kept]:
+def purge(names: Sequence[str] | None, cache_dir: Path | None = None, *, index: str = "") -> list[Kept]:
     """Take away the indexes of these sources, all when None; return what was there.
 
     Raises SourceError for a name that has none, and for an index that a server
     uses now, before anything is taken away.
     """
-    there = kept(cache_dir)
+    there = kept(cache_dir, index=index)
     known = sorted({one.name for one in there})
     for name in names or ():
         if name not in known:
             raise SourceError(f"there is no index of {name!r}{nearest(name, known)}")
     chosen = [one for one in there if names is None or one.name in names]
+    if index:
+        for one in server_at(index).purge(index, [one.path.partition("#")[2] for one in chosen]):
+            raise SourceError(f"a server uses the index {one} now: stop it first")
+        return chosen
     for one in chosen:
         if _in_use(Path(one.path)):
             raise SourceError(f"a server uses the index of {one.name} now: stop it first")
@@ -80,6 +89,10 @@ def _about(path: Path) -> str:
             db.close()
     except sqlite3.Error as fault:
         return f"cannot be read ({fault})"
+    return _files_in(count)
+
+
+def _files_in(count: int) -> str:
     return f"{count:,} file{'s' if count != 1 else ''}"
 
 

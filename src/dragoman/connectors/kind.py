@@ -32,7 +32,8 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     from one part to another, such as a link, is then not served.
     `approve` is shown each command, before a source would ever start it, as
     (what it is for, argv, working directory): it raises SourceError for one
-    that may not run.
+    that may not run. `index` is the address of a database that keeps indexes,
+    empty for files in `cache_dir`.
     """
 
     cache_dir: Path | None = None
@@ -40,6 +41,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     writable: tuple[str, ...] = ()
     parted: bool = False
     approve: Approve | None = None
+    index: str = ""
 
     def path(self, text: str) -> Path:
         """Return the path that a text names, absolute and free of links; it may not exist.  Raises SourceError."""

@@ -148,14 +148,13 @@ class Index:
                     msgspec.msgpack.encode(detail), number,
                 ),
             )  # fmt: skip
-            db.executemany(
-                "INSERT INTO piece(file, part, at, line, title, heading, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
+            self.place.add_pieces(
+                db,
+                [
                     (number, piece.part, piece.at, piece.line, words, piece.heading, piece.text)
                     for piece in document.pieces
-                ),
+                ],
             )
-            self.place.add_words(db, number)
             self._note_words(db, [words, *(f"{piece.heading} {piece.text}" for piece in document.pieces)])
 
     def _note_words(self, db: Link, texts: Iterable[str]) -> None:

@@ -81,24 +81,20 @@ class IndexFile:
     """One file, a connection that writes and a few that read.  Any thread may call any method."""
 
     words = "words"
-    piece = "words.rowid"
+    piece = order = "words.rowid"
     pieces = "words JOIN piece p ON p.id = words.rowid JOIN file f ON f.id = p.file"
     position = "instr"
 
     def __init__(self, path: Path) -> None:
         """Open the index at `path`, or make it.  Raises OSError or sqlite3.Error where that cannot be."""
         self.path = path
+        self.shown = str(path)
         private_folder(path.parent)
         self._pool: list[sqlite3.Connection] = []
         self._pool_lock = threading.Lock()
         self._write_lock = threading.RLock()
         self._closed = False
         self._writer = self._open_or_make()
-
-    @property
-    def shown(self) -> str:
-        """The path."""
-        return str(self.path)
 
     def lease(self) -> FileLease:
         """Return the right to index, not yet taken."""
@@ -122,10 +118,16 @@ class IndexFile:
         link.create_function("lowered", 1, str.lower, deterministic=True)
         return "lowered"
 
-    def add_words(self, link: Any, file: int) -> None:
-        """Put the words of a file's pieces into the index, once they are stored."""
+    def add_pieces(self, link: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Store a file's pieces (file, part, at, line, title, heading, body) with their words."""
+        link.executemany(
+            "INSERT INTO piece(file, part, at, line, title, heading, body) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+        )
         # In one go: a trigger on each row would make FTS5 write out its buffer row by row, six times slower.
-        link.execute(f"INSERT INTO words(rowid, {_INDEXED}) SELECT id, {_INDEXED} FROM piece WHERE file = ?", (file,))
+        for file in {row[0] for row in rows}:
+            link.execute(
+                f"INSERT INTO words(rowid, {_INDEXED}) SELECT id, {_INDEXED} FROM piece WHERE file = ?", (file,)
+            )
 
     def take_words(self, link: Any, file: int) -> None:
         """Take the words of a file's pieces out; FTS5 is told what they were, since it keeps none of its own."""

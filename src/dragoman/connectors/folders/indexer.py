@@ -20,10 +20,12 @@ from dragoman.connectors.extract.registry import why_not
 from dragoman.connectors.folders.crawl import Folder, Found, NotServed
 from dragoman.connectors.folders.dates import day_of
 from dragoman.connectors.folders.index import FAILED, READY, SKIPPED, WAITING, Index
+from dragoman.connectors.folders.place import IndexGoneError
 from dragoman.connectors.source import Progress
 
 RESCAN = 5.0  # seconds, at least, between two walks over the same folder
 _SLOWEST = 20.0  # times as long as the last walk took: walking may take a twentieth of the time
+_AGAIN = 3.0  # seconds until an index that did not answer is asked again
 _POLL = 0.5  # seconds between two looks whether another process is done
 _BATCH, _BATCH_SECONDS = 50, 0.3  # files written into the index together, and how long the first of them may wait
 _SCANNED, _LEFT = "scanned", "left"
@@ -102,7 +104,13 @@ class Indexer:
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
-                self._turn()
+                try:
+                    self._turn()
+                except IndexGoneError as fault:
+                    _log.warning("indexing %s waits: %s", self._folder.root, fault)
+                    self._walked.set()
+                    self._stop.wait(_AGAIN)
+                    continue
                 self._converter.rest()  # a process that waits for the next change would only hold memory
                 self._urgent.rest()
                 self._next_walk = time.monotonic() + self._pause

@@ -7,7 +7,10 @@ import itertools
 import os
 import sqlite3
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,7 +18,7 @@ from dragoman.connectors.extract.registry import EXTRA, FORMATS, format_of, miss
 from dragoman.connectors.folders.crawl import Folder, visible
 from dragoman.connectors.folders.documents import Documents
 from dragoman.connectors.folders.index import Index
-from dragoman.connectors.kind import Kind, Opening
+from dragoman.connectors.kind import Kind, Opening, scheme_of
 from dragoman.connectors.source import Source, SourceError
 
 _LOOK_AT = 10_000  # files, at most, to find one that can be read
@@ -49,7 +52,7 @@ def _open(name: str, options: Options, opening: Opening) -> Source:
         return _folder(name, path, opening)
     if not path.is_file():
         raise SourceError(f"{options.path} is neither a file nor a folder; {_FORMS}")
-    return _document(name, path, opening.cache_dir)
+    return _document(name, path, opening)
 
 
 def _folder(name: str, path: Path, opening: Opening) -> Source:
@@ -59,7 +62,7 @@ def _folder(name: str, path: Path, opening: Opening) -> Source:
     for found in itertools.islice(folder.walk(), _LOOK_AT):
         files += 1
         if not why_not(found.path, found.size):
-            return Documents(name, folder, _index(name, folder, opening.cache_dir))
+            return Documents(name, folder, _index(name, folder, opening))
         known = format_of(found.path)
         if known is not None and (package := missing_package(known)):
             missing.add(package)
@@ -74,7 +77,7 @@ def _folder(name: str, path: Path, opening: Opening) -> Source:
     )
 
 
-def _document(name: str, path: Path, cache_dir: Path | None) -> Source:
+def _document(name: str, path: Path, opening: Opening) -> Source:
     _readable(path)
     if not visible(path.name):
         raise SourceError(f"{path.name} is hidden or a secret by its name, and not served")
@@ -83,7 +86,7 @@ def _document(name: str, path: Path, cache_dir: Path | None) -> Source:
     if reason := why_not(path.name, path.stat().st_size):
         raise SourceError(f"{path} cannot be served: {reason}")
     folder = Folder(path.parent, only=path.name)
-    return Documents(name, folder, _index(name, folder, cache_dir))
+    return Documents(name, folder, _index(name, folder, opening))
 
 
 def _readable(path: Path) -> Path:
@@ -92,8 +95,13 @@ def _readable(path: Path) -> Path:
     return path
 
 
-def _index(name: str, folder: Folder, cache_dir: Path | None) -> Index:
-    place = Path(os.path.realpath(cache_dir or default_cache())) / "index"
+def _index(name: str, folder: Folder, opening: Opening) -> Index:
+    # Without links there is less in it: what an index with links holds must not be found in it.
+    what = f"{folder.root}\x00{folder.only}" + ("" if folder.links else "\x00parted")
+    key = hashlib.sha256(what.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    if opening.index:
+        return Index(server_at(opening.index).IndexServer(opening.index, f"{name}_{key}"))
+    place = Path(os.path.realpath(opening.cache_dir or default_cache())) / "index"
     if (
         not folder.only
         and place.is_relative_to(folder.root)
@@ -102,15 +110,24 @@ def _index(name: str, folder: Folder, cache_dir: Path | None) -> Index:
         raise SourceError(
             f"the index must not lie inside the folder it is made from: {place}; give another cache directory"
         )
-    # Without links there is less in it: what an index with links holds must not be found in it.
-    what = f"{folder.root}\x00{folder.only}" + ("" if folder.links else "\x00parted")
-    key = hashlib.sha256(what.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     try:
         return Index(place / f"{name}-{key}.db")
     except (OSError, sqlite3.Error) as fault:
         raise SourceError(
             f"the index cannot be kept in {place}: {fault}; set XDG_CACHE_HOME to a folder that can be written to"
         ) from fault
+
+
+def server_at(address: str) -> Any:
+    """Return the module for indexes in the database at an address.  Raises SourceError if there is none for it."""
+    scheme = scheme_of(address)[0]
+    if scheme not in ("postgresql", "postgres"):
+        raise SourceError(
+            f"an index is kept in postgresql://HOST/DATABASE, or without an address in files: {scheme}://"
+        )
+    if find_spec("psycopg") is None:
+        raise SourceError('an index in PostgreSQL needs psycopg: pip install "dragoman[postgres]"')
+    return import_module("dragoman.connectors.folders.index_server")
 
 
 def _endings() -> str:

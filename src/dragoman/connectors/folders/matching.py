@@ -84,7 +84,7 @@ class Matching:
             source = self._place.pieces if within else self._place.words
             piece = self._place.piece
             rows = db.execute(
-                f"SELECT {piece} FROM {source} WHERE {condition}{_and(within)} ORDER BY {piece} LIMIT ?",
+                f"SELECT {piece} FROM {source} WHERE {condition}{_and(within)} ORDER BY {self._place.order} LIMIT ?",
                 (value, *values, limit),
             )
             return [row[0] for row in rows.fetchall()]

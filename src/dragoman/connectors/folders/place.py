@@ -10,6 +10,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from dragoman.errors import ToolError
+
+
+class IndexGoneError(ToolError):
+    """The index cannot be asked now; what it holds is not lost."""
+
 
 class Answered(Protocol):
     """What a statement gave."""
@@ -55,19 +61,16 @@ class Place(Protocol):
     """Tables, and the engine's ways with words.
 
     `words` is what holds the words of pieces in a statement, `piece` the number
-    of the piece there; `pieces` joins the tables `piece` as p and `file` as f;
+    of the piece there and `order` what to order by for it; `pieces` joins the tables `piece` as p and `file` as f;
     `position` is the function that finds a text in another.
     """
 
     words: str
     piece: str
+    order: str
     pieces: str
     position: str
-
-    @property
-    def shown(self) -> str:
-        """The place in words, without a password."""
-        ...
+    shown: str  # the place in words, without a password
 
     def reading(self) -> AbstractContextManager[Link]:
         """Lend a connection, for this thread alone."""
@@ -100,8 +103,8 @@ class Place(Protocol):
         """Return the function that puts texts into lower case, good enough for this one."""
         ...
 
-    def add_words(self, link: Link, file: int) -> None:
-        """Put the words of a file's pieces into the index, once they are stored."""
+    def add_pieces(self, link: Link, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Store a file's pieces (file, part, at, line, title, heading, body) with their words."""
         ...
 
     def take_words(self, link: Link, file: int) -> None:

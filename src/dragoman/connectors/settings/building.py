@@ -41,6 +41,7 @@ class Wishes(NamedTuple):
     profile: str = ""
     name: str = ""
     hosted: bool = False  # whether answers go to a model on another machine
+    index_at: str = ""  # the address of a database that keeps indexes
 
 
 class Opened(NamedTuple):
@@ -117,7 +118,7 @@ class Configured:
         old, new = self.opened.sources, change.opened.sources
         said: list[str] = []
         if _fixed(change.read.settings) != _fixed(self.read.settings):
-            said.append("what it says of server, auth and prompts counts from the next start")
+            said.append("what it says of server, auth, prompts and index counts from the next start")
         said += [f"inactive: {reason}" for reason in change.opened.inactive.values()]
         before, now = self.opened.access, change.opened.access
         if ruled := [name for name in now if name in before and now[name] != before[name]]:
@@ -156,6 +157,7 @@ class Configured:
         opening = Opening(
             cache_dir=self._wishes.cache_dir, base=read.folder, writable=writable,
             approve=lambda where, words, cwd: self._book.check(where, words, cwd),
+            index=self._wishes.index_at or str(filled.fill(settings.index, "index")),
         )  # fmt: skip
         try:
             for name, value in said.items():
@@ -248,7 +250,9 @@ def _check_auth(settings: Settings, access: Mapping[str, Access]) -> None:
 
 def _fixed(settings: Settings) -> str:
     """Return a digest of what cannot change while the server runs."""
-    return hashlib.sha256(msgspec.json.encode([settings.server, settings.auth, settings.prompts])).hexdigest()
+    return hashlib.sha256(
+        msgspec.json.encode([settings.server, settings.auth, settings.prompts, settings.index])
+    ).hexdigest()
 
 
 def _close(sources: Mapping[str, tuple[str, Source]]) -> None:

@@ -105,7 +105,8 @@ class Settings(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     A source is a text, as on the command line, or a mapping with its `kind`,
     what that kind takes, and who sees it (`Access`).  `tools` are programs with
-    typed arguments; `auth` says whose tokens are taken over HTTP.
+    typed arguments; `auth` says whose tokens are taken over HTTP; `index` is the
+    address of a database that keeps the indexes of documents.
     """
 
     sources: dict[Name, str | dict[str, Any]] = {}
@@ -114,6 +115,7 @@ class Settings(Said, frozen=True, kw_only=True, forbid_unknown_fields=True):
     prompts: dict[PromptName, PromptSettings] = {}
     auth: dict[str, Any] = {}
     allow_write: list[Name] = []
+    index: str = ""
 
 
 def check_patterns(patterns: list[str]) -> None:
