@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dragoman.connectors.address import parse
 from dragoman.connectors.code.digest import MAX_GROUPS, as_text, digest_of
 from dragoman.connectors.code.junit import NoReport, read_report
+from dragoman.connectors.code.logs_lines import best_lines
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_source
 from dragoman.connectors.source import ALL, Question, View
@@ -136,6 +137,31 @@ def test_logs_are_listed_described_and_searched(logs: Any) -> None:
     assert "undefined" in read(logs, hits[0].uri)
     assert logs.search(ALL, Question(text="assert", until="2026-01-01"), 5).hits
     assert logs.search(ALL, Question(text="undefined", until="2026-01-01"), 5).hits == []
+
+
+def test_a_question_finds_what_the_log_of_that_name_says(tmp_path: Path) -> None:
+    for number in (12, 112, 13):
+        lines = f"unpack layer {number}0\nstep one\nbuild FAILED: no disk {number}\n"
+        (tmp_path / f"build-{number}.log").write_text(lines)
+    (tmp_path / "notes.txt").write_text("nothing about it\n")
+    (tmp_path / "build-12.xml").write_text('<testsuite name="build" failures="0"/>')
+    source: Any = open_source(f"logs:{tmp_path}", (), Opening())
+    found = source.search(ALL, Question(text="why did build 12 fail"), 9)
+    hits = [hit() for hit in found.hits]
+    assert (hits[0].title, hits[0].where) == ("build-12.log", "line 3")
+    assert found.scores[0] > found.scores[1] >= found.scores[-1] and len(hits) == len(found.scores)
+    failed = [hit().title for hit in source.search(ALL, Question(text="failing builds"), 9).hits]
+    assert sorted(failed[:3]) == ["build-112.log", "build-12.log", "build-13.log"]
+    assert failed[3:] == ["build-12.xml"]  # it says that none failed
+    assert source.search(ALL, Question(text="elephants"), 9).hits == []
+    source.close()
+
+
+@given(st.text(max_size=50), st.lists(st.text(max_size=30), max_size=5))
+def test_any_question_and_any_lines_give_scores_in_order(query: str, lines: list[str]) -> None:
+    found = best_lines(query, [(0, "a.log", lines)])
+    assert [line.score for line in found] == sorted((line.score for line in found), reverse=True)
+    assert all(0 < line.score <= 1 and lines[line.number - 1] == line.text for line in found)
 
 
 @pytest.mark.parametrize("path", ["../secret.log", "nothing.log", "image.bin", "/etc/hosts.log"])

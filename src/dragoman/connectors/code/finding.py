@@ -18,6 +18,8 @@ _SHOWN = 300  # characters of one line
 _WORD = re.compile(r"\w{2,}")
 _DEFINES = r"\b(?:def|class|func|function|fn|struct|enum|trait|interface|type|module|const|let|var|val|object)\s+"
 _COMMITS = 5_000
+_TRUST, _NAMED = 0.7, 0.98
+_NAME = re.compile(r"_|[a-z][A-Z]")  # what only programs call something
 
 
 def found_lines(git: Git, name: str, view: View, question: Question, limit: int) -> Hits:
@@ -51,7 +53,11 @@ def found_lines(git: Git, name: str, view: View, question: Question, limit: int)
     named = {path: sum(word in path.lower() for word in lowered) for path in ranked}
     order = sorted(ranked, key=lambda path: (-len(ranked[path][3]) - ranked[path][0] - named[path], path))
     weight = max((len(ranked[path][3]) for path in order[:1]), default=0) / len(words)
-    return Hits([_line(name, path, ranked[path][1], ranked[path][2]) for path in order[:limit]], weight, searched)
+    # Less than a document that holds as much, since code repeats words without being about them; but not for its names.
+    trust = _NAMED if any(map(_NAME.search, words)) else _TRUST
+    scores = [trust * (len(ranked[path][3]) / len(words)) ** 2 for path in order[:limit]]
+    hits = [_line(name, path, ranked[path][1], ranked[path][2]) for path in order[:limit]]
+    return Hits(hits, weight, searched, scores=scores)
 
 
 def found_commits(git: Git, name: str, view: View, question: Question, limit: int) -> Hits:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from dragoman.connectors.address import Address, make
 from dragoman.connectors.code import digest, junit
+from dragoman.connectors.code.logs_lines import best_lines
 from dragoman.connectors.code.repository import stretch
 from dragoman.connectors.folders.crawl import Folder, Found, NotServed
 from dragoman.connectors.source import (
@@ -30,6 +32,7 @@ MAX_FILE = 50_000_000  # bytes of one log; of longer ones the end
 ENDINGS = (".log", ".txt", ".out", ".err", ".xml")
 _LOOKED = 200  # files that a search reads, the newest first
 _SEARCHED = 5_000_000  # bytes of each
+_SECONDS = 3.0  # in all
 
 
 class Logs:
@@ -52,22 +55,34 @@ class Logs:
         return Progress(indexed=0, total=0)
 
     def search(self, view: View, question: Question, limit: int) -> Hits:
-        """Find lines that hold all the words, in the newest files first; with `exact`, the text as it stands."""
-        words = [question.text] if question.exact else question.text.lower().split()
-        files = sorted(self._files(view), key=lambda one: -one.mtime_ns)
-        found: list[Callable[[], Hit]] = []
-        for one in (one for one in files[:_LOOKED] if self._asked(one, question)):
+        """Find the lines that hold most of the words, in the newest files first; with `exact`, the text as it is."""
+        asked = [one for one in self._files(view) if self._asked(one, question)]
+        files = sorted(asked, key=lambda one: -one.mtime_ns)
+        looked: list[Found] = []
+        texts = self._texts(files, looked)
+        if question.exact:
+            lines = (
+                (one, at, line) for one, _, all_ in texts for at, line in enumerate(all_, 1) if question.text in line
+            )
+            hits = [self._hit(*line) for line in islice(lines, limit)]
+            scores: list[float] = []
+        else:
+            found = best_lines(question.text, texts)[:limit]
+            hits = [self._hit(line.of, line.number, line.text) for line in found]
+            scores = [line.score for line in found]
+        full = len(looked) < len(files) and len(hits) < limit
+        hint = f"the newest {len(looked):,} of {len(files):,} files were searched" if full else ""
+        return Hits(hits, 0.5, f"{self.name}: lines of logs, newest file first", hint, scores)
+
+    def _texts(self, files: Sequence[Found], looked: list[Found]) -> Iterator[tuple[Found, str, list[str]]]:
+        """Yield files with their names and lines, as many as there is time for, and note in `looked` which."""
+        end = time.monotonic() + _SECONDS
+        for one in files[:_LOOKED]:
+            if time.monotonic() > end:
+                return
+            looked.append(one)
             text = self._read(one.path)[-_SEARCHED:].decode("utf-8", "replace")
-            for number, line in enumerate(digest.plain_lines(text), 1):
-                low = line if question.exact else line.lower()
-                if words and all(word in low for word in words):
-                    found.append(self._hit(one, number, line))
-                    if len(found) >= limit:
-                        break
-            if len(found) >= limit:
-                break
-        hint = f"the newest {_LOOKED} of {len(files):,} files were searched" if len(files) > _LOOKED else ""
-        return Hits(found, 0.5, f"{self.name}: lines of logs, newest file first", hint)
+            yield one, one.path, digest.plain_lines(text)
 
     def items(self, view: View, prefix: str, after: str, limit: int, pattern: str = "") -> Listing:
         files = sorted(
