@@ -91,8 +91,13 @@ async def _paced(port: int, rate: float, seconds: float) -> list[float]:
     loop, data = asyncio.get_running_loop(), load.CALL.data(port)
     times: list[float] = []
     free: deque[_Caller] = deque()
-    for _ in range(CONNECTIONS):
+    for number in range(CONNECTIONS):
+        # One after the other, each with a call: a crowd at the door is another matter, and is refused there.
         await loop.create_connection(lambda: _Caller(data, times, free), "127.0.0.1", port)
+        free.pop().call(time.perf_counter())
+        while len(times) <= number:
+            await asyncio.sleep(0)
+    times.clear()
     gc.disable()
     began = time.perf_counter()
     sent = 0
