@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import stat
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ import msgspec
 
 from dragoman.app.launch_risks import loaders, risks
 from dragoman.app.target import Defined, defined
-from dragoman.auth.private_files import replace
+from dragoman.auth import private_files
 from dragoman.auth.wallet_disk import config_home
 from dragoman.errors import LocalError, NotApprovedError
 from dragoman.transport.process import Command
@@ -174,16 +172,9 @@ class Approvals:
         self._write(_File(approved={**file.approved, digest: kept}))
 
     def _read(self) -> _File:
-        try:
-            with self.path.open("rb") as opened:
-                found = os.fstat(opened.fileno())
-                data = opened.read(MOST + 1)
-        except FileNotFoundError:
+        data = private_files.own(self.path, MOST, "remove it, and approve again")
+        if data is None:
             return _File()
-        except OSError as error:
-            raise LocalError(f"cannot read {str(self.path)!r}: {error.strerror or error}") from None
-        if sys.platform != "win32" and (found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_uid != os.getuid()):
-            raise LocalError(f"others may write {str(self.path)!r}, so what it approves counts for nothing; remove it")
         try:
             return msgspec.json.decode(data, type=_File)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -195,7 +186,7 @@ class Approvals:
             raise LocalError(f"{str(self.path)!r} would be larger than {MOST} bytes; remove what is not needed")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace(self.path, data)
+            private_files.replace(self.path, data)
         except OSError as error:
             raise LocalError(f"cannot write {str(self.path)!r}: {error.strerror or error}") from None
 

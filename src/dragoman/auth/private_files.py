@@ -58,6 +58,27 @@ def write(path: Path, data: bytes, *, only_new: bool = False) -> None:
         raise LocalError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
+def own(path: Path, most: int, advice: str) -> bytes | None:
+    """Return what a file of the user's holds, up to one byte more than `most`, None if there is none.
+
+    Raises LocalError for one that others may write, with `advice`, and for one that cannot be read: what such a file
+    approves or allows counts for nothing.
+    """
+    try:
+        with path.open("rb") as opened:
+            found = os.fstat(opened.fileno())
+            data = opened.read(most + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LocalError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+    if sys.platform != "win32" and (
+        found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_uid not in (0, os.getuid())
+    ):
+        raise LocalError(f"others may write {str(path)!r}, so what it says counts for nothing; {advice}")
+    return data
+
+
 def read(path: Path, most: int) -> bytes:
     """Return what a file holds, at most `most` bytes.
 

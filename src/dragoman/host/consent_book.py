@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
-import stat
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -156,16 +153,9 @@ class Book:
             raise LocalError(f"cannot write {str(self.path)!r}: {error.strerror or error}") from None
 
     def _read(self) -> _File:
-        try:
-            with self.path.open("rb") as opened:
-                found = os.fstat(opened.fileno())
-                data = opened.read(MOST + 1)
-        except FileNotFoundError:
+        data = private_files.own(self.path, MOST, "remove it, and approve again")
+        if data is None:
             return _File()
-        except OSError as error:
-            raise LocalError(f"cannot read {str(self.path)!r}: {error.strerror or error}") from None
-        if sys.platform != "win32" and (found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_uid != os.getuid()):
-            raise LocalError(f"others may write {str(self.path)!r}, so what it approves counts for nothing; remove it")
         try:
             return msgspec.json.decode(data, type=_File)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

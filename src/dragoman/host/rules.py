@@ -6,9 +6,6 @@ Limit: a wildcard that allows stands behind the name of a server written out; on
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from dragoman.auth import private_files
 from dragoman.errors import LocalError, MalformedError
 from dragoman.protocol.strict import read_strict
 
@@ -149,16 +147,9 @@ def _fits(pattern: str, name: str) -> bool:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as opened:
-            found = os.fstat(opened.fileno())
-            data = opened.read(MOST + 1)
-    except OSError as error:
-        raise LocalError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
-    if sys.platform != "win32" and (
-        found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_uid not in (0, os.getuid())
-    ):
-        raise LocalError(f"others may write {str(path)!r}, so what it allows counts for nothing: chmod go-w it")
+    data = private_files.own(path, MOST, "chmod go-w it")
+    if data is None:
+        raise LocalError(f"there is no file {str(path)!r}")
     if len(data) > MOST:
         raise LocalError(f"{str(path)!r} is larger than {MOST} bytes")
     return data
