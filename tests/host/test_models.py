@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import keyring
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keyring.backend import KeyringBackend
 
 from dragoman.errors import LocalError, ModelError, UnreachableError
 from dragoman.host.models.anthropic import Messages
@@ -223,3 +225,36 @@ def test_names_lead_to_endpoints_and_keys_are_never_shown(
 def test_a_name_that_leads_nowhere_says_what_to_write(name: str, fault: str) -> None:
     with pytest.raises(LocalError, match=fault):
         model_of(name, environ={"DRAGOMAN_MODEL_KEY": "k"} if "example" in name else {})
+
+
+class Ring(KeyringBackend):
+    """A keyring that lasts as long as the test."""
+
+    priority = -1  # never chosen by itself  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.kept = {("dragoman", "openai"): "from the ring"}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise NotImplementedError
+
+    def delete_password(self, service: str, username: str) -> None:
+        raise NotImplementedError
+
+
+async def test_keys_come_from_the_environment_or_the_keyring_and_go_to_their_endpoint_only() -> None:
+    before = keyring.get_keyring()
+    keyring.set_keyring(Ring())
+    try:
+        async with ScriptedModel([Say("yes")] * 3) as server:
+            base = {"OPENAI_BASE_URL": server.url, "ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "from env"}
+            for name in ("openai/m", "anthropic/m", server.name):
+                async with model_of(name, environ=base, patience=SWIFT) as asked:
+                    await asked.complete(HELLO)
+    finally:
+        keyring.set_keyring(before)
+    sent = [(seen.headers.get("authorization"), seen.headers.get("x-api-key")) for seen in server.seen]
+    assert sent == [("Bearer from the ring", None), (None, "from env"), (None, None)]
