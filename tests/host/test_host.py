@@ -12,6 +12,7 @@ from dragoman import Context, LocalError, Server, ToolResult
 from dragoman.errors import ModelError
 from dragoman.host.audit import Audit
 from dragoman.host.consent import Answer as Said
+from dragoman.host.conversation import Attached
 from dragoman.host.economy import READ
 from dragoman.host.events import Again, Allowed, Answer, Asked, Denied, Event, Noted, Progressed, Returned, Wants
 from dragoman.host.history import LEFT_OUT, fitted
@@ -21,7 +22,7 @@ from dragoman.host.models.choosing import model_of
 from dragoman.host.models.turns import Given, Picture, Text, Turn, Wanted
 from dragoman.host.servers import entries
 from dragoman.testing.model_wires import Seen
-from dragoman.testing.models import Cut, Move, Refuse, Say, Use
+from dragoman.testing.models import Cut, Move, Raw, Refuse, Say, Use
 from dragoman.wire.content import AnyContents, EmbeddedResource, ImageContent, ResourceLink
 
 PROCESS = str(Path(__file__).with_name("hostile_process.py"))
@@ -383,3 +384,20 @@ def test_what_grows_too_long_loses_its_oldest_results_and_nothing_else() -> None
     assert short[2] == Turn("user", (Given("1", "s__long", (Text(LEFT_OUT),)),))
     assert [*short[:2], *short[3:]] == [*turns[:2], *turns[3:]]
     assert fitted(turns, 1)[-1] == turns[-1]  # what was just given is needed now
+
+
+async def test_an_endpoint_that_does_not_count_tokens_is_counted_for(tmp_path: Path) -> None:
+    chunk = b'data: {"choices":[{"delta":{"content":"Yes, twelve."},"finish_reason":"stop"}]}\n\n'
+    async with desk(tmp_path, {"s": shop()}, [Raw(chunk)]) as at:
+        answer = await at.host.ask("x" * 4000)
+    assert answer.usage.read > 1000 and answer.usage.written == 3
+
+
+async def test_images_that_go_along_are_as_bounded_as_those_of_tools(tmp_path: Path) -> None:
+    picture = AnyContents(uri="img://a", blob="A" * 100, mime_type="image/png")
+    huge = AnyContents(uri="img://b", blob="B" * 2000, mime_type="image/png")
+    limits = HostLimits(image=1000, images=2)
+    async with desk(tmp_path, {"s": shop()}, [Say("ok")], limits=limits) as at:
+        await at.host.ask("?", [Attached("s", "img://", (picture, huge, picture, picture))])
+    sent = json.dumps(at.model.seen[0].body)
+    assert sent.count("base64,AAAA") == 2 and "BBBB" not in sent

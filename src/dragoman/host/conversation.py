@@ -17,6 +17,7 @@ from dragoman.host.calls import Caller
 from dragoman.host.economy import Shelf
 from dragoman.host.events import Again, Answer, Asked, Event, Progressed, Said, Step
 from dragoman.host.history import fitted
+from dragoman.host.history import size as size_of
 from dragoman.host.models.turns import Part, Reply, Request, Text, Turn, Usage
 from dragoman.host.results import contents, picture_of
 from dragoman.protocol.plain import fenced, visible
@@ -97,7 +98,8 @@ class Conversation:
             most = self._host.limits.result
             cut = f"{words[:most]}\n(cut here: {len(words) - most:,} more characters)" if len(words) > most else words
             parts.append(Text(fenced(cut, f"{visible(one.server)}, resource {visible(one.uri)}")))
-            parts += [picture for part in one.contents if (picture := picture_of(part)) is not None]
+            pictures = [picture for part in one.contents if (picture := picture_of(part)) is not None]
+            parts += [one for one in pictures if len(one.data) <= self._host.limits.image][: self._host.limits.images]
             self._caller.taint.add(one.server)
             self._caller.sources[visible(one.uri)] = True
             self._new.append(visible(one.uri))
@@ -159,6 +161,11 @@ class Conversation:
             raise DeadlineError(
                 f"{host.model.shown} did not answer within the {seconds:.0f} s that were left"
             ) from None
+        if not reply.usage.read:
+            # Some endpoints do not count; a bound that is never reached would be none.
+            read = shelf.tokens + sum(map(size_of, self._turns))
+            counted = Usage(read, 0, size_of(Turn("assistant", reply.parts)))
+            reply = msgspec.structs.replace(reply, usage=counted)
         self.usage = self.usage.plus(reply.usage)
         return reply
 
