@@ -123,12 +123,12 @@ def test_what_a_view_does_not_show_is_not_in_the_bucket(bucket: Any) -> None:
 
 def test_an_object_that_changes_while_it_is_read_is_said_to_have(bucket: Any) -> None:
     obstore = pytest.importorskip("obstore")
-    obstore.put(bucket._tree._store, "change.txt", b"a" * 200_000)
+    obstore.put(bucket._tree._store, "change.txt", b"a" * 600_000)
     opened = bucket._tree.open("change.txt", Scope())
     assert opened.at(0, 10) == b"a" * 10
-    obstore.put(bucket._tree._store, "change.txt", b"b" * 200_000)
+    obstore.put(bucket._tree._store, "change.txt", b"b" * 600_000)
     with pytest.raises(Broken, match="has changed while it was read"):
-        opened.at(150_000, 10)
+        opened.at(450_000, 10)
 
 
 def test_what_cannot_be_served_is_refused_without_a_secret_in_the_text(shop: str) -> None:

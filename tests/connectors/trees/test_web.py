@@ -17,7 +17,7 @@ from dragoman.connectors.address import parse
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_options, open_source
 from dragoman.connectors.source import ALL, Question, SourceError, View
-from dragoman.connectors.trees import web as room
+from dragoman.connectors.trees import ahead
 from dragoman.connectors.trees.nested import Listed
 from dragoman.connectors.trees.tree import Broken, Scope
 from dragoman.connectors.trees.webindex import listed
@@ -282,7 +282,7 @@ def test_what_sends_no_ranges_is_read_up_to_a_size(
 ) -> None:
     monkeypatch.setattr(source._tree._fetcher, "_max_bytes", 100_000)
     if server.RequestHandlerClass.func is Ranged:  # type: ignore[attr-defined]
-        monkeypatch.setattr(room, "_AHEAD", 50_000)
+        monkeypatch.setattr(ahead, "_AHEAD", 50_000)
         assert text(source, "file://web/long.txt#bytes=8-13") == "line 2"
         assert source._tree.open("long.txt", Scope()).at(600_000, 50_000).count(b"line") > 4_000
     else:

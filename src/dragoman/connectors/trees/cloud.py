@@ -17,49 +17,18 @@ from obstore.store import from_url
 
 from dragoman.connectors.folders.crawl import encodable
 from dragoman.connectors.source import SourceError
+from dragoman.connectors.trees.ahead import Ahead
 from dragoman.connectors.trees.feed import DISTANT, first_files
 from dragoman.connectors.trees.tree import Broken, Budget, Missing, Node, Scope, steps_of
 
 _SECONDS = 10.0  # for one walk
 _PAGE = 1_000  # objects that are asked for at once
-_AHEAD = 65_536  # bytes: a request costs more than they do
 _obstore: Any = obstore  # whose type of `list` needs Arrow's
 _CLIENT = {"timeout": "20s", "connect_timeout": "5s"}
 
 
 class _Gone(Broken):
     """There is no such bucket, or no such object."""
-
-
-class Object:
-    """One object as it was when it was opened: another one in its place is not read as if it were the same."""
-
-    def __init__(self, store: Any, node: Node, tag: str | None) -> None:
-        self._store = store
-        self._tag = tag
-        self._held = (0, b"")
-        self.node = node
-
-    def at(self, start: int, length: int) -> bytes:
-        end = min(start + length, self.node.size)
-        if start >= end:
-            return b""
-        first, held = self._held
-        if not first <= start <= end <= first + len(held):
-            first = start
-            with _faults():
-                held = self._read(start, min(max(end, start + _AHEAD), self.node.size))
-            self._held = (first, held)
-        return held[start - first : end - first]
-
-    def close(self) -> None:
-        self._held = (0, b"")
-
-    def _read(self, start: int, end: int) -> bytes:
-        if self._tag is None:
-            return bytes(obstore.get_range(self._store, self.node.path, start=start, end=end))
-        found = obstore.get(self._store, self.node.path, options={"range": (start, end), "if_match": self._tag})
-        return bytes(found.bytes())
 
 
 class Bucket:
@@ -116,7 +85,7 @@ class Bucket:
     def stamp(self) -> str:
         return first_files(self)
 
-    def open(self, path: str, scope: Scope) -> Object:
+    def open(self, path: str, scope: Scope) -> Ahead:
         steps_of(path)
         if not encodable(path) or not scope.sees(path):
             raise Missing(path)
@@ -125,7 +94,16 @@ class Bucket:
                 found: Any = obstore.head(self._store, path)
         except _Gone as missing:
             raise Missing(path) from missing
-        return Object(self._store, _node(found)._replace(path=path), found.get("e_tag"))
+        tag, store = found.get("e_tag"), self._store
+
+        def read(start: int, end: int) -> bytes:
+            # Another object in its place is not read as if it were the same.
+            with _faults():
+                if tag is None:
+                    return bytes(obstore.get_range(store, path, start=start, end=end))
+                return bytes(obstore.get(store, path, options={"range": (start, end), "if_match": tag}).bytes())
+
+        return Ahead(_node(found)._replace(path=path), read)
 
 
 def _served(path: str) -> bool:

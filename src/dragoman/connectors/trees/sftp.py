@@ -9,6 +9,7 @@ around that; a server that shuts its users in (ChrootDirectory) does not leave i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import os
 import re
@@ -25,6 +26,7 @@ import asyncssh
 from dragoman.connectors.folders.crawl import PROFILE_MARKS, encodable
 from dragoman.connectors.source import SourceError, View
 from dragoman.connectors.trees import nested
+from dragoman.connectors.trees.ahead import Ahead
 from dragoman.connectors.trees.aside import Aside
 from dragoman.connectors.trees.feed import DISTANT, first_files
 from dragoman.connectors.trees.nested import Listed
@@ -34,7 +36,6 @@ from dragoman.serving.nearest import nearest
 T = TypeVar("T")
 _SECONDS = 10.0  # of one walk, and for connecting
 _ANSWER = 20.0  # seconds that one question may take
-_AHEAD = 262_144  # bytes: a request costs more than they do
 _JUDGED = 10.0  # seconds that a folder's being no profile is believed
 _FOLDERS = 1_000  # of which that is kept
 _KEYS = ("known_hosts", "key", "passphrase", "password", "agent")
@@ -47,36 +48,6 @@ class Login(NamedTuple):
     port: int
     path: str
     options: dict[str, Any]
-
-
-class Remote:
-    """One file, open on the server: whatever becomes of its name, this is what is read."""
-
-    def __init__(self, tree: Sftp, handle: asyncssh.SFTPClientFile, node: Node) -> None:
-        self._tree = tree
-        self._handle = handle
-        self._held = (0, b"")
-        self._closed = False
-        self.node = node
-
-    def at(self, start: int, length: int) -> bytes:
-        end = min(start + length, self.node.size)
-        if start >= end:
-            return b""
-        first, held = self._held
-        if not first <= start <= end <= first + len(held):
-            size = min(max(end, start + _AHEAD), self.node.size) - start
-            first, held = start, _bytes(self._tree.asked(self._handle.read(size, start)))
-            self._held = (first, held)
-        return held[start - first : end - first]
-
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            try:
-                self._tree.asked(self._handle.close())
-            except (Missing, Broken):
-                pass  # the connection is gone, and the handle with it
 
 
 class Sftp:
@@ -122,12 +93,20 @@ class Sftp:
     def stamp(self) -> str:
         return first_files(self)
 
-    def open(self, path: str, scope: Scope) -> Remote:
+    def open(self, path: str, scope: Scope) -> Ahead:
         steps_of(path)
         if not encodable(path) or not scope.sees(path):
             raise Missing(path)
         handle, node = self.asked(self._opened(path, scope.view))
-        return Remote(self, handle, node)
+
+        def read(start: int, end: int) -> bytes:
+            return _bytes(self.asked(handle.read(end - start, start)))
+
+        def close() -> None:
+            with contextlib.suppress(Missing, Broken):  # the connection is gone, and the handle with it
+                self.asked(handle.close())
+
+        return Ahead(node, read, closed=close)
 
     def asked(self, work: Coroutine[Any, Any, T]) -> T:
         """Return what the server answers.  Raises Missing and Broken in words of ours."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from dragoman.connectors.folders.crawl import encodable
 from dragoman.connectors.source import SourceError
 from dragoman.connectors.trees import nested
+from dragoman.connectors.trees.ahead import Ahead
 from dragoman.connectors.trees.aside import Aside
 from dragoman.connectors.trees.feed import DISTANT, first_files
 from dragoman.connectors.trees.nested import Listed
@@ -27,7 +29,6 @@ from dragoman.transport.fetch import SafeFetcher
 
 MAX_WHOLE = 32 * 1024 * 1024  # bytes of one answer
 _SECONDS = 10.0  # of one walk, and of one request
-_AHEAD = 262_144  # bytes: a request costs more than they do
 _FIRST = 65_536  # bytes that opening asks for
 _HOPS = 3  # redirections
 _PAGES = 64  # pages of folders that are kept, to be asked for again only if they have changed
@@ -39,30 +40,6 @@ _OURS = frozenset({"host", "range", "connection", "if-match", "if-none-match", "
 class _Page(NamedTuple):
     tag: Mapping[str, str]  # headers that ask whether it has changed
     names: list[Listed]
-
-
-class WebFile:
-    """One file as it was when it was opened."""
-
-    def __init__(self, web: Web, url: str, node: Node, head: bytes) -> None:
-        self._web = web
-        self._url = url
-        self._held = (0, head)
-        self.node = node
-
-    def at(self, start: int, length: int) -> bytes:
-        end = min(start + length, self.node.size)
-        if start >= end:
-            return b""
-        first, held = self._held
-        if not first <= start <= end <= first + len(held):
-            first = start
-            held = self._web.part(self._url, self.node, start, min(max(end, start + _AHEAD), self.node.size))
-            self._held = (first, held)
-        return held[start - first : end - first]
-
-    def close(self) -> None:
-        self._held = (0, b"")
 
 
 class Web:
@@ -109,7 +86,7 @@ class Web:
     def stamp(self) -> str:
         return first_files(self)
 
-    def open(self, path: str, scope: Scope) -> WebFile:
+    def open(self, path: str, scope: Scope) -> Ahead:
         steps_of(path)
         if not encodable(path) or not scope.sees(path) or (self._paths and path not in self._paths):
             raise Missing(path)
@@ -122,9 +99,10 @@ class Web:
             head, size = found.body, len(found.body)
         changed = found.headers.get("last-modified", "")
         tag = found.headers.get("etag") or changed
-        return WebFile(self, url, Node(path, size, when_of(changed), "", tag), head)
+        node = Node(path, size, when_of(changed), "", tag)
+        return Ahead(node, partial(self._part, url, node), head)
 
-    def part(self, url: str, node: Node, start: int, end: int) -> bytes:
+    def _part(self, url: str, node: Node, start: int, end: int) -> bytes:
         """Return bytes of a file that is open.  Raises Broken when it is another one by now."""
         # A weak tag cannot be asked for (RFC 9110, 13.1.1): what comes back is compared.
         strong = {"if-match": node.tag} if node.tag.startswith('"') else {}
