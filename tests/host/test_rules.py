@@ -73,7 +73,7 @@ def test_rules_are_read_from_json_and_yaml(tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text("rules:\n  sales/*: ask always\n")
     assert Rules.read(path).match("sales", "x").verdict is Verdict.ALWAYS
-    for text in ("rules: [", "- a", "\x00"):
+    for text in ("rules: [", "- a", "\x00", "rules:\n  s/a: deny\n  s/a: allow\n", "rules: &a {s/a: deny}\nx: *a\n"):
         path.write_text(text)
         with pytest.raises(LocalError):
             Rules.read(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -153,6 +154,14 @@ def test_where_no_tier_works_nothing_is_started_and_the_flag_that_overrides_it_i
             tier(profile, wanted)
     assert tier(Profile(), Tier.NONE).tier is Tier.NONE
     assert "whatever you can" in told(Found(Tier.NONE), Profile())
+
+
+def test_where_the_strongest_does_not_work_the_others_are_tried_and_each_reason_is_said(tmp_path: Path) -> None:
+    # Without bwrap and docker on the path, and with a list of hosts, which Landlock cannot hold.
+    words = [sys.executable, "-P", "-m", "dragoman", "run", "--sandbox", "--connect", "a.test", "--", "/bin/true"]
+    done = subprocess.run(words, env={"PATH": str(tmp_path)}, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "nothing was started" in done.stderr and "--tier none" in done.stderr
+    assert all(f"{one}: " in done.stderr for one in ("container", "bubblewrap", "landlock", "seatbelt"))
 
 
 def test_the_command_line_refuses_what_it_cannot_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
     words = list(options.command or [])
     if bool(words) == bool(options.file):
         raise UsageError("run --sandbox takes a command after --, or a FILE whose server then speaks over stdio")
+    if os.name == "nt":
+        raise UsageError("there is no sandbox on Windows yet, so nothing was started")
     sandbox: Any = import_module("dragoman.host.sandbox.profile")
     tiers: Any = import_module("dragoman.host.sandbox.tiers")
     running: Any = import_module("dragoman.host.sandbox.running")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -94,13 +96,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
                 return cls.of(read_strict(data, str(path)), str(path))
             except MalformedError as error:
                 raise LocalError(error.reason) from None
+        if find_spec("yaml") is None:
+            raise LocalError(f"{path} is YAML: pip install 'dragoman[yaml]', or write it as JSON")
         try:
-            said = msgspec.yaml.decode(data)
-        except ImportError:
-            raise LocalError(f"{path} is YAML: pip install 'dragoman[yaml]', or write it as JSON") from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise LocalError(f"{path} is no YAML: {error}") from None
-        return cls.of({} if said is None else said, str(path))
+            # Strict, as JSON is here: a rule that stands twice would be read as one of the two.
+            said = import_module("dragoman.protocol.front_matter").read_mapping(data.decode("utf-8-sig"))
+        except ValueError as error:
+            raise LocalError(f"{path}: {str(error).replace('its front matter', 'it')}") from None
+        return cls.of(said, str(path))
 
     def match(self, server: str, tool: str) -> Match:
         """Return what holds for a tool of a server."""
