@@ -28,7 +28,7 @@ from dragoman.connectors.envelope import (
     wrap,
 )
 from dragoman.connectors.extract.tables import markdown_table
-from dragoman.connectors.source import Changing, Passage, Position, Program, Report, Rows, Runnable
+from dragoman.connectors.source import Changing, Closing, Passage, Position, Program, Report, Rows, Runnable
 from dragoman.connectors.untrusted import plain
 from dragoman.connectors.view import View
 from dragoman.errors import ToolError
@@ -126,6 +126,13 @@ class MoreAnswers:
             raise ToolError(f"there are several called {bare[:80]}: say which, one of {', '.join(meant)}")
         if meant[0] in known:
             return known[meant[0]]
+        for source in self._catalogue.runnables():
+            closed = source.closed(self._catalogue.view(source)) if isinstance(source, Closing) else []
+            if bare.removeprefix(f"{source.name}/") in closed:
+                raise ToolError(
+                    f"{bare} changes things, and this server only reads; its owner can start it with "
+                    f"--allow-write {source.name}"
+                )
         short = [one if len(named[one]) == 1 else named[one][0] for one in named]
         raise ToolError(
             f"there is nothing to run called {name[:80]!r}{nearest(bare, short)}; tools here: "

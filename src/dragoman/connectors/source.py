@@ -16,9 +16,9 @@ from dragoman.connectors.view import ALL, View
 from dragoman.errors import LocalError
 
 __all__ = [
-    "ALL", "Blob", "Changing", "Entry", "Heeding", "Historical", "Hit", "Hits", "Listing", "Looking", "Passage",
-    "Position", "Preview", "Program", "Progress", "Queryable", "Question", "Report", "Rows", "Runnable", "Source",
-    "SourceError", "View", "Watching",
+    "ALL", "Blob", "Changing", "Closing", "Entry", "Heeding", "Historical", "Hit", "Hits", "Listing", "Looking",
+    "Passage", "Position", "Preview", "Program", "Progress", "Queryable", "Question", "Report", "Rows",
+    "Runnable", "Source", "SourceError", "View", "Watching",
 ]  # fmt: skip
 
 
@@ -328,6 +328,15 @@ class Runnable(Source, Protocol):
 
         Stops within a second once `cancelled` says so.
         """
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A source with programs that are not served, since they change things and nobody allowed it."""
+
+    def closed(self, view: View) -> list[str]:
+        """Return their names, for errors that say what to do."""
         ...
 
 

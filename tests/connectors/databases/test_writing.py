@@ -11,6 +11,9 @@ import pytest
 
 from dragoman import Client, ToolError
 from dragoman.connectors import SourceError, build, database
+from dragoman.connectors.address import parse
+from dragoman.connectors.answers_run import MoreAnswers
+from dragoman.connectors.catalogue import Catalogue
 from dragoman.connectors.databases.engine import Change, EngineFault
 from dragoman.connectors.databases.sqlite import Sqlite
 from dragoman.connectors.kind import Opening
@@ -188,6 +191,9 @@ def test_nothing_is_run_that_was_not_allowed(place: Path) -> None:
     shop = open_options("database", "shop", {"url": str(place), "queries": QUERIES}, Opening())
     assert not isinstance(shop, Changing)
     assert [one.name for one in shop.programs(ALL)] == ["all_of"]
+    with pytest.raises(ToolError, match=r"rename changes things.*--allow-write shop"):
+        MoreAnswers(Catalogue([shop])).program("rename")
+    assert shop.describe(ALL, parse("db://shop"))["not_served"] == "rename: they change data"
 
 
 @pytest.mark.parametrize(

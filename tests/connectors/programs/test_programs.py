@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from dragoman.connectors.address import parse
+from dragoman.connectors.answers_run import MoreAnswers
+from dragoman.connectors.catalogue import Catalogue
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_options
 from dragoman.connectors.programs.programs import Programs
@@ -244,8 +246,10 @@ def test_what_a_view_does_not_show_is_not_there(bench: Bench) -> None:
 def test_what_changes_things_needs_leave_to_write(bench: Bench) -> None:
     write = {"argv": [*PYTHON, "print('written')"]}
     reading = bench(echo=ECHO, write=write)
-    with pytest.raises(ToolError, match=r"changes things.*--allow-write t"):
-        run(reading, "write")
+    for name in ("write", "t/write", "run://t/write"):
+        with pytest.raises(ToolError, match=r"changes things.*--allow-write t"):
+            MoreAnswers(Catalogue([reading])).program(name)
+    assert MoreAnswers(Catalogue([reading])).program("echo")[1].read_only
     assert "write: they change things" in reading.describe(ALL, parse("run://t/"))["not_served"]
     assert text(run(bench(writable=True, other=write), "other")) == "written\n"
     with pytest.raises(SourceError, match="--allow-write t"):

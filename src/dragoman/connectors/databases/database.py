@@ -147,6 +147,7 @@ class Database:
             return query
         if not address.path:
             queries = [f"{PLACE}{query.name}: {query.about}" for query in self._run_by_name(view)]
+            closed = self.closed(view)
             tables = [as_line(sight) for sight in access.shown.values()]
             return {
                 "uri": self._uri(""),
@@ -155,6 +156,7 @@ class Database:
                 "tables": tables,
                 "tables_total": len(tables),
                 **({"queries": queries} if queries else {}),
+                **({"not_served": f"{', '.join(closed)}: they change data"} if closed else {}),
             }
         sight = self._table(access, address.path)
         table = sight.table
@@ -290,6 +292,10 @@ class Database:
         asks = not cheap(statement.tree) and at_most(statement.tree, access.rows) > bound
         gate = partial(judge_cost, bound=bound, access=access) if asks else None
         return self._read(ask, statement.text, access, gate)
+
+    def closed(self, view: View) -> list[str]:
+        """Return what would be run by name, were writing allowed."""
+        return self._queries.closed(view)
 
     def _run_by_name(self, view: View) -> list[Program]:
         return self._queries.programs(view) if self._queries else []

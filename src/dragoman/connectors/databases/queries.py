@@ -70,6 +70,12 @@ class Queries:
         ]
         return found + (self._writer.programs(view) if self._writer is not None else [])
 
+    def closed(self, view: View) -> list[str]:
+        """Return the owner's queries that change data where nobody allowed it."""
+        if self._writer is not None or not view.everything:
+            return []
+        return [name for name, query in self._rules.queries.items() if query.writes]
+
     def entries(self, view: View) -> list[Entry]:
         """Return them as items."""
         if not self:

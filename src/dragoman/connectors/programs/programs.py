@@ -85,6 +85,10 @@ class Programs:
         """Return the tools that this caller may run."""
         return [program_of(name, tool) for name, tool in self._tools.items() if self._shows(view, name)]
 
+    def closed(self, view: View) -> list[str]:
+        """Return the tools that change things, and may not."""
+        return [name for name in self._closed if view.sees(name)]
+
     def _shows(self, view: View, name: str) -> bool:
         """Tell whether a tool is there for the caller: not one that changes things for who may not change any."""
         return view.sees(name) and (view.writes or self._tools[name].read_only)
@@ -136,7 +140,7 @@ class Programs:
                 "tools": tools,
                 "tools_total": len(tools),
             }
-            closed = [name for name in self._closed if view.sees(name)]
+            closed = self.closed(view)
             return found | ({"not_served": f"{', '.join(closed)}: they change things"} if closed else {})
         if address.path.startswith(f"{RUNS}/"):
             one = self._run(view, address.path)
@@ -252,11 +256,6 @@ class Programs:
     def _known(self, view: View, name: str) -> str:
         if name in self._tools and self._shows(view, name):
             return name
-        if name in self._closed and view.sees(name):
-            raise ToolError(
-                f"{name} changes things, and this server only reads; its owner can start it with "
-                f"--allow-write {self.name}"
-            )
         names = [one for one in self._tools if self._shows(view, one)]
         raise ToolError(f"there is no tool {name[:80]!r}{nearest(name, names)}; tools here: {', '.join(names[:30])}")
 

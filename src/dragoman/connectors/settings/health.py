@@ -58,9 +58,9 @@ async def check(server: Server, sources: Iterable[Source], inactive: Mapping[str
 def _health(source: Source) -> Health:
     began = time.perf_counter()
     uri = make(source.scheme, source.name)
-    problem, items, counted = "", 0, True
+    problem, items, counted, described = "", 0, True, dict[str, object]()
     try:
-        source.describe(ALL, Address(scheme=source.scheme, source=source.name))
+        described = source.describe(ALL, Address(scheme=source.scheme, source=source.name))
         listing = source.items(ALL, "", "", 1)
         items, counted = listing.total, listing.counted
     except McpError as fault:
@@ -71,5 +71,7 @@ def _health(source: Source) -> Health:
     words = progress.text() if progress.total or not progress.complete else ""
     if not counted:
         words = "or more: they are not counted"
+    if closed := described.get("not_served"):
+        words = "; ".join(filter(None, (words, f"not served: {closed}, and need --allow-write {source.name}")))
     ms = round((time.perf_counter() - began) * 1000)
     return Health(uri=uri, kind=source.about, items=items, progress=words, problem=problem, ms=ms)
