@@ -239,6 +239,24 @@ def test_only_hosts_that_were_named_are_reached_and_through_us(one: Tier, place:
 
 
 @pytest.mark.parametrize("one", TIERS)
+def test_a_python_file_is_served_from_within_and_a_client_of_ours_calls_it(one: Tier, place: Place) -> None:
+    (place.project / "shop.py").write_text(
+        "from dragoman import Server\nserver = Server('shop')\n\n@server.tool\ndef look() -> list[str]:\n"
+        f"    try:\n        return [open('{place.home}/letter.txt').read()]\n"
+        "    except OSError as error:\n        return [type(error).__name__]\n"
+    )
+    words = ["-m", "dragoman", "run", "--sandbox", "--tier", str(one), "shop.py"]
+    called = [sys.executable, "-m", "dragoman", "call", "look", "--json", "--", sys.executable, "-P", *words]
+    done = subprocess.run(
+        called, env={**os.environ, "HOME": str(place.home)}, capture_output=True, text=True, timeout=SECONDS,
+        check=False, cwd=place.project,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["structuredContent"]["result"]
+    assert found in {"FileNotFoundError", "PermissionError"}
+
+
+@pytest.mark.parametrize("one", TIERS)
 def test_messages_pass_untouched(one: Tier, place: Place) -> None:
     sent = b'{"a": "\xc3\xa4"}\r\n\x00\x01 no message\n' * 2000
     done = subprocess.run(

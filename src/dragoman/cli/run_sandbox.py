@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
     read = list(options.read)
     if not words:
         words = [*own_words(), "run", os.path.abspath(options.file), "--stdio"]
-        read += [str(Path(__file__).parent.parent)]
+        # Where we are imported from, which is listed on the way to us.
+        read += [str(Path(__file__).parents[2])]
     profile = sandbox.Profile(
         project=options.project or ".", read=tuple(read), write=tuple(options.write), connect=tuple(options.connect),
         env=dict(map(_variable, options.env)), limits=sandbox.limits_of(dict(map(_limit, options.limit))),

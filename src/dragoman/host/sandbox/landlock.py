@@ -1,7 +1,8 @@
 """A process that restricts itself: Landlock for files, seccomp for sockets. Neither needs root nor a namespace.
 
 Promise: after `restrict`, this process and all that it starts open only what was granted, and no internet socket.
-Limit: it sees the names of processes, and the system's own files; the C library is called, since Python wraps neither.
+Limit: it sees the names of processes, and size and dates of files whose paths it knows; neither Landlock nor seccomp is
+wrapped by Python, so the C library is called.
 Source: Linux Documentation/userspace-api/landlock.rst and seccomp_filter.rst.
 """
 

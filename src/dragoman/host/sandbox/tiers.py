@@ -65,7 +65,7 @@ def told(found: Found, profile: Profile) -> str:
     if found.tier is Tier.SEATBELT:
         said += "; this tier was tried on no machine of ours"
     if found.tier is Tier.LANDLOCK:
-        said += "; processes of others are visible, by name"
+        said += "; names of processes, and sizes of files whose paths are known, are visible"
     return said
 
 
