@@ -1,1 +1,1 @@
-"""What shows a server to a person: the preview of its apps, in a browser."""
+"""What brings servers to a person: the host with its model, consent, audit and sandboxes; the preview of apps."""
