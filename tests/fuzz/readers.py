@@ -1,0 +1,204 @@
+"""Everything that reads what others wrote: for each a function of bytes, and documents that it takes, to begin with.
+
+A reader may raise what is ours. Anything else that escapes is a fault: nobody up the stack expects it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.security.test_every_reader import LEGAL, READERS, filled
+
+from dragoman.configs import jsonc, tomltext, yamltext
+from dragoman.configs.faults import UnreadableError
+from dragoman.connectors.databases.statement import parsed, read_change, read_statement
+from dragoman.connectors.extract.document import Unreadable
+from dragoman.connectors.extract.worker import answer
+from dragoman.connectors.settings.reading import settings_of
+from dragoman.errors import McpError
+from dragoman.protocol import trace
+from dragoman.protocol.bearer import checked_resource, read_bearer, read_bound
+from dragoman.protocol.challenge import read_challenges
+from dragoman.protocol.front_matter import read_front_matter
+from dragoman.protocol.headers import check_standard, decode_value
+from dragoman.protocol.hosts import HostPolicy, read_authority, read_origin
+from dragoman.protocol.http import accepted, is_json, read_post
+from dragoman.protocol.http_reply import ReplyReader
+from dragoman.protocol.issuing import Denied
+from dragoman.protocol.lines import LineReader
+from dragoman.protocol.proofs import read_proof
+from dragoman.protocol.sealed import Ring, seal, unseal
+from dragoman.protocol.sse import EventReader
+from dragoman.protocol.uri import Template, check_uri
+from dragoman.protocol.validator import Validator
+from dragoman.registry.bundle import look
+from dragoman.wire.methods import METHODS
+
+OURS = (McpError, Denied, Unreadable, UnreadableError)
+RING = Ring.of([b"s" * 32])
+
+
+class Target(NamedTuple):
+    """`read` takes bytes, and raises one of `ours` for what it refuses."""
+
+    read: Callable[[bytes], object]
+    seeds: Sequence[bytes]
+    ours: tuple[type[Exception], ...] = OURS
+
+
+def text(read: Callable[[str], object]) -> Callable[[bytes], object]:
+    return lambda data: read(data.decode("latin-1"))
+
+
+def lines(data: bytes) -> None:
+    reader = LineReader(max_frame=200)
+    for at in range(0, len(data), 7):
+        reader.feed(data[at : at + 7])
+
+
+def events(data: bytes) -> None:
+    reader = EventReader()
+    for at in range(0, len(data), 5):
+        reader.feed(data[at : at + 5])
+
+
+def reply(data: bytes) -> None:
+    reader = ReplyReader()
+    for at in range(0, len(data), 11):
+        if not reader.done:
+            reader.feed(data[at : at + 11])
+    reader.end()
+
+
+def template(data: bytes) -> None:
+    pattern, _, uri = data.decode("latin-1").partition("\n")
+    found = Template.parse(pattern)
+    values = found.match(uri)
+    if values is not None:
+        found.expand(values)
+
+
+def schema(data: bytes) -> None:
+    first, _, second = data.partition(b"\n")
+    try:
+        made, value = json.loads(first), json.loads(second or b"1")
+    except (ValueError, RecursionError):
+        return  # whoever reads messages has refused it
+    if isinstance(made, dict):
+        begun = time.monotonic()
+        Validator(made).violations(value, second or b"1")
+        assert time.monotonic() - begun < 5, "checking takes too long"
+
+
+def headers(data: bytes) -> None:
+    value = data.replace(b"\n", b" ")
+    fields = {b"mcp-method": value, b"mcp-name": value, b"mcp-protocol-version": value, b"accept": value}
+    check_standard(fields, "tools/call", "name")
+    accepted(value), is_json(value), read_bearer(value), read_bound(value)
+    HostPolicy.for_bind("127.0.0.1").refusal(value, value)
+    words = value.decode("latin-1")
+    decode_value(words), read_authority(words), read_origin(words)
+    trace.is_parent(words), trace.is_state(words), trace.is_baggage(words)
+
+
+def posted(data: bytes) -> None:
+    read_post(data, {b"mcp-protocol-version": b"2025-11-25"}, METHODS)
+    read_post(data, {}, METHODS)
+
+
+def proof(data: bytes) -> None:
+    read_proof(data)
+
+
+def sql(data: bytes) -> None:
+    for dialect in ("sqlite", "postgres", "mysql"):
+        for read in (read_statement, read_change, parsed):
+            try:
+                read(data.decode("latin-1"), dialect)
+            except OURS:
+                pass
+
+
+def document(name: str) -> Callable[[bytes], object]:
+    def read(data: bytes) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_bytes(data)
+            answer(os.fspath(path))
+
+    return read
+
+
+def packed(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+WORD = b'<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body/></w:document>'
+ZIP = packed({"manifest.json": b'{"name":"x"}', "word/document.xml": WORD, "[Content_Types].xml": b"<Types/>"})
+REPLY = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{}}}'
+YAML = b"sources:\n  papers: ./papers\n  shop: {kind: database, url: shop.db}\n"
+
+SCHEMA = b'{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{}}}'
+SELECT, UPDATE = b"SELECT a, count(*) FROM b WHERE c = 'd' GROUP BY 1", b"WITH x AS (SELECT 1) UPDATE a SET b = 2"
+MAIL = b"Subject: =?utf-8?q?a?=\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nc\n"
+
+TARGETS: dict[str, Target] = {
+    **{
+        name: Target(reader.read, [filled(reader, member) for member in LEGAL])
+        for name, reader in READERS.items()
+        # The first is two lines at a time, which `events` has; the others are slow, and come to the same functions.
+        if name not in ("an event of a stream", "keys of an issuer", "a judgement on a token", "a registration")
+    },
+    "lines": Target(lines, [CALL + b"\n" + CALL + b"\r\n\n"]),
+    "events": Target(events, [b"id: 1\ndata: {}\n\n: quiet\nretry: 5\r\n\r\n"]),
+    "a request": Target(posted, [CALL]),
+    "a reply": Target(reply, [REPLY, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"]),
+    "headers": Target(headers, [b"application/json;q=0.5, */*", b"=?base64?YQ==?=", b"Bearer abc", b"[::1]:80"]),
+    "a URI template": Target(template, [b"file://{host}/{+path}{?q*}\nfile://a/b/c?q=1", b"{/a,b}{#c:3}\n/x/y#z"]),
+    "a URI": Target(text(check_uri), [b"https://a.example/b?c#d"]),
+    "a resource": Target(text(checked_resource), [b"https://a.example/mcp"]),
+    "a challenge": Target(text(read_challenges), [b'Bearer realm="a\\"b", scope="x y", DPoP algs=ES256']),
+    "a sealed handle": Target(
+        text(lambda words: unseal(RING, words, b"b", 0.0)), [seal(RING, b"payload", b"b", 9).encode()]
+    ),
+    "a schema": Target(
+        schema, [b'{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{}}}\n{"a":1}']
+    ),
+    "a proof": Target(proof, [b"eyJhbGciOiJFUzI1NiIsInR5cCI6ImRwb3Arand0In0.e30.AAAA"]),
+    "front matter": Target(read_front_matter, [b"---\nname: a\ndescription: b\n---\ntext"], (*OURS, ValueError)),
+    "dragoman.yaml": Target(settings_of, [YAML], (*OURS, ValueError)),
+    "dragoman.json": Target(lambda data: settings_of(data, json=True), [b'{"sources":{}}'], (*OURS, ValueError)),
+    "a client's JSON": Target(text(jsonc.parse), [b'{"a": [1, 2,], // b\n "c": {}}']),
+    "a client's YAML": Target(text(yamltext.load), [b"a: &x [1]\nb: *x\n"]),
+    "a client's TOML": Target(text(tomltext.load), [b'[a]\nb = "c"\n[[d]]\ne = 1979-05-27\n']),
+    "SQL": Target(sql, [SELECT, UPDATE]),
+    "a bundle": Target(look, [ZIP]),
+    "a Word file": Target(document("a.docx"), [ZIP]),
+    "an EPUB": Target(document("a.epub"), [ZIP]),
+    "HTML": Target(document("a.html"), [b"<table><tr><td colspan=2>a</table><script>b</script>"]),
+    "mail": Target(document("a.eml"), [MAIL]),
+    "CSV": Target(document("a.csv"), [b'a;b\n"c";1\n']),
+    "rich text": Target(document("a.rtf"), [rb"{\rtf1\ansi a\'e9\u8364?}"]),
+}
+
+
+def tried(target: Target, data: bytes) -> bool:
+    """Say whether a reader takes these bytes. Raises whatever it should not have raised."""
+    try:
+        target.read(data)
+    except target.ours:
+        return False
+    return True
