@@ -57,7 +57,7 @@ async def _sessions(port: int, count: int) -> None:
         first = load.Request(load.message("initialize", hello))
         for _ in range(number):
             head = await ask(first)
-            identifier = head.lower().split(b"mcp-session-id: ")[1].split(b"\r\n")[0].decode()
+            identifier = load.session_of(head)
             await ask(load.Request(b'{"jsonrpc":"2.0","method":"notifications/initialized"}', load.within(identifier)))
         writer.close()
 

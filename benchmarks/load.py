@@ -31,12 +31,13 @@ class RefusedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Request:
-    """One POST. The body begins with its id, so that a generator can count ids up (`numbered`)."""
+    """One POST. `numbered` counts its ids up, `varied` gives each a header that no other has."""
 
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     path: str = "/mcp"
     numbered: bool = False
+    varied: bool = False
 
     def data(self, port: int, headers: dict[str, str] | None = None) -> bytes:
         """Return its bytes; `headers` replace or, when empty, remove those of the usual call."""
@@ -103,13 +104,20 @@ async def session(port: int) -> str:
     """Begin a session of the older era and return its id."""
     hello = {"protocolVersion": OLDER, "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
     status, head, body = await converse(port, Request(message("initialize", hello)))
-    found = re.search(rb"(?i)mcp-session-id: *([^\r\n]+)", head)
-    if status != 200 or not found:
+    if status != 200:
         raise RuntimeError(f"no session: {status} {head!r} {body[:200]!r}")
-    identifier = found[1].decode()
+    identifier = session_of(head)
     note = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
     await exchange(port, Request(note, within(identifier)))
     return identifier
+
+
+def session_of(head: bytes) -> str:
+    """Return the id of the session that a response begins. Raises RuntimeError if it begins none."""
+    found = re.search(rb"(?i)mcp-session-id: *([^\r\n]+)", head)
+    if not found:
+        raise RuntimeError(f"no session: {head!r}")
+    return found[1].decode()
 
 
 def within(identifier: str) -> dict[str, str]:
@@ -147,6 +155,9 @@ def _lua(sent: Request) -> str:
     usual = {"Content-Type": "application/json", "Accept": BOTH, **sent.headers}
     fields = "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in usual.items())
     text = f'wrk.method = "POST"\nwrk.body = [==[{sent.body.decode()}]==]\n{fields}'
+    if sent.varied:
+        counting = 'wrk.headers["X-Request-Id"] = tostring(number)\n  return wrk.format()'
+        return f"{text}local number = 1000000\nrequest = function()\n  number = number + 1\n  {counting}\nend\n"
     if not sent.numbered:
         return text
     before, after = sent.body.decode().split('"id":1,', 1)
@@ -161,6 +172,8 @@ async def _own(port: int, seconds: float, sent: Request, connections: int) -> in
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
         count, data = 0, sent.data(port)
         while time.monotonic() < end:
+            if sent.varied:
+                data = sent.data(port, {"X-Request-Id": str(1_000_000 + next(numbers))})
             if sent.numbered:
                 body = sent.body.replace(b'"id":1,', b'"id":%d,' % next(numbers), 1)
                 data = Request(body, sent.headers, sent.path).data(port)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import environments
@@ -100,6 +101,7 @@ def guarded(bench: Bench) -> None:
 def modern(bench: Bench) -> None:
     """The bare call of the stateless era, `async def`, against the floor and everybody."""
     guarded(bench)
+    varied = replace(load.CALL, varied=True)
     with ExitStack() as stack:
         sides = {
             "ours": stack.enter_context(serving(bench.ours, SERVERS / "ours.py", "PORT")),
@@ -114,6 +116,12 @@ def modern(bench: Bench) -> None:
             {name: lambda served=served: cost(served, bench.seconds) for name, served in sides.items()},
             warm=lambda: [warm(served) for served in sides.values()],
         )
+        # Heads that never come twice: what such a call costs where nothing is known again (docs/design/http-server.md).
+        other = bench.turns(
+            {name: lambda name=name: cost(sides[name], bench.seconds, varied) for name in ("ours", "floor", "mcp")}
+        )
+    for name in ("floor", "mcp"):
+        bench.beside(f"the same, no head twice: CPU, of {name}'s", other["ours"], other[name], ("ours", name))
     for name, target in (("floor", 45 / 34), ("mcp", 1 / 7), ("fastmcp", 1 / 25), ("typescript", 1 / 11), ("go", None)):
         if name in got and target is not None:
             bench.table.ratio(
