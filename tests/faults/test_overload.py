@@ -46,7 +46,7 @@ async def test_at_ten_times_its_capacity_a_server_does_what_it_can_and_refuses_t
 async def test_functions_that_hold_the_event_loop_are_not_run_for_who_has_given_up() -> None:
     """F16: a crowd on connections of its own, most of which wait in the system's queue until they are too old."""
     seconds = times(10, 300) / 10
-    with served(keys=KEYS) as desk:
+    with served(keys=KEYS, late_seconds=0.5) as desk:
         crowd = Crowd(desk.port, call("burn", seconds=0.02), 4.0, KEYS)
         begun = time.monotonic()
         alone = 0

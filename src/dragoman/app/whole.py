@@ -30,6 +30,11 @@ class WholeSend:
         sent: Awaitable[None] = self._plain(message)
         return sent
 
+    def abort(self) -> None:
+        """Break the connection off: its client does not read, and to close it would wait until it does."""
+        self._cycle.disconnected = True
+        self._cycle.transport.abort()
+
     def whole(self, body: bytes) -> bool:
         """Answer with 200 and this JSON, and return True; or do nothing and return False."""
         if not write_whole(self._cycle, body):

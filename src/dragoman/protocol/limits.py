@@ -42,7 +42,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     call_seconds: float = 300.0
     calls: int = 256
     calls_in_all: int = 2048
-    late_seconds: float = 0.5
+    late_seconds: float = 2.0
     threads: int = 40
     head_seconds: float = 10.0
     body_seconds: float = 30.0

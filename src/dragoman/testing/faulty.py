@@ -94,13 +94,16 @@ class FaultProxy:
         self.done["reset"] += len(self._pairs)
         return len(self._pairs)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass one connection on, until it ends."""
         self.connections += 1
-        number = self.connections
+        # A task of our own: one of asyncio's streams is called a fault in the log when it is cancelled.
+        task = asyncio.get_running_loop().create_task(self._serve(self.connections, reader, writer))
+        self._pairs[task] = [writer]
+
+    async def _serve(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._pairs[task] = [writer]
         try:
             back, there = await asyncio.open_connection(*self._server)
             self._pairs[task].append(there)
@@ -182,10 +185,15 @@ class FaultProxy:
 
     async def close(self) -> None:
         """End every connection."""
-        tasks = list(self._pairs)
-        for task in tasks:
+        pairs = dict(self._pairs)
+        for task in pairs:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*pairs, return_exceptions=True)
+        # One that is cancelled before its first step never ran.
+        for writers in pairs.values():
+            for writer in writers:
+                writer.close()
+        self._pairs.clear()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -209,7 +217,7 @@ async def faulty(url: str, *, seed: int = 0) -> AsyncGenerator[FaultProxy]:
     if not parts.hostname or port is None:
         raise LocalError("the URL names no host, or no port: it is one such as http://127.0.0.1:8000/mcp")
     proxy = FaultProxy(parts.hostname, port, seed)
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
     try:
         proxy.port = server.sockets[0].getsockname()[1]
         user = parts.netloc.rpartition("@")

@@ -208,12 +208,21 @@ class HttpDoor:
                     self.committed = True
                 event = self._send({"type": "http.response.body", "body": data, "more_body": more})
                 await Watched(event, None, self._limits.stalled_seconds)
-            except OSError:
+            except OSError as error:
                 # TimeoutError: the client does not read. Others: some servers say so when nobody is there any more
                 # (ASGI, "Disconnected Client").
+                if isinstance(error, TimeoutError):
+                    break_off(self._send)
                 self._left = self._detached = True
                 if self._era.close_cancels:
                     self.cancel()
+
+
+def break_off(send: Send) -> None:
+    """End the connection of a client that does not read, where the server in front can."""
+    abort = getattr(send, "abort", None)
+    if abort is not None:
+        abort()
 
 
 def stopping(call: Call) -> tuple[int, bytes]:
