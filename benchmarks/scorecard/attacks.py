@@ -135,7 +135,10 @@ PATHS = (
 
 HIDDEN = ("linked.txt", "linked-folder/inner.txt", ".hidden.md", ".git/notes.md", ".env", "id_rsa", "pipe.txt")
 UNREADABLE = ("corrupt.pdf", "encrypted.pdf", "bomb.docx", "liar.docx", "broken.xlsx", "truncated.xlsx")
-ODD = ("laughs.docx", "xxe.docx", "tree.pdf", "act.pdf", "scan.pdf", "deep.html", "oneline.txt", "noise.txt")
+ODD = (
+    "laughs.docx", "xxe.docx", "tree.pdf", "act.pdf", "swelling.pdf", "wide.pdf", "loop.pdf", "scan.pdf", "deep.html",
+    "oneline.txt", "noise.txt",
+)  # fmt: skip
 
 
 async def _paths(on: Attacker) -> None:
@@ -232,6 +235,7 @@ async def _documents(on: Attacker) -> None:
             await on.attack("fetch", uri=f"docs://papers/{name}")
         for name in ODD:
             await on.attack("fetch", uri=f"docs://papers/{name}", refused=False)
+            await on.attack("fetch", uri=f"docs://papers/{name}#page=1&image", refused=False)
         for name in ("bomb.txt", "liar.txt"):
             await on.attack("fetch", uri=f"file://box/{name}", refused=name == "bomb.txt")
         for name in ("laughs.xml", "outside.xml"):

@@ -101,14 +101,6 @@ async def _version(talk: Talk) -> None:
     await talk.call("fetch", uri=f"git://code@{talk.given['tag']}/{talk.given['file']}")
 
 
-async def _build(talk: Talk) -> None:
-    name = PurePosixPath(talk.given["path"]).name
-    await talk.call("list", uri="logs://builds/", pattern=f"{name.split('.')[0].removesuffix('-tests')}*")
-    if await talk.call("fetch", uri=f"logs://builds/{name}"):
-        return
-    await talk.call("fetch", uri=f"logs://builds/{name}", lines="1-10")
-
-
 async def _script(talk: Talk) -> None:
     await talk.call("describe", uri=f"run://tools/{talk.given['tool']}")
     await talk.call("run", tool=talk.given["tool"], arguments=json.loads(talk.given["arguments"]))
@@ -122,7 +114,7 @@ OURS: Mapping[str, Route] = {
     "commits": _commits,
     "releases": _release,
     "versions": _version,
-    "builds": _build,
+    "builds": _search,
     "scripts": _script,
 }
 

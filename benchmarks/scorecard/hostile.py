@@ -12,6 +12,7 @@ import subprocess
 import sys
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import duckdb
@@ -107,9 +108,15 @@ def _papers(folder: Path) -> None:
     for maker in (*fixtures.UNREADABLE, *fixtures.FORBIDDEN, *READ):
         maker(folder)
     (folder / "tree.pdf").write_bytes(_pdf(b"<< /Type /Pages /Kids [2 0 R] /Count 1000000000 >>"))
-    (folder / "act.pdf").write_bytes(
-        _pdf(b"<< /Type /Pages /Kids [] /Count 0 >>", b"/OpenAction << /S /Launch /F (/bin/sh) >> ")
-    )
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %s] /Contents 4 0 R >>"
+    one, bomb = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>", zlib.compress(b" " * 300_000_000, 9)
+    stream = b"<< /Length %d /Filter /FlateDecode >>\nstream\n" % len(bomb) + bomb + b"\nendstream"
+    (folder / "swelling.pdf").write_bytes(_pdf(one, rest=(page % b"600 800", stream)))
+    empty = b"<< /Length 0 >>\nstream\n\nendstream"
+    (folder / "wide.pdf").write_bytes(_pdf(one, rest=(page % b"100000000 100000000", empty)))
+    (folder / "loop.pdf").write_bytes(_pdf(b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 2 /Parent 2 0 R >>"))
+    act = b"/OpenAction << /S /Launch /F (/bin/sh) /Next << /S /JavaScript /JS (app.alert\\(1\\)) >> >> "
+    (folder / "act.pdf").write_bytes(_pdf(one, act, rest=(page % b"600 800", empty)))
 
 
 READ = (
@@ -118,9 +125,9 @@ READ = (
 )  # fmt: skip
 
 
-def _pdf(pages: bytes, more: bytes = b"") -> bytes:
+def _pdf(pages: bytes, more: bytes = b"", rest: tuple[bytes, ...] = ()) -> bytes:
     """A PDF of a catalog and a tree of pages that is not as it should be."""
-    parts = [b"<< /Type /Catalog /Pages 2 0 R " + more + b">>", pages]
+    parts = [b"<< /Type /Catalog /Pages 2 0 R " + more + b">>", pages, *rest]
     body = b"%PDF-1.7\n"
     places: list[int] = []
     for number, part in enumerate(parts, 1):

@@ -125,8 +125,8 @@ def better(found: dict[str, Any]) -> str:
         theirs, ours = server["definitions"]["tokens"], server["ours"]["definitions"]["tokens"]
         if theirs < ours:
             lines.append(f"- {name} costs {theirs:,} tokens of definitions, Dragoman over the same {ours:,}.\n")
-        for kind, total in server["kinds"].items():
-            mine = server["ours"]["kinds"][kind]
+        for kind, total in {**server["kinds"], "all": server["total"]}.items():
+            mine = server["ours"]["total"] if kind == "all" else server["ours"]["kinds"][kind]
             pairs = [(what, total[what], mine[what]) for what in ("answered", "calls", "tokens")]
             lines += [
                 f"- {name}, {kind}: {their:,} {what} against {my:,}.\n"

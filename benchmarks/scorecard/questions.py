@@ -216,15 +216,19 @@ def _code(truth: dict[str, Any]) -> Iterator[Question]:
 
 def _builds(truth: dict[str, Any]) -> Iterator[Question]:
     builds = {one["number"]: one for one in truth["builds"]}
+
+    def build(text: str, words: str, answer: str, name: str) -> Question:
+        return Question("builds", text, ((answer,),), {"words": words, "path": f"builds/{name}"})
+
     for number in (113, 121, 128):
         one = builds[number]
-        yield Question("builds", f"Why did build {number} fail?", ((" ".join(one["failure"].split()),),),
-                       {"path": f"builds/{one['log']}"})  # fmt: skip
+        answer = " ".join(one["failure"].split())
+        yield build(f"Why did build {number} fail?", f"why did build {number} fail", answer, one["log"])
     one = builds[113]
-    yield Question("builds", "Which test failed in build 113?", (("test_the_printed_list_of_2025",),),
-                   {"path": f"builds/{one['report']}"})  # fmt: skip
+    test = "test_the_printed_list_of_2025"
+    yield build("Which test failed in build 113?", "test failed build 113", test, one["report"])
     one = builds[117]
-    yield Question("builds", "Which commit did build 117 build?", ((one["commit"],),), {"path": f"builds/{one['log']}"})
+    yield build("Which commit did build 117 build?", "commit of build 117", one["commit"], one["log"])
 
 
 def _scripts(truth: dict[str, Any]) -> Iterator[Question]:
