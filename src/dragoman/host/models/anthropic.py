@@ -1,7 +1,7 @@
 """Anthropic's Messages: streamed, with tools and images, and marks that let the endpoint keep what does not change.
 
 Promise: blocks are put together by their number, whatever order their pieces come in.
-Limit: what a model thinks aloud is not kept. Source: Anthropic's API reference, "Messages", "Streaming messages".
+Limit: what a model thinks aloud is not kept, and no temperature is sent: newer models take none. Source: Anthropic's API reference, "Messages", "Streaming messages".
 """
 
 from __future__ import annotations
@@ -56,8 +56,6 @@ class Messages:
             body["tools"] = tools
         if request.stop:
             body["stop_sequences"] = list(request.stop)
-        if request.temperature is not None:
-            body["temperature"] = request.temperature
         return msgspec.json.encode(body)
 
     def reader(self) -> MessagesReader:
