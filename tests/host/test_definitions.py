@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.host.poisoned import HARMLESS, OTHERS, OWN, POISONED, tool
+from tests.host.poisoned import HARMLESS, OTHERS, OWN, POISONED, UNSEEN, tool
 
 from dragoman.host.definitions import MAX_FINDINGS, MAX_TEXT, check, check_text
 from dragoman.host.definitions_text import plain, skeleton
@@ -35,6 +35,13 @@ def test_a_poisoned_definition_is_flagged(trick: str) -> None:
 
 def test_there_are_fifty_tricks_at_least() -> None:
     assert len(POISONED) >= 50
+
+
+def test_how_many_of_those_that_the_rules_were_not_written_for_are_found_is_what_the_docs_say() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "consent.md").read_text("utf-8")
+    found = sum(bool(judged(said)) for said in UNSEEN)
+    assert f"Of {len(UNSEEN)} that were written afterwards they find {found}" in " ".join(page.split())
+    assert f"the {len(POISONED)} poisoned definitions" in " ".join(page.split())
 
 
 @pytest.mark.parametrize("what", HARMLESS)
