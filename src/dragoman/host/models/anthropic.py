@@ -1,7 +1,8 @@
 """Anthropic's Messages: streamed, with tools and images, and marks that let the endpoint keep what does not change.
 
 Promise: blocks are put together by their number, whatever order their pieces come in.
-Limit: what a model thinks aloud is not kept, and no temperature is sent: newer models take none. Source: Anthropic's API reference, "Messages", "Streaming messages".
+Limit: what a model thinks aloud is not kept, and no temperature is sent: newer models take none.
+Source: Anthropic's API reference, "Messages", "Streaming messages".
 """
 
 from __future__ import annotations
