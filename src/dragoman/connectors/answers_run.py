@@ -114,7 +114,7 @@ class MoreAnswers:
     def program(self, name: str) -> tuple[Runnable, Program]:
         """Return the program of that name, and whose it is.  Raises ToolError."""
         bare = name.strip().partition("://")[2] or name.strip()
-        bare = bare.replace("/queries/", "/", 1)
+        bare = bare.replace("/queries/", "/", 1).removeprefix("queries/")  # as their addresses say it
         known: dict[str, tuple[Runnable, Program]] = {}
         named: dict[str, list[str]] = {}
         for source in self._catalogue.runnables():

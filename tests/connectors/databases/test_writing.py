@@ -251,6 +251,50 @@ def test_the_engine_alone_changes_one_table_and_nothing_else(tmp_path: Path, sql
     assert path.read_bytes() != before
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE orders SET note = (SELECT email FROM customers WHERE id = 1) WHERE id = 1",
+        "UPDATE orders SET note = 'x' WHERE id = 1 AND EXISTS (SELECT 1 FROM customers WHERE email LIKE 'a%')",
+        "UPDATE orders SET note = (SELECT word FROM secrets) WHERE id = 1",
+        "UPDATE orders SET note = (SELECT max(contact) FROM leaky) WHERE id = 1",
+    ],
+)
+def test_the_engine_alone_reads_nothing_masked_for_a_change(tmp_path: Path, sql: str) -> None:
+    path = made(tmp_path, "db")
+    db = sqlite3.connect(path)
+    db.execute("CREATE VIEW leaky AS SELECT email AS contact FROM customers")
+    db.close()
+    before, closed = path.read_bytes(), frozenset({("customers", "email"), ("secrets", "*")})
+    change = Change(sql=sql, verb="update", schema="main", table="orders", name="orders", closed=closed)
+    with pytest.raises(EngineFault, match="refused"):
+        Sqlite(path).change(change)
+    assert path.read_bytes() == before
+    Sqlite(path).change(msgspec.structs.replace(change, closed=frozenset()))
+
+
+def test_a_change_in_duckdb_reads_no_file(tmp_path: Path) -> None:
+    shop: Any = open_options("database", "shop", {"url": str(made(tmp_path, "duckdb"))}, Opening(writable=("shop",)))
+    for sql in (
+        "INSERT INTO orders (id, note) SELECT 9, content FROM read_text('/etc/hostname')",
+        "INSERT INTO orders (id, note) SELECT 9, * FROM '/etc/hostname'",
+        "UPDATE orders SET note = (SELECT content FROM read_text('/etc/hostname')) WHERE id = 1",
+        "UPDATE orders SET note = getenv('HOME') WHERE id = 1",
+    ):
+        with pytest.raises(ToolError):
+            tried(shop, sql)
+    assert tried(shop, "UPDATE orders SET note = 'x' WHERE id = 1").rows == {"orders": 1}
+
+
+def test_a_table_says_what_can_be_set_in_it(place: Path) -> None:
+    shop = opened(place, writable=["orders.note"])
+    assert shop.describe(ALL, parse("db://shop/orders"))["change_with"] == (
+        'run with tool="shop/change"; columns to set: note'
+    )
+    for view, table in ((ALL, "customers"), (View(writes=False), "orders"), (ALL, "clean")):
+        assert "change_with" not in shop.describe(view, parse(f"db://shop/{table}"))
+
+
 def test_rows_that_triggers_and_foreign_keys_change_are_counted(tmp_path: Path) -> None:
     path = made(tmp_path, "db")
     db = sqlite3.connect(path)
@@ -338,7 +382,8 @@ async def test_arguments_that_do_not_fit_are_named(run: Run) -> None:
         await run(sql=SQL, confirmed=True)
     with pytest.raises(ToolError, match="key"):
         await run(sql=SQL, key="k" * 101)
-    assert "would_change" in await run("shop/change", sql=SQL)
+    for name in ("shop/change", "queries/change", "db://shop/queries/change"):
+        assert "would_change" in await run(name, sql=SQL)
     assert "no row fits" in (await run(sql="DELETE FROM orders WHERE id = 99"))["hint"]
 
 

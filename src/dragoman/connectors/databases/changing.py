@@ -17,6 +17,7 @@ from dragoman.errors import ToolError
 
 # What each may be made of; whatever else the parser found in it is refused by its name.
 _PARTS = {"insert": {"this", "expression"}, "update": {"this", "expressions", "where"}, "delete": {"this", "where"}}
+_CHANGED = ("table", "partitioned table")
 _TOLD = {
     "conflict": "ON CONFLICT", "returning": "RETURNING", "with_": "WITH", "with": "WITH", "from_": "FROM",
     "using": "USING", "tables": "several tables", "default": "DEFAULT VALUES", "ignore": "IGNORE",
@@ -25,11 +26,12 @@ _TOLD = {
 
 
 class Wanted(NamedTuple):
-    """A change that was judged: its text, what it does ("insert"), to which table."""
+    """A change that was judged: its text, what it does ("insert"), to which table, whether it is the owner's."""
 
     sql: str
     verb: str
     sight: Sight
+    owners: bool = False
 
 
 def judged(tree: Any, access: Access, dialect: str, writable: Sequence[str]) -> Wanted:
@@ -75,7 +77,7 @@ def of_one_table(tree: Any, access: Access, dialect: str) -> Wanted:
     found = [sight for sight in access.find(name) if sight.shown]
     if len(found) != 1:
         raise ToolError(f"there is no table {name[:80]!r} here; tables: {', '.join(list(access.shown)[:20]) or 'none'}")
-    if found[0].table.kind not in ("table", "partitioned table"):
+    if found[0].table.kind not in _CHANGED:
         raise ToolError(f"{name} is a {found[0].table.kind}: change the rows of its tables")
     return Wanted(written(tree, dialect), verb, found[0])
 
@@ -107,6 +109,13 @@ def _covered(sight: Sight, column: str, writable: Sequence[str]) -> bool:
     )
 
 
+def settable(sight: Sight, writable: Sequence[str]) -> list[str]:
+    """Return the columns of a table that a stranger's statement may set."""
+    if sight.whole or sight.table.kind not in _CHANGED:
+        return []
+    return [name for name in sight.readable if _covered(sight, name, writable)]
+
+
 def _settable(sight: Sight, writable: Sequence[str]) -> str:
-    names = [name for name in sight.readable if _covered(sight, name, writable)]
+    names = settable(sight, writable)
     return f"columns of {sight.table.name} to set: {', '.join(names[:60]) or 'none'}"

@@ -28,7 +28,7 @@ from dragoman.connectors.databases.results import MAX_ROWS as KEPT_ROWS
 from dragoman.connectors.databases.results import Result, Results
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.statement import Statement, check, expressions, read_statement, written
-from dragoman.connectors.databases.writing import Writer
+from dragoman.connectors.databases.writing import CHANGE, Writer
 from dragoman.connectors.extract.tables import markdown_table
 from dragoman.connectors.source import (
     Entry,
@@ -70,7 +70,7 @@ class Database:
         self._seen: dict[tuple[tuple[str, ...], tuple[str, ...]], Access] = {}
         self._results = Results()
         self._poll: Poll | None = None
-        writer = Writer(name, engine, self.rules, self.access, self._explained) if writable else None
+        self._writer = writer = Writer(name, engine, self.rules, self.access, self._explained) if writable else None
         self._queries = Queries(name, engine, self.rules, self.access, self._read, self._keep, writer)
         if self._queries:
             # Only then: what has no queries has nothing to run.
@@ -172,6 +172,8 @@ class Database:
             "samples": self._samples(sight, access) if self.rules.samples else [],
             "read_with": f'query with source="{self.name}", or fetch {self._uri(table.name)}',
         }  # fmt: skip
+        if names := self._writer.settable(sight) if self._writer is not None and view.writes else []:
+            found["change_with"] = f'run with tool="{self.name}/{CHANGE}"; columns to set: {", ".join(names)}'
         if sight.whole:
             found["read_with"] = f"nothing: {sight.reason}"
         return {key: value for key, value in found.items() if value not in ("", [])}

@@ -97,7 +97,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     `expected` are the rows by table that it shall change, in a transaction that
     then counts; None means to try it, and take it back. More than `most` rows
-    are never changed.
+    are never changed. `closed` is as in `Ask`.
     """
 
     sql: str
@@ -109,6 +109,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 5.0
     most: int = 100
     expected: Mapping[str, int] | None = None
+    closed: frozenset[tuple[str, str]] = frozenset()
 
 
 class Page(NamedTuple):

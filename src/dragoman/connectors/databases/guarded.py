@@ -77,19 +77,22 @@ def guarded(
 
 
 @contextmanager
-def changing(path: Path, seconds: float, table: str) -> Generator[sqlite3.Connection, None, None]:
+def changing(
+    path: Path, seconds: float, table: str, closed: frozenset[tuple[str, str]] = frozenset()
+) -> Generator[sqlite3.Connection, None, None]:
     """Open for one statement of a stranger's that changes rows of one table, in a transaction.
 
     It is taken back unless the block ends it with `commit`. What triggers and
     foreign keys of the table change besides is let through; the rest of what is
-    not reading fails as "not authorized".
+    not reading fails as "not authorized", and so does what is `closed`, but for
+    the owner's triggers.
     """
     with _opened(path, seconds, writes=True) as db:
         _connect_virtual_tables(db)
         reached, triggers = _reached(db, table), _triggers(db)
         db.execute("PRAGMA foreign_keys=ON")
         db.execute("BEGIN IMMEDIATE")
-        db.set_authorizer(partial(_authorize_change, reached, triggers))
+        db.set_authorizer(partial(_authorize_change, reached, triggers, closed))
         try:
             yield db
         finally:
@@ -177,6 +180,7 @@ _CHANGES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLI
 def _authorize_change(
     reached: frozenset[str],
     triggers: frozenset[str],
+    closed: frozenset[tuple[str, str]],
     action: int,
     first: str | None,
     second: str | None,
@@ -186,7 +190,9 @@ def _authorize_change(
     if action in _CHANGES:
         let = database == "main" and ((first or "").lower() in reached or (trigger or "").lower() in triggers)
         return sqlite3.SQLITE_OK if let else sqlite3.SQLITE_DENY
-    return _authorize(action, first, second, database, trigger)
+    if (trigger or "").lower() in triggers:
+        return _authorize(action, first, second, database, trigger)
+    return _authorize_but(closed, action, first, second, database, trigger)
 
 
 def _reached(db: sqlite3.Connection, table: str) -> frozenset[str]:

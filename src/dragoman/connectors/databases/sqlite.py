@@ -72,7 +72,7 @@ class Sqlite:
         return self.read(Ask(sql=f"EXPLAIN QUERY PLAN {sql}", seconds=seconds))
 
     def change(self, change: Change) -> dict[str, int]:
-        with _explained(), changing(self._path, change.seconds, change.table) as db:
+        with _explained(), changing(self._path, change.seconds, change.table, change.closed) as db:
             before = db.total_changes
             rows = max(db.execute(change.sql, dict(change.parameters)).rowcount, 0)
             found = {change.name: rows, BESIDE: db.total_changes - before - rows}

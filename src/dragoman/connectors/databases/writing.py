@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from dragoman.connectors.address import make
-from dragoman.connectors.databases.access import Access
-from dragoman.connectors.databases.changing import Wanted, judged, of_one_table
+from dragoman.connectors.databases.access import Access, Sight
+from dragoman.connectors.databases.changing import Wanted, judged, of_one_table, settable
 from dragoman.connectors.databases.engine import BESIDE, Change, Engine
 from dragoman.connectors.databases.functions import judge_functions
 from dragoman.connectors.databases.judge import reads_only_shown
@@ -70,7 +70,7 @@ class Writer:
         """Try it and take it back."""
         wanted, values, told = self._wanted(view, tool, arguments)
         with self._explained():
-            rows = self._engine.change(self._change(wanted, values, None))
+            rows = self._engine.change(self._change(view, wanted, values, None))
         rows = {name: count for name, count in rows.items() if count}
         count = ", ".join(_words(wanted.verb, number, name) for name, number in rows.items()) or "nothing changes"
         table = wanted.sight.table.name
@@ -80,7 +80,11 @@ class Writer:
         """Do it, if it is still what was tried."""
         change, values, _ = self._wanted(view, tool, arguments)
         with self._explained():
-            self._engine.change(self._change(change, values, wanted.rows))
+            self._engine.change(self._change(view, change, values, wanted.rows))
+
+    def settable(self, sight: Sight) -> list[str]:
+        """Return the columns of a table that statements may set."""
+        return settable(sight, self._rules.writable) if self._rules.statements else []
 
     def _wanted(self, view: View, tool: str, arguments: Mapping[str, Any]) -> tuple[Wanted, dict[str, Any], str]:
         if tool not in {one.name for one in self.programs(view)}:
@@ -93,7 +97,7 @@ class Writer:
             bound = self._named[tool].bound_change(arguments)
             one = of_one_table(self._named[tool].tree, access, self._engine.dialect)
             told = ", ".join(f"{name}={value!s:.200}" for name, value in bound.values.items())
-            return one._replace(sql=bound.text), bound.values, f"{tool}({told})"
+            return one._replace(sql=bound.text, owners=True), bound.values, f"{tool}({told})"
         tree = read_change(str(arguments["sql"]), self._engine.dialect)
         functions = self._engine.functions()
         if functions is not None:
@@ -102,11 +106,14 @@ class Writer:
         told = one.sql if len(one.sql) <= _TELL else f"{one.sql[:_TELL]}… ({len(one.sql):,} characters)"
         return one, {}, told
 
-    def _change(self, wanted: Wanted, values: Mapping[str, Any], expected: Mapping[str, int] | None) -> Change:
+    def _change(
+        self, view: View, wanted: Wanted, values: Mapping[str, Any], expected: Mapping[str, int] | None
+    ) -> Change:
         table = wanted.sight.table
         return Change(
             sql=wanted.sql, verb=wanted.verb, schema=table.schema, table=table.bare, name=table.name, parameters=values,
             seconds=self._rules.timeout, most=self._rules.max_change, expected=expected,
+            closed=frozenset() if wanted.owners else self._access(view).closed_columns(),
         )  # fmt: skip
 
 
