@@ -1,9 +1,8 @@
 """A request whose head came before, to the byte, is not parsed again: clients send one head a thousand times.
 
 uvicorn's parser calls into Python for each header, a third of what a small call costs (docs/design/http-server.md).
-Promise: only what that parser has taken is remembered, and only whole requests between two others are recognised; all
-else goes to the parser. Limit: httptools, which has to be there to import this; heads with credentials end with their
-connection.
+Promise: only what that parser has taken twice is remembered, only whole requests between two others are recognised, and
+all else goes to the parser. Limit: httptools, which has to be there; heads with credentials end with their connection.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from dragoman.app.whole import write_whole
 
-LONGEST, MOST = 2048, 256  # bytes of a head that is remembered, and how many are
+LONGEST, MOST, MARKS = 2048, 256, 4096  # bytes of a head that is remembered, how many are, and how many are noticed
 _END = b"\r\n\r\n"
 # What says that a request is not like others, and what is nobody's but its sender's.
 _UNUSUAL = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"connection", b"cookie", b"proxy-authorization"})
@@ -34,6 +33,7 @@ class Head(msgspec.Struct, frozen=True):
 
 
 _known: dict[bytes, Head] = {}
+_seen: set[int] = set()  # marks of heads that came
 
 
 def read_head(data: bytes, end: int, scope: dict[str, Any]) -> Head | None:
@@ -52,6 +52,17 @@ def read_head(data: bytes, end: int, scope: dict[str, Any]) -> Head | None:
         return None
     shared = {key: value for key, value in scope.items() if key not in _OF_CONNECTION}
     return Head(shared, list(headers), int(lengths[0]))
+
+
+def _again(head: bytes) -> bool:
+    """Say whether this head was here a while ago. Many are no more than once: proxies write a new id into each."""
+    mark = hash(head)
+    if mark in _seen:
+        return True
+    if len(_seen) >= MARKS:
+        _seen.clear()
+    _seen.add(mark)
+    return False
 
 
 class Repeats:
@@ -105,6 +116,8 @@ class Repeats:
         if not cycle.keep_alive or connection.limit_concurrency is not None or connection.config.reset_contextvars:
             return
         end = data.find(_END) + 4
+        if not _again(data[:end]):
+            return
         head = read_head(data, end, cycle.scope)
         if head is None or data[:end] in _known:
             return
