@@ -104,6 +104,7 @@ MINUTES ?=
 soak: $(VENV)/.dev
 	@$(PY) -m tests.soak.run --minutes $(or $(MINUTES),20) $(ARGS)
 
+# Beside Hypothesis: `make fuzz ARGS=--guided` wants atheris (the group `fuzz`), and says so where that is missing.
 fuzz: $(VENV)/.dev
 	@$(PY) -m tests.fuzz.run --minutes $(or $(MINUTES),5) $(ARGS)
 
