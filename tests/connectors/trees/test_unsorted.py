@@ -95,7 +95,7 @@ def test_files_that_stay_are_met_once_while_others_come_and_go(tree: Local, plac
         gone = place / page[-1].path  # the very one behind which the walk goes on
         if gone.name != "zz.txt" and gone.parent.name == "flat":
             gone.unlink()
-        for _ in range(5):
+        for _ in range(3):  # fewer than a page has: some filesystems put what is new at the end
             (place / "flat" / f"new-{number}.txt").write_text("")
             number += 1
         assert number < 500
