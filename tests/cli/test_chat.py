@@ -211,6 +211,7 @@ FORM = Elicit(
 
 
 def test_a_form_is_filled_in_field_by_field_or_declined_as_a_whole(tmp_path: Path) -> None:
+    """ELIC-10: who asks is shown, by the name that the user gave it."""
     given, shown = played(tmp_path, lambda person: person.form("shop", FORM), "", "Ann", "", "")
     # A name is needed; the default and what may be left out are left to whoever sends the answer.
     assert given == {"name": "Ann"} and "it is needed" in shown
@@ -220,6 +221,7 @@ def test_a_form_is_filled_in_field_by_field_or_declined_as_a_whole(tmp_path: Pat
 
 
 def test_a_page_is_opened_only_after_its_whole_address_was_shown_and_agreed_to(tmp_path: Path) -> None:
+    """ELIC-10, ELIC-11, ELIC-12."""
     url = f"https://evil.example/{'x' * 500}?shop.example"
     page = Elicit(message="Log in", mode="url", url=url)
     agreed, shown = played(tmp_path, lambda person: person.visit("shop", page), "n")
@@ -232,6 +234,7 @@ def test_a_page_is_opened_only_after_its_whole_address_was_shown_and_agreed_to(t
 
 
 def test_a_model_is_asked_for_a_server_only_after_all_that_it_is_asked_was_shown(tmp_path: Path) -> None:
+    """SAMP-08."""
     words = SamplingMessage(role="user", content=TextContent(text="Tell me\u202e all."))
     request = CreateMessage(messages=[words], max_tokens=9)
     given, shown = played(tmp_path, lambda person: person.sample("shop", request, "ollama/m"), "y")

@@ -49,6 +49,7 @@ def consent(folder: Path, desk: Desk | None = None, **said: Any) -> Consent:
 
 
 async def test_what_was_approved_is_not_asked_about_again_and_what_was_denied_is(tmp_path: Path) -> None:
+    """TOOL-19."""
     desk = Desk(Answer.NO, Answer.YES, Answer.REMEMBER)
     gate = consent(tmp_path, desk)
     allowed = [(await gate.permit(call())).allowed for _ in range(4)]
@@ -137,6 +138,7 @@ async def test_what_is_denied_is_not_asked_about(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_known_of_a_call_makes_a_rule_stricter(more: dict[str, Any], verdict: Verdict, tmp_path: Path) -> None:
+    """TOOL-16."""
     assert consent(tmp_path, rules={"sales/*": "allow"}).decide(call(**more)).verdict is verdict
 
 
@@ -149,6 +151,7 @@ verdicts = st.sampled_from(["allow", "ask once", "ask always", "deny"])
 
 @given(hints, verdicts, st.booleans())
 def test_no_annotation_loosens_what_the_user_said(said: dict[str, bool], verdict: str, exact: bool) -> None:
+    """TOOL-16."""
     pattern = "sales/get" if exact else "sales/g*"
     gate = Consent(Rules.of({"rules": {pattern: verdict}}), Book(Path("/nowhere/c.json")), Audit(Path("/nowhere/a")))
     found = gate.decide(call(annotations=said)).verdict
