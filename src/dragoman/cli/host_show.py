@@ -25,6 +25,7 @@ from dragoman.host.events import (
 
 WIDTH = 9
 SHOWN = 240  # characters of a result that are shown
+ARGUMENTS = 2_000  # and of arguments; what is asked about is shown whole
 BAR = 20
 _STOPPED = {
     "rounds": "it wanted more tools than it may have for one question",
@@ -110,7 +111,7 @@ def lines_of(event: Event) -> list[tuple[str, str]]:
         case Wants():
             return [
                 ("2 chosen", one_line(f"{event.server}: {event.tool}  #{event.call}")),
-                ("3 with", one_line(json.dumps(event.arguments, ensure_ascii=False))),
+                ("3 with", short(one_line(json.dumps(event.arguments, ensure_ascii=False)), ARGUMENTS)),
             ]
         case Allowed():
             return [("4 allowed", one_line(f"#{event.call}: {event.reason}"))]
@@ -132,10 +133,13 @@ def returned(event: Returned) -> str:
     """Return one line on what came back."""
     size = f"{len(event.text) + event.left:,} characters"
     images = f", {event.images} images" if event.images else ""
-    words = one_line(event.text)
-    short = words if len(words) <= SHOWN else f"{words[:SHOWN]}..."
     failed = "FAILED " if event.failed else ""
-    return f"{one_line(f'#{event.call}: {failed}{size}{images} in {event.seconds:.2f} s:')} {short}"
+    return f"#{event.call}: {failed}{size}{images} in {event.seconds:.2f} s: {short(one_line(event.text), SHOWN)}"
+
+
+def short(text: str, most: int) -> str:
+    """Return the beginning of a text."""
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def _cost(event: Answer) -> str:

@@ -47,6 +47,8 @@ class Messages:
             ],
             "stream": True,
         }
+        if body["messages"] and body["messages"][-1]["content"]:
+            body["messages"][-1]["content"][-1]["cache_control"] = _KEPT  # the next request begins with all of this
         if request.system:
             body["system"] = [{"type": "text", "text": request.system, "cache_control": _KEPT}]
         if request.offers:
