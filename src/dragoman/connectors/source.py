@@ -16,9 +16,9 @@ from dragoman.connectors.view import ALL, View
 from dragoman.errors import LocalError
 
 __all__ = [
-    "ALL", "Blob", "Changing", "Closing", "Entry", "Heeding", "Historical", "Hit", "Hits", "Listing", "Looking",
-    "Passage", "Position", "Preview", "Program", "Progress", "Queryable", "Question", "Report", "Rows",
-    "Runnable", "Source", "SourceError", "View", "Watching",
+    "ALL", "Blob", "Changing", "Closing", "Complaining", "Entry", "Heeding", "Historical", "Hit", "Hits",
+    "Listing", "Looking", "Passage", "Position", "Preview", "Program", "Progress", "Queryable", "Question",
+    "Report", "Rows", "Runnable", "Source", "SourceError", "View", "Watching",
 ]  # fmt: skip
 
 
@@ -337,6 +337,15 @@ class Closing(Protocol):
 
     def closed(self, view: View) -> list[str]:
         """Return their names, for errors that say what to do."""
+        ...
+
+
+@runtime_checkable
+class Complaining(Protocol):
+    """A source that can look through what its owner wrote."""
+
+    def complaints(self) -> list[str]:
+        """Return what is wrong with it, in a sentence each; for `dragoman serve --check`."""
         ...
 
 

@@ -133,3 +133,20 @@ def test_a_wrong_query_is_refused_at_the_start(query: dict[str, Any], text: str,
     with pytest.raises(SourceError, match=f"queries.broken: .*{text}|queries.broken: {text}"):
         Database("shop", Sqlite(path), msgspec.convert({"queries": {"broken": query}}, Rules))
     Database("shop", Sqlite(path), msgspec.convert({"queries": {"fine": {"sql": "SELECT 1"}}}, Rules))
+
+
+def test_what_a_query_names_and_is_not_there_is_told_by_the_check(path: Path) -> None:
+    queries = {
+        "fine": {"sql": "SELECT note FROM orders WHERE day = :day", "parameters": {"day": {"type": "date"}}},
+        "table": {"sql": "SELECT note FROM ordres"},
+        "column": {"sql": "SELECT nots FROM orders WHERE id = :id", "parameters": {"id": {"type": "integer"}}},
+        "set": {"sql": "UPDATE orders SET nots = :id", "writes": True, "parameters": {"id": {"type": "integer"}}},
+        "well": {"sql": "DELETE FROM orders WHERE id = :id", "writes": True, "parameters": {"id": {"type": "integer"}}},
+    }
+    before = path.read_bytes()
+    shop = Database("shop", Sqlite(path), msgspec.convert({"queries": queries}, Rules), writable=True)
+    assert sorted(one.partition(":")[0] for one in shop.complaints()) == [
+        "queries.column", "queries.set", "queries.table"
+    ]  # fmt: skip
+    assert path.read_bytes() == before
+    assert rules().queries and Database("shop", Sqlite(path), rules()).complaints() == []

@@ -205,6 +205,8 @@ def test_nothing_is_run_that_was_not_allowed(place: Path) -> None:
         ({"queries": {"x": {"sql": "SELECT 1", "writes": True}}}, "queries.x: SELECT is refused"),
         ({"queries": {"x": {"sql": "DELETE FROM orders"}}}, "queries.x: DELETE is refused"),
         ({"max_change": 0}, "max_change"),
+        ({"writable": ["ordres.note"]}, "writable 'ordres.note' fits no table or column of shop"),
+        ({"writable": ["orders", "customers.nme"]}, "writable 'customers.nme' fits no"),
     ],
 )
 def test_rules_of_writing_that_mean_nothing_are_refused(tmp_path: Path, rules: dict[str, Any], said: str) -> None:

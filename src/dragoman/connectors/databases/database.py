@@ -92,6 +92,9 @@ class Database:
         """Raise SourceError for a mask that fits no column: a word spelled wrong would mask nothing."""
         with self._lock:
             tables = self._known[1] or self._engine.tables()
+        for pattern in self.rules.writable:
+            if not any(mask_fits(f"{pattern}{end}", table) for end in ("", ".*") for table in tables.values()):
+                raise SourceError(f"writable {pattern!r} fits no table or column of {self.name}")
         for pattern in self.rules.mask:
             if not any(mask_fits(pattern, table) for table in tables.values()):
                 raise SourceError(f"mask {pattern!r} fits no column of {self.name}: masks are written table.column")
@@ -294,6 +297,10 @@ class Database:
         asks = not cheap(statement.tree) and at_most(statement.tree, access.rows) > bound
         gate = partial(judge_cost, bound=bound, access=access) if asks else None
         return self._read(ask, statement.text, access, gate)
+
+    def complaints(self) -> list[str]:
+        """Return what is wrong with the owner's queries, by asking the engine."""
+        return self._queries.complaints()
 
     def closed(self, view: View) -> list[str]:
         """Return what would be run by name, were writing allowed."""

@@ -37,6 +37,7 @@ class Named:
         self.name = name
         self.about = query.about or f"the owner's query {name}"
         self._parameters = query.parameters
+        self.writes = query.writes
         self._dialect = dialect
         self._style = style
         try:
@@ -73,6 +74,12 @@ class Named:
         """Return the same of a query that changes rows, which has no pages."""
         values = self._values(arguments)
         return Bound(self._styled(written(self._marked(), self._dialect)), "", values)
+
+    def blank(self) -> Bound:
+        """Return the query for one row, all values NULL: to see whether the engine knows what it names."""
+        tree = self._marked()
+        page = "" if self.writes else paged(tree, self._dialect, 0, 1)
+        return Bound(self._styled(written(tree, self._dialect)), self._styled(page), dict.fromkeys(self._parameters))
 
     def _values(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         for name in arguments:

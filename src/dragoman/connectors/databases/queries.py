@@ -19,7 +19,7 @@ from dragoman.connectors.databases.named import Named
 from dragoman.connectors.databases.results import MAX_ROWS as KEPT_ROWS
 from dragoman.connectors.databases.results import as_csv
 from dragoman.connectors.databases.rules import Rules
-from dragoman.connectors.databases.writing import Writer
+from dragoman.connectors.databases.writing import CHECK, Writer, complaining
 from dragoman.connectors.extract.tables import markdown_table
 from dragoman.connectors.source import Entry, Passage, Position, Program, Rows
 from dragoman.connectors.view import View
@@ -69,6 +69,17 @@ class Queries:
             if view.everything or reads_only_shown(named.tree, self._access(view))
         ]
         return found + (self._writer.programs(view) if self._writer is not None else [])
+
+    def complaints(self) -> list[str]:
+        """Return what the engine does not know of what the queries name; what else fails depends on their values."""
+        found = self._writer.complaints() if self._writer is not None else []
+        for name, named in self._named.items():
+            blank = named.blank()
+            paged = "" if self._engine.functions() is None else blank.page
+            ask = Ask(sql=blank.text, paged=paged, parameters=blank.values, limit=1, seconds=CHECK)
+            with complaining(name, found):
+                self._engine.read(ask)
+        return found
 
     def closed(self, view: View) -> list[str]:
         """Return the owner's queries that change data where nobody allowed it."""

@@ -6,26 +6,43 @@ of its rows, and done, once confirmed, only if it would still change just those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+
+from msgspec import structs
 
 from dragoman.connectors.address import make
 from dragoman.connectors.databases.access import Access, Sight
 from dragoman.connectors.databases.changing import Wanted, judged, of_one_table, settable
-from dragoman.connectors.databases.engine import BESIDE, Change, Engine
+from dragoman.connectors.databases.engine import BESIDE, Change, Engine, EngineFault, OutOfTime
 from dragoman.connectors.databases.functions import judge_functions
 from dragoman.connectors.databases.judge import reads_only_shown
 from dragoman.connectors.databases.named import Named
 from dragoman.connectors.databases.rules import Rules
 from dragoman.connectors.databases.statement import read_change
 from dragoman.connectors.source import Preview, Program, SourceError
-from dragoman.connectors.view import View
+from dragoman.connectors.view import ALL, View
 from dragoman.errors import ToolError
 
 CHANGE = "change"
+CHECK = 2.0  # seconds for each query of the owner's when all is checked
 _TELL = 2_000  # characters of a statement that is shown to whoever confirms it
 _SQL = {"type": "string", "description": "one INSERT with named columns, UPDATE or DELETE, of one table"}
+
+
+@contextmanager
+def complaining(query: str, found: list[str]) -> Generator[None, None, None]:
+    """Add to `found` what the engine does not know of what a query names, or that it cannot be run at all."""
+    try:
+        yield
+    except ToolError as fault:
+        found.append(f"queries.{query}: {fault.message}")
+    except EngineFault as fault:
+        if fault.missing:
+            found.append(f"queries.{query}: {fault.text}")
+    except OutOfTime:
+        return  # it runs
 
 
 class Writer:
@@ -81,6 +98,17 @@ class Writer:
         change, values, _ = self._wanted(view, tool, arguments)
         with self._explained():
             self._engine.change(self._change(view, change, values, wanted.rows))
+
+    def complaints(self) -> list[str]:
+        """Return what is wrong with the owner's changes themselves, each tried with NULL for its values."""
+        found: list[str] = []
+        for name, named in self._named.items():
+            blank = named.blank()
+            with complaining(name, found):
+                one = of_one_table(named.tree, self._access(ALL), self._engine.dialect)
+                one = one._replace(sql=blank.text, owners=True)
+                self._engine.change(structs.replace(self._change(ALL, one, blank.values, None), seconds=CHECK))
+        return found
 
     def settable(self, sight: Sight) -> list[str]:
         """Return the columns of a table that statements may set."""

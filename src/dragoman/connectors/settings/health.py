@@ -15,7 +15,7 @@ from dragoman.app.client import Client
 from dragoman.app.server import Server
 from dragoman.connectors.address import Address, make
 from dragoman.connectors.envelope import CHARS_PER_TOKEN
-from dragoman.connectors.source import ALL, Source
+from dragoman.connectors.source import ALL, Complaining, Source
 from dragoman.errors import McpError
 
 
@@ -61,6 +61,8 @@ def _health(source: Source) -> Health:
     problem, items, counted, described = "", 0, True, dict[str, object]()
     try:
         described = source.describe(ALL, Address(scheme=source.scheme, source=source.name))
+        if isinstance(source, Complaining):
+            problem = "; ".join(source.complaints())
         listing = source.items(ALL, "", "", 1)
         items, counted = listing.total, listing.counted
     except McpError as fault:
