@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from dragoman.connectors.address import parse
 from dragoman.connectors.databases.database import Database
 from dragoman.connectors.databases.engine import Ask, Change, EngineFault
 from dragoman.connectors.databases.opening import open_address
@@ -160,3 +161,30 @@ def test_connections_that_read_still_cannot_write(shop: Database) -> None:
     with pytest.raises(EngineFault, match=r"only reading|read.only|READ ONLY"):
         shop._engine.read(Ask(sql="UPDATE entries SET amount = 4 WHERE id = 2"))
     assert rows(shop)[1][1] == 3
+
+
+def test_what_the_owners_queries_name_is_checked_and_nothing_changed(shop: Database) -> None:
+    before = rows(shop)
+    queries = {
+        "of": Query(sql="SELECT note FROM entries WHERE id = :id", parameters={"id": Parameter(type="integer")}),
+        "table": Query(sql="SELECT note FROM entires"),
+        "column": Query(sql="SELECT nots FROM entries"),
+        "set": Query(sql="UPDATE entries SET nots = 1 WHERE id = 1", writes=True),
+    }
+    other = Database("shop", shop._engine, msgspec.structs.replace(RULES, queries=queries), writable=True)
+    assert sorted(one.partition(":")[0] for one in other.complaints()) == [
+        "queries.column", "queries.set", "queries.table"
+    ]  # fmt: skip
+    assert shop.complaints() == [] and rows(shop) == before
+
+
+def test_queries_by_name_answer_in_each_format(shop: Database) -> None:
+    queries = {"all": Query(sql="SELECT id, amount FROM entries WHERE id < 3 ORDER BY id", format="csv")}
+    other: Any = Database("shop", shop._engine, msgspec.structs.replace(RULES, queries=queries))
+    run = lambda **given: other.run(ALL, "all", given, lambda share, text: None, lambda: False)  # noqa: E731
+    lines = run().text.splitlines()
+    assert lines[0] == "id,amount" and len(lines) == 3
+    assert run(format="table").text.count("|") > 6
+    assert [len(row) for row in run(format="rows").rows] == [2, 2]
+    kept = run(format="file")
+    assert kept.total == 2 and other.fetch(ALL, parse(kept.uri), None, 1_000).text.splitlines() == lines
