@@ -168,6 +168,23 @@ async def test_two_calls_at_once_are_asked_about_one_after_the_other(tmp_path: P
     assert all(one.allowed for one in found) and len(desk.questions) == 1
 
 
+async def test_what_needs_no_question_does_not_wait_for_one(tmp_path: Path) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def ask(question: Question) -> Answer:
+        asked.set()
+        await answered.wait()
+        return Answer.YES
+
+    rules = Rules.of({"rules": {"sales/free": "allow"}})
+    gate = Consent(rules, Book(tmp_path / "consent.json"), Audit(tmp_path / "audit"), ask)
+    waiting = asyncio.create_task(gate.permit(call()))
+    await asked.wait()
+    assert (await gate.permit(call(name="free"))).allowed and not waiting.done()
+    answered.set()
+    assert (await waiting).allowed
+
+
 async def test_a_server_is_started_once_its_command_was_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """sec/10: bound to program, arguments, names of variables, folder and sandbox."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

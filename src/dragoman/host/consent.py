@@ -21,6 +21,7 @@ from dragoman.host.rules import Rules, Verdict
 from dragoman.wire.tools import Tool, ToolAnnotations
 
 _NO_HINTS = ToolAnnotations()
+_ASKED = (Verdict.ONCE, Verdict.ALWAYS)
 
 
 class Answer(StrEnum):
@@ -118,18 +119,26 @@ class Consent:
 
         Raises LocalError if the log or the approvals cannot be written, which stops the call (see `Audit`).
         """
-        async with self._one:
-            decision = self.decide(call)
-            if decision.verdict in (Verdict.ONCE, Verdict.ALWAYS):
-                decision = await self._asked(call, decision)
-            if decision.allowed and decision.answer is not Answer.YES:
-                self.book.remember(call.server, call.tool, approved=decision.answer is Answer.REMEMBER)
+        decision = self.decide(call)
+        if decision.verdict in _ASKED:
+            # What needs no question does not wait for one that stands.
+            async with self._one:
+                decision = self.decide(call)
+                if decision.verdict in _ASKED:
+                    decision = await self._asked(call, decision)
+                self._remember(call, decision)
+        else:
+            self._remember(call, decision)
         self.audit.decided(
             server=call.server.name, definition=call.server.digest, tool=call.tool.name,
             arguments=bytes(call.arguments), allowed=decision.allowed, verdict=decision.verdict,
             reason=decision.reason, answer=decision.answer,
         )  # fmt: skip
         return decision
+
+    def _remember(self, call: Call, decision: Decision) -> None:
+        if decision.allowed and decision.answer is not Answer.YES:
+            self.book.remember(call.server, call.tool, approved=decision.answer is Answer.REMEMBER)
 
     async def permit_start(self, server: Served) -> Decision:
         """Return whether a local server may be started: it was approved as it is, or the user says so now.

@@ -33,6 +33,7 @@ from dragoman.host.sandbox.profile import Profile, secrets_of
 from dragoman.host.sandbox.tiers import Found, Tier
 
 GRACE = 1.5  # seconds between asking and killing
+PATIENCE = 10.0  # seconds: one that the kernel does not let go is not waited for
 _LOOK = 0.02
 _KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 _PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -225,7 +226,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         process.wait()
     # Those whose parents ended are ours now; each that is killed may have left some.
-    while below := _below(os.getpid()):
+    end = time.monotonic() + PATIENCE
+    while (below := _below(os.getpid())) and time.monotonic() < end:
         for pid in below:
             _signal(pid, signal.SIGKILL)
         with suppress(ChildProcessError):
