@@ -21,7 +21,9 @@ def table() -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def results() -> dict[str, Any]:
-    """Return what `make faults` measured last."""
+    """Return what `make faults` measured last; nothing if it never kept all its bounds yet."""
+    if not RESULTS.exists():
+        return {"figures": []}
     found: dict[str, Any] = json.loads(RESULTS.read_text("utf-8"))
     return found
 
@@ -76,7 +78,7 @@ def rendered(page: Path) -> str:
         begin, end = BEGIN.format(kind), END.format(kind)
         text = re.sub(f"{begin}.*{end}", lambda _, k=kind, b=begin, e=end: f"{b}\n{rows(k)}\n{e}", text, flags=re.S)
     run = results()
-    told = f"`make faults TIMES={run['times']:g}`, {run['date']}, {run['machine']}"
+    told = f"`make faults TIMES={run['times']:g}`, {run['date']}, {run['machine']}" if run["figures"] else "nothing yet"
     return re.sub(r"(Measured by ).*(\.)$", lambda found: f"{found[1]}{told}{found[2]}", text, flags=re.M)
 
 

@@ -181,6 +181,11 @@ class Again(RequestResponseCycle):
             self._event.set()
         return True
 
+    def abort(self) -> None:
+        """Break the connection off: its client does not read, and to close it would wait until it does."""
+        self.disconnected = True
+        self.transport.abort()
+
     async def receive(self) -> Any:
         """Return the next ASGI message: the body, and then that the client left."""
         body = self._unread

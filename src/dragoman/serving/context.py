@@ -34,7 +34,7 @@ class _Done:
         yield
 
 
-BREATH = 8  # notices of one call, after which others have their turn
+BREATH = 2  # notices of one call, after which others have their turn
 
 
 class Context:
