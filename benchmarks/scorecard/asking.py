@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from benchmarks.scorecard.contestants import CHARS_PER_TOKEN, Contestant, Talk
 from benchmarks.scorecard.questions import Question
 
@@ -17,7 +18,7 @@ assert SERVED == CHARS_PER_TOKEN  # the estimate that `serve --check` prints
 
 
 async def definitions(client: Client) -> dict[str, int]:
-    """Return the number of tools, and the tokens of what a model is given of them, and of the instructions."""
+    """Return the number of tools, the tokens of what a model is given of them, of all they say, and of the instructions."""
     tools = await client.list_tools()
     told = [{"name": one.name, "description": one.description, "parameters": one.input_schema} for one in tools]
     text = json.dumps(told, separators=(",", ":"), ensure_ascii=False)
@@ -25,6 +26,7 @@ async def definitions(client: Client) -> dict[str, int]:
     return {
         "tools": len(tools),
         "tokens": len(text) // CHARS_PER_TOKEN,
+        "whole": len(msgspec.json.encode(tools)) // CHARS_PER_TOKEN,
         "instructions": len(instructions) // CHARS_PER_TOKEN,
     }
 

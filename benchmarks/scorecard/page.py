@@ -21,7 +21,8 @@ It takes some minutes, wants the network once (for the servers that it compares 
 answered, an attack that passes, pages that do not join.
 
 Tokens are characters by four, for all alike. Definitions are names, descriptions and parameters of the tools as JSON,
-which is what clients give to models; of answers the content counts, not the structured form beside it.
+which is what clients give to models; "all the rest" is output schemas, titles and annotations, as `dragoman serve
+--check` counts them. Of answers the content counts, not the structured form beside it.
 """
 
 QUESTIONS = """\
@@ -31,7 +32,8 @@ About [the demo](demo.md)'s company, with answers that its generator knows ([the
 questions](../benchmarks/scorecard/questions.py)). Each is asked in a conversation of its own, by a fixed route of
 calls for its kind ([the routes](../benchmarks/scorecard/contestants.py)), and counts as answered if the answer stands
 in what came back. With six sources behind it, Dragoman searches with words, and reads the best hits until the answer
-is there; it is told no address of a document or commit. SQL is given to all.
+is there; it is told no address of a document, a log or a commit. It knows the names of databases, releases and
+scripts, as anybody does who has listed them; SQL is given to all.
 """
 
 RIVALS = """\
@@ -85,12 +87,20 @@ def definitions(found: dict[str, Any]) -> str:
     for name, server in found["asked"]["servers"].items():
         told = server["definitions"]
         shown = f"{name} {versions[name]}" if name in versions else "Dragoman, six sources"
-        rows.append((shown, told["tools"], told["tokens"], told["instructions"]))
+        rows.append((shown, told["tools"], told["tokens"], told["whole"], told["instructions"]))
     for name, server in found["asked"]["servers"].items():
         if "ours" in server:
             told = server["ours"]["definitions"]
-            rows.append((f"Dragoman over what {name} serves", told["tools"], told["tokens"], told["instructions"]))
-    return table(("server", "tools", "tokens of definitions", "tokens of instructions"), rows)
+            rows.append(
+                (
+                    f"Dragoman over what {name} serves",
+                    told["tools"],
+                    told["tokens"],
+                    told["whole"],
+                    told["instructions"],
+                )
+            )
+    return table(("server", "tools", "tokens of definitions", "with all the rest", "of instructions"), rows)
 
 
 def kinds(found: dict[str, Any]) -> str:
