@@ -1,5 +1,6 @@
 """Changes of databases: tried and taken back, confirmed, done once, and never more than was told."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import duckdb
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dragoman import Client, ToolError
 from dragoman.connectors import SourceError, build, database
@@ -223,6 +226,33 @@ def test_what_cannot_be_written_says_so_at_the_start(tmp_path: Path) -> None:
             open_options("database", "shop", {"url": url}, Opening(writable=("shop",)))
 
 
+WORDS = [
+    "INSERT", "INTO", "UPDATE", "DELETE", "FROM", "SET", "WHERE", "VALUES", "SELECT", "orders", "customers",
+    "secrets", "clean", "note", "name", "email", "id", "(", ")", ",", "=", "1", "'x'", "RETURNING", "*", "ON",
+    "CONFLICT", "DO", "WITH", "q", "AS", "REPLACE", "OR", ";", "--", "/*", "*/", "UNION", "main", ".", "DEFAULT",
+    "NULL", "COMMIT", "DROP", "TABLE",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Changing]:
+    path = made(tmp_path_factory.mktemp("mixed"), "db")
+    return path, opened(path)
+
+
+@given(sql=st.one_of(st.text(max_size=80), st.lists(st.sampled_from(WORDS), min_size=3, max_size=14).map(" ".join)))
+@settings(max_examples=80, deadline=None)
+def test_any_text_is_refused_or_tried_and_changes_nothing(mixed: tuple[Path, Changing], sql: str) -> None:
+    path, shop = mixed
+    before, told = path.read_bytes(), ""
+    try:
+        assert set(tried(shop, sql).rows) <= {"orders", "customers"}
+    except ToolError as refused:
+        told = refused.message
+    assert "@example" not in told and "xyzzy" not in told
+    assert path.read_bytes() == before
+
+
 # What reaches the engine as it is, without the parser and the judge before it.
 BARE = [
     "DROP TABLE orders",
@@ -375,6 +405,14 @@ async def test_with_a_key_a_change_is_done_once(place: Path, run: Run) -> None:
     assert len(rows(place)) == 4
     with pytest.raises(ToolError, match="given to another change"):
         await run(sql=SQL, key="k1")
+
+
+async def test_of_two_calls_at_once_with_one_key_one_is_done(place: Path, run: Run) -> None:
+    sql = "INSERT INTO orders (note) VALUES ('new')"
+    words = [(await run(sql=sql))["confirm"] for _ in range(4)]
+    found = await asyncio.gather(*(run(sql=sql, confirm=word, key="k") for word in words), return_exceptions=True)
+    assert len(rows(place)) == 4
+    assert all(isinstance(one, ToolError) or one["changed"] == {"orders": 1} for one in found)
 
 
 async def test_arguments_that_do_not_fit_are_named(run: Run) -> None:
