@@ -18,7 +18,7 @@ assert SERVED == CHARS_PER_TOKEN  # the estimate that `serve --check` prints
 
 
 async def definitions(client: Client) -> dict[str, int]:
-    """Return the number of tools, the tokens of what a model is given of them, of all they say, and of the instructions."""
+    """Return the number of tools, and the tokens of what a model is given, of all definitions, and of instructions."""
     tools = await client.list_tools()
     told = [{"name": one.name, "description": one.description, "parameters": one.input_schema} for one in tools]
     text = json.dumps(told, separators=(",", ":"), ensure_ascii=False)
