@@ -124,13 +124,15 @@ async def test_ask_prints_the_answer_with_its_steps_as_json(
 
     script: list[Move] = [Use("shop__price", {"uri": "docs://pens"}), Say("3 euros.")]
     async with serving_http(pens) as url, ScriptedModel(script) as model:
-        words = ["--json", "--model", model.name, "--server", f"shop={url}", "--allow", "shop/*", "What", "is a pen?"]
+        words = ["--json", "--model", model.name, "--server", f"shop={url}", "--server", "dead=http://127.0.0.1:9/mcp"]
+        words += ["--allow", "shop/*", "What", "is a pen?"]
         status = await asyncio.to_thread(run, ["ask", *words])
     out, err = capsys.readouterr()
     found = json.loads(out)
     assert (status, err) == (0, "")
     assert (found["question"], found["answer"]) == ("What is a pen?", "3 euros.")
     assert found["sources"] == ["docs://pens"]
+    assert [note["server"] for note in found["notes"]] == ["dead"]
     assert [step["step"] for step in found["steps"]] == ["asked", "wants", "allowed", "returned"]
 
 

@@ -33,6 +33,7 @@ async def test_a_tool_that_is_rewritten_after_it_was_approved_is_asked_about_aga
         rewrite(made)
         await talk.ask("?")
     assert len(person.asked) == 2
+    assert [event.text for event in at.of(Noted)] == ["its tools are others now: changed: note"]
     changes = "\n".join(person.asked[1][2].changes)
     assert "evil.example" in changes and "Read a note." in changes
 

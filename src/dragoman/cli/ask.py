@@ -48,13 +48,13 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError('what is the question? As in: dragoman ask "Summarize the latest sales report"')
     paper = Paper(sys.stdout)
     try:
-        with opened(options, Paper(sys.stderr), None, _read) as (stage, host, _):
+        with opened(options, Paper(sys.stderr), None, _read) as (stage, host, steps):
             _check(host)
             answer = stage.run(host.ask(question.strip()))
     except StoppedError:
         return INTERRUPTED
     if options.json:
-        paper.line(show.as_json(host_show.as_json(question.strip(), host.model.shown, answer)))
+        paper.line(show.as_json(host_show.as_json(question.strip(), host.model.shown, answer, steps.notes)))
     else:
         host_show.end(answer, paper)
     return FAILED if answer.stopped else OK

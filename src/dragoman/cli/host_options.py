@@ -155,7 +155,7 @@ def opened(
     meant = wanted(options)
     # What goes wrong with a server is shown as a note.
     logging.getLogger("dragoman").addHandler(logging.NullHandler())
-    show = Show(paper, words, quiet=getattr(options, "json", False) or getattr(options, "quiet", False))
+    show = Show(paper, words, quiet=getattr(options, "quiet", False), silent=getattr(options, "json", False))
     stage = Stage(show)
     asks = sys.stdin.isatty() and paper.terminal
     person = TerminalPerson(stage, paper, read, show.settle) if asks else None

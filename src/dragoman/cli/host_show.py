@@ -6,6 +6,7 @@ Promise: nothing of a server's or a model's reaches the terminal as it is. Steps
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from dragoman.cli.terminal import Paper, one_line, visible
@@ -38,10 +39,14 @@ _STOPPED = {
 
 
 class Show:
-    """Writes steps to `steps`, and what the model says, if it is to be seen as it comes, to `words`."""
+    """Writes steps to `steps`, and what the model says, if it is to be seen as it comes, to `words`.
 
-    def __init__(self, steps: Paper, words: Paper | None = None, *, quiet: bool = False) -> None:
-        self._steps, self._words, self._quiet = steps, words, quiet
+    `quiet` shows no steps, only what should be known of servers; `silent` not even that: `notes` has it.
+    """
+
+    def __init__(self, steps: Paper, words: Paper | None = None, *, quiet: bool = False, silent: bool = False) -> None:
+        self._steps, self._words, self._quiet, self._silent = steps, words, quiet, silent
+        self.notes: list[Noted] = []
         self._bar = self._open = False
 
     def __call__(self, event: Event) -> None:
@@ -49,7 +54,9 @@ class Show:
         if isinstance(event, Said):
             self._said(event.text)
             return
-        if self._quiet and not isinstance(event, Noted):
+        if isinstance(event, Noted):
+            self.notes.append(event)
+        if self._silent or (self._quiet and not isinstance(event, Noted)):
             return
         if isinstance(event, Progressed):
             self._progress(event)
@@ -167,8 +174,8 @@ def end(answer: Answer, paper: Paper, *, text: bool = True) -> None:
     paper.stream.flush()
 
 
-def as_json(question: str, model: str, answer: Answer) -> dict[str, Any]:
-    """Return an answer with its steps, as `--json` prints it."""
+def as_json(question: str, model: str, answer: Answer, notes: Sequence[Noted]) -> dict[str, Any]:
+    """Return an answer with its steps, and what should be known of servers, as `--json` prints it."""
     return {
         "question": question,
         "model": model,
@@ -176,5 +183,6 @@ def as_json(question: str, model: str, answer: Answer) -> dict[str, Any]:
         "sources": list(answer.sources),
         "stopped": answer.stopped,
         "usage": answer.usage,
+        "notes": [{"server": note.server, "text": note.text} for note in notes],
         "steps": list(answer.steps),
     }

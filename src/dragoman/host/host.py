@@ -19,7 +19,7 @@ from dragoman.app.target import Options
 from dragoman.errors import LocalError
 from dragoman.host.audit import Audit
 from dragoman.host.consent import Consent
-from dragoman.host.consent_book import Book
+from dragoman.host.consent_book import Book, tool_digest
 from dragoman.host.conversation import Attached, Conversation
 from dragoman.host.definitions import check, check_text
 from dragoman.host.economy import Known, Shelf, known
@@ -101,6 +101,7 @@ class Host:
         self._group: ClientGroup | None = None
         self._told: set[str] = set()
         self._names: dict[str, list[str]] = {}
+        self._digests: dict[str, dict[str, str]] = {}
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -178,10 +179,29 @@ class Host:
         order = list(self.entries)
         self._names = {name: [one.tool.name for one in found if one.server == name] for name in order}
         found.sort(key=lambda one: (order.index(one.server), one.tool.name))
+        self._compare(found)
         shelf = Shelf(found, self.limits, readable(group, found))
         for one in shelf.left_out:
             self._once(one.server, f"{visible(one.tool.name)} is left out: its definition takes {one.tokens:,} tokens")
         return shelf
+
+    def _compare(self, found: Sequence[Known]) -> None:
+        """Tell of tools that are new, gone or other than when they were last listed."""
+        before, self._digests = self._digests, {name: {} for name in self._names}
+        for one in found:
+            self._digests[one.server][one.tool.name] = tool_digest(one.tool)
+        for server, now in self._digests.items():
+            old = before.get(server)
+            if not old or not now:
+                continue  # it was not open, or is not
+            said = {
+                "new": [name for name in now if name not in old],
+                "gone": [name for name in old if name not in now],
+                "changed": [name for name in now if name in old and now[name] != old[name]],
+            }
+            words = "; ".join(f"{what}: {', '.join(names[:10])}" for what, names in said.items() if names)
+            if words:
+                self.tell(Noted(server=server, text=visible(f"its tools are others now: {words}")))
 
     async def tokens(self) -> list[Tokens]:
         """Return what the definitions of each server's tools cost, with every request."""
