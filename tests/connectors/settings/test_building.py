@@ -395,3 +395,15 @@ async def test_secrets_of_the_file_reach_what_they_are_for_and_nothing_else(
         made.look()
     assert secret not in str(fault.value)
     assert secret not in caplog.text
+
+
+async def test_what_is_kept_for_one_caller_is_no_others_where_all_see_the_same(place: Path) -> None:
+    made = configured(place, {"sources": {"shop": {"kind": "database", "url": "shop.db"}}, "auth": RULED["auth"]})
+    protect(made.server, msgspec.convert(made.auth, AuthSettings))
+    async with made.server.lifespan():
+        app = made.server.asgi()
+        kept = json.loads(await tool(app, "ann", "query", sql="SELECT note FROM orders", format="file"))
+        uri = kept["result"]["structuredContent"]["uri"]
+        assert "one" in await tool(app, "ann", "fetch", uri=uri)
+        assert "there is no result" in await tool(app, "bob", "fetch", uri=uri)
+        assert "not found" in (await asked(app, "bob", modern("resources/read", uri=uri))).body.decode().lower()
