@@ -66,6 +66,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="length of one measurement over HTTP")
     parser.add_argument("--quick", action="store_true", help="two rounds, and a thousand where ten thousand are opened")
+    parser.add_argument("--publish", action="store_true", help="show even a part in the documentation")
     parser.add_argument("--base", metavar="REV", help="compare this revision with the working copy")
     return parser.parse_args()
 
@@ -84,11 +85,13 @@ def main() -> int:
         bench.table.part = part
         for measure in PARTS[part]:
             measure(bench)
-    whole = not (chosen.only or chosen.quick)
+    whole = chosen.publish or not (chosen.only or chosen.quick)
+    words = " ".join(sys.argv[1:])
+    command = f'make bench ARGS="{words}"' if words else "make bench"
     # What is published is a whole run; a part of one, or a quick one, lies where git does not look.
     folder = RESULTS if whole else environments.FOLDER / "results"
     taken = time.monotonic() - began
-    report.write(bench, folder, report.facts(bench, "make bench", taken), publish=whole)
+    report.write(bench, folder, report.facts(bench, command, taken), publish=whole)
     missed = bench.table.missed()
     print(f"{len(bench.table.rows)} figures in {taken:.0f} s, {len(missed)} of them not what was wanted; see {folder}")
     return 1 if missed else 0
