@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from dragoman.errors import ModelError
-from dragoman.host.models.reading import MAX_CALLS, decoded, fault_of, integer, mapping, sequence, text_of
+from dragoman.host.models.reading import MAX_CALLS, arguments_of, decoded, fault_of, integer, mapping, sequence, text_of
 from dragoman.host.models.turns import Part, Picture, Reply, Request, Stop, Text, Usage, Wanted
 
 # Of that interface, and none of MCP's: those are named in protocol/eras only.
@@ -76,21 +76,13 @@ def _block(part: Part) -> dict[str, Any]:
     if isinstance(part, Picture):
         return {"type": "image", "source": {"type": "base64", "media_type": part.mime_type, "data": part.data}}
     if isinstance(part, Wanted):
-        return {"type": "tool_use", "id": part.id, "name": part.name, "input": _input(part.arguments)}
+        return {"type": "tool_use", "id": part.id, "name": part.name, "input": arguments_of(part.arguments)}
     block: dict[str, Any] = {
         "type": "tool_result",
         "tool_use_id": part.id,
         "content": [_block(one) for one in part.parts],
     }
     return {**block, "is_error": True} if part.failed else block
-
-
-def _input(arguments: str) -> dict[str, Any]:
-    """Return the object that arguments are; one that they are not is told to the model in the result."""
-    try:
-        return mapping(msgspec.json.decode(arguments or "{}"))
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return {}
 
 
 class _Block(msgspec.Struct):

@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from dragoman.errors import ModelError
-from dragoman.host.models.reading import MAX_CALLS, decoded, fault_of, integer, mapping, sequence, text_of
+from dragoman.host.models.reading import MAX_CALLS, arguments_of, decoded, fault_of, integer, mapping, sequence, text_of
 from dragoman.host.models.turns import Given, Picture, Reply, Request, Stop, Text, Turn, Usage, Wanted
 
 _DONE = b"[DONE]"
@@ -100,12 +100,16 @@ def _messages(turn: Turn) -> list[dict[str, Any]]:
 def _said(turn: Turn) -> dict[str, Any]:
     words = "".join(part.text for part in turn.parts if isinstance(part, Text))
     calls = [
-        {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.arguments}}
+        {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": _json(part.arguments)}}
         for part in turn.parts
         if isinstance(part, Wanted)
     ]
     message: dict[str, Any] = {"role": "assistant", "content": words or None}
     return {**message, "tool_calls": calls} if calls else message
+
+
+def _json(arguments: str) -> str:
+    return msgspec.json.encode(arguments_of(arguments)).decode()
 
 
 def _picture(part: Picture) -> dict[str, Any]:

@@ -26,6 +26,17 @@ def decoded(data: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", found)
 
 
+def arguments_of(text: str) -> dict[str, Any]:
+    """Return the object that a model's arguments are, an empty one if they are none: that is told in their result.
+
+    Some endpoints answer nothing any more once a conversation holds arguments that are not JSON.
+    """
+    try:
+        return mapping(msgspec.json.decode(text or "{}"))
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return {}
+
+
 def mapping(value: Any) -> dict[str, Any]:
     """Return `value` if it is an object, else an empty one."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
