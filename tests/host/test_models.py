@@ -17,7 +17,7 @@ from dragoman.host.models.choosing import model_of
 from dragoman.host.models.openai import ChatCompletions
 from dragoman.host.models.turns import Given, Offer, Picture, Reply, Request, Text, Turn, Usage, Wanted
 from dragoman.protocol.sse import EventReader
-from dragoman.testing.models import Cut, Raw, Refuse, Say, ScriptedModel, Stall, Use
+from dragoman.testing.models import Cut, Drop, Raw, Refuse, Say, ScriptedModel, Stall, Use
 
 ADD = Offer("add", "Add two numbers.", {"type": "object", "properties": {"a": {"type": "integer"}}})
 HELLO = Request(turns=[Turn("user", (Text("hello"),))], system="Be brief.", offers=[ADD])
@@ -75,8 +75,10 @@ async def test_what_tools_gave_goes_back_with_its_images(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("move", [Refuse(429, "slow down", "0"), Refuse(503), Cut("Good d"), Refuse(529)], ids=repr)
-async def test_a_rate_limit_an_outage_and_a_cut_stream_are_asked_again(kind: str, move: Refuse | Cut) -> None:
+@pytest.mark.parametrize(
+    "move", [Refuse(429, "slow down", "0"), Refuse(503), Cut("Good d"), Drop(), Refuse(529)], ids=repr
+)
+async def test_a_rate_limit_an_outage_and_a_cut_stream_are_asked_again(kind: str, move: Refuse | Cut | Drop) -> None:
     told: list[str] = []
     async with ScriptedModel([move, Say("yes")]) as server, model(server, kind) as asked:
         reply = await asked.complete(HELLO, on_again=lambda error, pause: told.append(str(error)))

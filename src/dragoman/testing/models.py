@@ -46,6 +46,10 @@ class Cut(msgspec.Struct, frozen=True):
     text: str = ""
 
 
+class Drop(msgspec.Struct, frozen=True):
+    """The connection breaks before anything is said."""
+
+
 class Stall(msgspec.Struct, frozen=True):
     """It says this, and nothing more, and does not end."""
 
@@ -58,7 +62,7 @@ class Raw(msgspec.Struct, frozen=True):
     body: bytes
 
 
-Move: TypeAlias = "Say | Use | Refuse | Cut | Stall | Raw | Sequence[Say | Use]"
+Move: TypeAlias = "Say | Use | Refuse | Cut | Drop | Stall | Raw | Sequence[Say | Use]"
 Script: TypeAlias = "Iterable[Move] | Callable[[Seen], Move]"
 
 
@@ -143,6 +147,8 @@ class ScriptedModel:
         if isinstance(move, Refuse):
             await _plain(writer, move.status, wire.refusal(move.status, move.message), move.after)
             return True
+        if isinstance(move, Drop):
+            return False
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
         async for event in self._events(move, wire, seen):
             writer.write(b"%x\r\n%b\r\n" % (len(event), event))

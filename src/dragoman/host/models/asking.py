@@ -15,7 +15,7 @@ from typing import Self
 
 import msgspec
 
-from dragoman.errors import DeadlineError, MalformedError, ModelError, TransportError
+from dragoman.errors import ClosedError, DeadlineError, MalformedError, ModelError, TransportError
 from dragoman.host.models.turns import Dialect, Reader, Reply, Request
 from dragoman.protocol.sse import EventReader
 from dragoman.transport.http_settings import HttpSettings
@@ -121,7 +121,8 @@ class Model:
         except TimeoutError:
             raise DeadlineError(f"{self.shown} took longer than {self._patience.answer:g} s") from None
         except TransportError as error:
-            if not answered:
+            # A kept connection may have been closed meanwhile: that is no reason to give up.
+            if not (answered or isinstance(error, ClosedError)):
                 raise
             raise ModelError(f"the answer of {self.shown} was cut off: {error}", again=True) from None
         return reader.reply()
