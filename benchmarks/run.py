@@ -14,10 +14,12 @@ import clients
 import environments
 import files
 import growth
+import known_items
 import over_http
 import over_stdio
 import report
 import revisions
+import searching
 import sql
 import streaming
 import tails
@@ -54,6 +56,8 @@ PARTS: dict[str, tuple[Callable[[Bench], None], ...]] = {
     "clients": (clients.calls,),
     "imports": (clients.imports,),
     "data": (lambda bench: with_data.measure(bench.table),),
+    "index": (lambda bench: searching.measure(environments.ours("all"), bench.table),),
+    "quality": (lambda bench: known_items.measure(environments.ours("all"), bench.table),),
     "sql": (lambda bench: sql.measure(bench.table),),
     "files": (lambda bench: files.measure(bench.table),),
 }

@@ -159,7 +159,7 @@ class Index:
 
     def _note_words(self, db: Link, texts: Iterable[str]) -> None:
         """Remember words for those who misspell them; one that is in no document any more is found out when asked."""
-        fresh = spellable(texts) - self._noted
+        fresh = spellable("\n".join(texts), self._noted)
         if fresh:
             db.executemany(
                 "INSERT INTO word(term, back) VALUES (?, ?) ON CONFLICT DO NOTHING",

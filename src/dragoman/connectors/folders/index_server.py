@@ -48,7 +48,7 @@ CREATE TABLE piece(
     at INTEGER NOT NULL, line INTEGER NOT NULL, title TEXT NOT NULL, heading TEXT NOT NULL, body TEXT NOT NULL,
     words TSVECTOR NOT NULL);
 CREATE INDEX piece_file ON piece(file, part, at);
-CREATE INDEX piece_words ON piece USING gin(words);
+CREATE INDEX piece_words ON piece USING gin(words) WITH (fastupdate = off);
 CREATE TABLE word(term TEXT COLLATE "C" PRIMARY KEY, back TEXT COLLATE "C" NOT NULL);
 CREATE INDEX word_back ON word(back)
 """
@@ -167,6 +167,9 @@ class IndexServer:
             path = sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema))
             connection.execute(path)
             connection.execute(f"SET statement_timeout = {STATEMENT * 1000}")
+            # Short statements: compiling one takes longer than it does, and words are for the index to find.
+            connection.execute("SET jit = off")
+            connection.execute("SET enable_seqscan = off")
         except psycopg.Error as fault:
             raise self._gone(fault) from fault
         return ServerLink(connection)

@@ -20,7 +20,8 @@ from dragoman.connectors.folders.scope import OPEN, Scope
 from dragoman.connectors.folders.words import LEAST, folded, root
 
 MAX_HITS = 200
-WEIGHED = 250  # pieces, at most, whose words are counted: about ten microseconds each
+WEIGHED = 200  # pieces, at most, whose words are counted: about ten microseconds each
+_BESIDE = 100  # of those, at most, that hold only some of the words
 _ENOUGH = 30  # results that hold all the words, from which on those that hold only some are not looked for
 _PER_FILE = 2  # results of one file before those of others
 _NEAR = 0.8  # of the best score: the newest is only sought among what fits about as well
@@ -28,7 +29,7 @@ _TITLE, _HEADING = 5.0, 2.0  # how much a word counts there, in the text 1
 _K, _B, _LENGTH = 1.2, 0.5, 1_000  # BM25's constants; characters of a usual piece
 _PIECES = 10  # pieces of a usual file: how rare a word is, is judged by files, which are counted faster
 _TOGETHER = 0.3  # of the score: words that stand together as they were asked for
-_PLACED = 60  # pieces, the best, of which is also judged how close together the words are
+_PLACED = 40  # pieces, the best, of which is also judged how close together the words are
 _SENTENCE = 80  # characters within which words stand close together
 _LOOKED_AT = 20  # places of one word in a piece
 _OTHER = 0.85  # of a word's weight, where it stands in another form only
@@ -98,22 +99,22 @@ def _all(look: Matching, query: Query) -> list[int]:
 def _some(look: Matching, query: Query, counted: dict[str, int]) -> list[int]:
     """Return pieces that hold most of the words, or the rare ones."""
     if query.phrases:
-        return look.holding(query.phrases, WEIGHED)
+        return look.holding(query.phrases, _BESIDE)
     terms = sorted(query.terms, key=lambda term: counted[term])
     found: dict[int, None] = {}
     if 2 < len(terms) <= 8:
         for left in reversed(terms):
             others = [term for term in terms if term != left]
-            found.update(dict.fromkeys(look.holding(others, WEIGHED // len(terms))))
+            found.update(dict.fromkeys(look.holding(others, _BESIDE // len(terms))))
     rare: list[str] = []
     total = 0
     for term in terms:
         total += counted[term]
-        if rare and total > WEIGHED:
+        if rare and total > _BESIDE:
             break
         rare.append(term)
-    found.update(dict.fromkeys(look.holding(rare, WEIGHED, every=False)))
-    return list(found)[:WEIGHED]
+    found.update(dict.fromkeys(look.holding(rare, _BESIDE, every=False)))
+    return list(found)[:_BESIDE]
 
 
 def _weighed(

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 
 _ASCII = bytes(ord(chr(at).lower()) if chr(at).isalnum() else 32 for at in range(128)) + bytes(128)
-_SIGNS = re.compile(r"[^\w]|_")
+_SIGNS = re.compile(r"[\W_]+")
 _ENDING = re.compile(r"(?<=\w{3})(?:ations?|ions?|ings?|ments?|ities|ity|ies|ers?|ed|es|s|e|y)$")
+_ACCENTS = re.compile("[\u0300-\u036f]+")
 _TOKEN = re.compile(r"[^\W_]+")
-_WORD = re.compile(r"[^\W\d_]{4,30}")
 _LETTERS = string.ascii_lowercase
+_LONGEST = 30
 LEAST = 4  # letters, from which on a word can be misspelt
 
 
@@ -25,7 +26,7 @@ def folded(text: str) -> str:
     if text.isascii():
         # As bytes, since every search does this with hundreds of pieces.
         return f" {text.encode().translate(_ASCII).decode()} "
-    plain = "".join(sign for sign in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(sign))
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFD", text.lower()))
     return f" {_SIGNS.sub(' ', plain)} "
 
 
@@ -44,9 +45,13 @@ def root(word: str) -> str:
     )
 
 
-def spellable(texts: Iterable[str]) -> set[str]:
-    """Return the words of texts that somebody could misspell: those of letters alone."""
-    return {word for text in texts for word in _WORD.findall(folded(text))}
+def spellable(text: str, known: Container[str]) -> set[str]:
+    """Return the words of a text that somebody could misspell, those of letters alone, but for those that are known."""
+    return {
+        word
+        for word in set(folded(text).split())
+        if word not in known and LEAST <= len(word) <= _LONGEST and word.isalpha()
+    }
 
 
 def slips(word: str) -> Iterator[str]:
