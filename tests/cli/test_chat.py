@@ -175,6 +175,23 @@ async def test_sources_for_this_machine_are_not_there_for_a_model_elsewhere(
     assert [item["uri"] for item in listed] == (["docs://open/"] if hosted else ["docs://open/", "docs://closed/"])
 
 
+def test_rules_of_the_users_count_unless_others_are_named_and_allow_adds_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    line = ["--model", "ollama/m", "--server", "shop=http://127.0.0.1:9/mcp"]
+    assert wanted(parser.parse_args(line)).rules.match("shop", "pay").verdict == "ask once"
+    (tmp_path / "dragoman").mkdir()
+    (tmp_path / "dragoman" / "rules.json").write_text('{"rules": {"shop/pay": "deny"}}')
+    rules = wanted(parser.parse_args([*line, "--allow", "shop/*"])).rules
+    assert (rules.match("shop", "pay").verdict, rules.match("shop", "list").verdict) == ("deny", "allow")
+    (tmp_path / "other.json").write_text("{}")
+    named = wanted(parser.parse_args([*line, "--rules", str(tmp_path / "other.json")])).rules
+    assert named.match("shop", "pay").verdict == "ask once"
+
+
 def played(folder: Path, ask: Callable[[TerminalPerson], Coroutine[Any, Any, Any]], *lines: str) -> tuple[Any, str]:
     """Return what a person at a terminal gives who types these lines, and what was shown."""
     stream, typed = io.StringIO(), list(lines)

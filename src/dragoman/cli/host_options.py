@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from dragoman.app.target import Filed, servers_of
+from dragoman.auth.wallet_disk import config_home
 from dragoman.cli.host_person import TerminalPerson
 from dragoman.cli.host_show import Show
 from dragoman.cli.host_stage import Stage
@@ -34,6 +35,7 @@ YAML = ("dragoman.yaml", "dragoman.yml", "dragoman.json")
 FILES = (*YAML, ".mcp.json", "mcp.json")
 USUAL = "http://127.0.0.1:8848/mcp"  # where `dragoman serve` and `make demo` are
 USUAL_NAME = "local"
+RULES = ("rules.json", "rules.yaml", "rules.yml")  # in the user's folder for settings
 MODELS = """\
 models: ollama/llama3.2, lmstudio/NAME, llamacpp/NAME, vllm/NAME, openai/NAME, anthropic/NAME, or
 http://HOST:PORT/v1#NAME; DRAGOMAN_MODEL names one for good. Keys: OPENAI_API_KEY, ANTHROPIC_API_KEY,
@@ -104,7 +106,9 @@ def _address(target: Any) -> tuple[str, dict[str, str]]:
 
 
 def _rules(options: argparse.Namespace) -> Rules:
-    given = Rules.read(Path(options.rules)) if options.rules else Rules()
+    usual = [config_home() / name for name in RULES]
+    path = Path(options.rules) if options.rules else next((path for path in usual if path.is_file()), None)
+    given = Rules() if path is None else Rules.read(path)
     if not options.allow:
         return given
     said = {
