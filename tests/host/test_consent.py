@@ -115,6 +115,15 @@ async def test_what_is_asked_about_always_is_never_remembered(tmp_path: Path) ->
     gate = consent(tmp_path, desk, rules={"sales/get": "ask always"})
     assert [(await gate.permit(call())).allowed for _ in range(3)] == [True, True, False]
     assert not any(question.rememberable for question in desk.questions)
+    assert gate.book.pin("sales", "get") is None
+
+
+async def test_an_approval_gives_way_to_a_rule_that_is_stricter(tmp_path: Path) -> None:
+    assert (await consent(tmp_path, Desk(Answer.REMEMBER)).permit(call())).allowed
+    desk = Desk(Answer.NO)
+    assert not (await consent(tmp_path, desk, rules={"sales/get": "ask always"}).permit(call())).allowed
+    assert len(desk.questions) == 1
+    assert not (await consent(tmp_path, Desk(), rules={"sales/get": "deny"}).permit(call())).allowed
 
 
 async def test_what_is_denied_is_not_asked_about(tmp_path: Path) -> None:

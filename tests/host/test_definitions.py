@@ -67,6 +67,13 @@ def test_a_text_is_judged_like_a_description() -> None:
     assert check_text("The sum is 3.") == []
 
 
+def test_a_text_is_read_as_a_model_reads_it() -> None:
+    assert plain("Ig\u200bnore\u00ad  ALL\n\u1d5bs") == "ignore all vs"
+    assert plain("p\u0430ss") == "pass"
+    assert plain("\x1b[8mhidden\x1b[0m") == "hidden"
+    assert skeleton("read_file") == skeleton("ReadFi1e") != skeleton("read_files")
+
+
 def test_each_finding_says_where() -> None:
     (found,) = check(msgspec.convert(POISONED["an argument for side notes"], Tool))
     assert (found.kind, found.where) == ("asks-for-context", "inputSchema.properties.sidenote#")

@@ -245,6 +245,8 @@ def test_the_filter_refuses_sockets_of_the_internet_and_nothing_else(
         (["uv", "tool", "run", "pkg"], ("pkg",), "pkg", ()),
         (["npx", "-y", "@scope/server@1.2.3", "/data"], ("@scope/server@1.2.3",), "@scope/server", ("/data",)),
         (["npx", "--package=a", "cmd"], ("a",), "cmd", ()),
+        (["uvx", "pkg[cli]>=1.0,<2"], ("pkg[cli]>=1.0,<2",), "pkg", ()),
+        (["npx", "server@latest"], ("server@latest",), "server", ()),
     ],
 )
 def test_what_a_fetcher_is_asked_for_is_understood(
@@ -261,6 +263,7 @@ def test_what_a_fetcher_is_asked_for_is_understood(
         ["npx", "github:evil/x"], ["npx", "https://evil.test/x.tgz"], ["uvx", "--index-url", "https://evil.test", "x"],
         ["npx", "--registry=https://evil.test", "x"], ["uvx", "./x"], ["npx", "../x"], ["npx", "-y"], ["uvx"],
         ["uvx", "--python"], ["npx", "file:/x"],
+        ["npx", "evil/x"], ["uvx", "evil/x"], ["uvx", "x@https://evil.test/x"], ["uvx", "x[a"], ["npx", "@x"],
     ],
 )  # fmt: skip
 def test_a_fetcher_that_takes_code_from_elsewhere_is_refused(words: list[str]) -> None:

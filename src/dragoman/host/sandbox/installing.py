@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from dragoman.app.launch_risks import risks
 from dragoman.auth import private_files
 from dragoman.auth.wallet_lock import locked_here
 from dragoman.errors import LocalError
@@ -36,7 +35,11 @@ _INDEXES = {
 _TRUST = ("SSL_CERT_FILE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "NPM_CONFIG_CAFILE", "npm_config_cafile")
 _SILENT = {"-y", "--yes", "-q", "--quiet", "--no-progress"}
 _NAMED = {"uvx": {"--from": True, "--with": False}, "npx": {"--package": True, "-p": True}}
-_PACKAGE = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9._/\[\],-]*(@[A-Za-z0-9.^~_+-]+|[=<>!~]=?[A-Za-z0-9.*]+)*")
+# A name, with its scope, and a version. `owner/name` would be a repository to npm, and a folder to pip.
+_PACKAGE = re.compile(
+    r"(@[A-Za-z0-9][A-Za-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?"
+    r"(@[A-Za-z0-9.^~_+-]+|([=<>!~]=?[A-Za-z0-9.*]+,?)+)?"
+)
 _LIMITS = Limits(cpu=1800, memory=0, files=8192, processes=1024, file=4 * GIGA)
 _PATIENCE = 900.0  # seconds that another installation of the same may take
 
@@ -67,8 +70,6 @@ def wanted(words: Sequence[str]) -> Wanted | None:
         kind, rest = ("uvx" if words[0] == "uv" else "npx"), list(words[3:])
     if not kind:
         return None
-    if fault := risks([kind, *rest[:8]], ()):
-        raise LocalError(f"{fault[0]}: that is not put into a sandbox; install it, and name its program")
     return _read(kind, rest)
 
 
