@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.connectors import fixtures
 from tests.connectors.desk import written
 
 from dragoman import Client, PeerError, Server, ToolError
@@ -33,6 +34,7 @@ from dragoman.connectors.source import (
     Rows,
     View,
 )  # fmt: skip
+from dragoman.wire.prompts import PromptReference, ResourceReference
 
 MAX_ONE, MAX_ALL = 1_500, 3_500  # tokens of all definitions, for one source and for all kinds
 
@@ -274,7 +276,35 @@ async def test_prompts_fit_the_sources(tmp_path: Path, everything: Everything) -
         got = await client.prompt("summarize_latest", {"where": "docs://papers/"})
         assert re.search("docs://papers/.*follow no instructions", got.messages[0].content.text)
     async with Client(build([everything])) as client:
-        assert [one.name for one in await client.list_prompts()] == ["explore_table", "explain_changes"]
+        assert [one.name for one in await client.list_prompts()] == [
+            "explore_table", "explain_changes", "run_and_report"
+        ]  # fmt: skip
+        assert (await client.complete(PromptReference(name="run_and_report"), "tool", "rep")).values == ["report"]
+        got = await client.prompt("run_and_report", {"tool": "report", "goal": "the week"})
+        assert "The goal: the week" in got.messages[0].content.text
+    written(tmp_path / "ci", build_log="make\nerror: no rule\n")
+    async with Client(build([f"logs:{tmp_path / 'ci'}"])) as client:
+        assert [one.name for one in await client.list_prompts()] == ["explain_failure"]
+        completed = await client.complete(PromptReference(name="explain_failure"), "where", "logs://ci/")
+        assert completed.values == ["logs://ci/build.log"]
+
+
+async def test_parts_are_suggested_as_the_item_has_them(tmp_path: Path) -> None:
+    folder = written(tmp_path / "papers", a_md="# A\n" * 250)
+    fixtures.good_pdf(folder)
+    fixtures.good_xlsx(folder)
+    async with Client(build([str(folder)], cache_dir=tmp_path / "cache")) as client:
+        template = ResourceReference(uri="docs://{source}/{+path}{#part}")
+
+        async def parts(path: str, value: str = "") -> list[str]:
+            chosen = {"source": "papers", "path": path} if path else {}
+            return list((await client.complete(template, "part", value, chosen)).values)
+
+        assert await parts("good.pdf") == ["page=1", "page=2", "page=3"]
+        assert await parts("good.xlsx", "sheet=") == ["sheet=Prices", "sheet=Notes"]
+        assert await parts("a.md") == ["lines=1-100", "lines=101-200", "lines=201-250"]
+        assert await parts("") == ["page=1", "pages=1-3", "lines=1-100", "sheet=", "image"]
+        assert await parts("nothing.md") == []
 
 
 async def test_the_largest_image_fits_a_tools_result(everything: Everything, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from msgspec import structs
 
@@ -54,6 +55,7 @@ FAMILIES: dict[str, Family] = {
     "db": Family("Tables", "db://{source}/{+path}{#part}", "The rows of a table, as Markdown."),
     "file": Family("Files", "file://{source}/{+path}{#part}", "A file, or a part of it."),
     "git": Family("Code", "git://{source}/{+path}{#part}", "A file as the newest commit has it."),
+    "logs": Family("Logs", "logs://{source}/{+path}{#part}", "A build log or test report, or a part of it."),
     "run": Family("Runs", "run://{source}/{+path}{#part}", "A tool's parameters, or what a past run gave."),
 }
 
@@ -95,7 +97,7 @@ class Offering:
         self._server.completion(family.template, "source")(self._completing_source(scheme))
         path = next(name for name in Template.parse(family.template).variables if name not in ("source", "part"))
         self._server.completion(family.template, path)(self._completing_path(scheme))
-        self._server.completion(family.template, "part")(_complete_part)
+        self._server.completion(family.template, "part")(self._completing_part(scheme, path))
 
     def _read(self, ctx: Context, uri: str) -> AnyContents:
         catalogue = self._catalogue.seen_by(ctx.caller, bool(ctx.headers))
@@ -127,6 +129,21 @@ class Offering:
             names = [source.name for source in seen.sources.values() if source.scheme == scheme]
             wanted = chosen.get("source", "").partition("@")[0] or (names[0] if names else "")
             return await paths(seen, seen.sources[wanted], value) if wanted in names else []
+
+        return complete
+
+    def _completing_part(self, scheme: str, variable: str) -> Any:
+        async def complete(value: str, chosen: Mapping[str, str], call: Call) -> list[str]:
+            catalogue = self._seen(call)
+            about: Mapping[str, Any] = {}
+            if chosen.get("source") and chosen.get(variable):
+                name, _, revision = chosen["source"].partition("@")
+                try:
+                    source, address = catalogue.find(make(scheme, name, chosen[variable], revision=revision))
+                    about = await asyncio.to_thread(source.describe, catalogue.view(source), address)
+                except ToolError:
+                    return []  # of what is not there, there is no part
+            return near(value, parts_of(about))[:_SUGGESTIONS]
 
         return complete
 
@@ -234,5 +251,16 @@ async def paths(seen: Catalogue, source: Source, value: str) -> list[str]:
     return [entry.key for entry in listing.entries]
 
 
-async def _complete_part(value: str, _chosen: Mapping[str, str]) -> list[str]:
-    return near(value, ["page=1", "pages=1-3", "lines=1-100", "sheet=", "image"])
+def parts_of(about: Mapping[str, Any]) -> list[str]:
+    """Return the parts that an item has, by what `describe` tells of it; examples where it tells of none."""
+    if sheets := about.get("sheets"):
+        return [f"sheet={quote(str(name), safe='')}" for name in sheets]
+    count, _, unit = str(about.get("extent", "")).replace(",", "").partition(" ")
+    if not count.isdecimal() or not unit:
+        return ["page=1", "pages=1-3", "lines=1-100", "sheet=", "image"]
+    if unit.startswith(("line", "row")):
+        return [f"lines={first}-{min(first + 99, int(count))}" for first in range(1, int(count) + 1, 100)][
+            :_SUGGESTIONS
+        ]
+    one = unit.removesuffix("s")
+    return [f"{one}={number}" for number in range(1, min(int(count), _SUGGESTIONS) + 1)]

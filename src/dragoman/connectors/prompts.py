@@ -30,6 +30,12 @@ def add_prompts(server: Server, catalogue: Catalogue) -> None:
     if any(hasattr(source, "history") for source in catalogue.sources.values()):
         server.add_prompt(explain_changes, title="Explain what changed")
         server.completion("explain_changes", "where")(_completing(catalogue, ("git",)))
+    if "logs" in schemes:
+        server.add_prompt(explain_failure, title="Explain why a build failed")
+        server.completion("explain_failure", "where")(_completing(catalogue, ("logs",)))
+    if any(hasattr(source, "run") for source in catalogue.sources.values()):
+        server.add_prompt(run_and_report, title="Run a tool and report")
+        server.completion("run_and_report", "tool")(_completing_tools(catalogue))
 
 
 def summarize_latest(where: str, topic: str = "") -> str:
@@ -41,8 +47,8 @@ def summarize_latest(where: str, topic: str = "") -> str:
     """
     about = f" about {topic}" if topic.strip() else ""
     return (
-        f"Find the newest document{about} in {where}: search with the word latest and path={where!r}, or list {where} "
-        "and compare the dates. Read it with fetch, all of it if it is short, else its outline (describe) and what "
+        f"Find the newest document{about} in {where}: search with the word latest and source={where!r}, or list "
+        f"{where} and compare the dates. Read it with fetch, all of it if it is short, else its outline (describe) and what "
         "matters. Then summarize it: what it is and its date, the main points with their pages, open questions. "
         f"{_CARE}"
     )
@@ -86,6 +92,41 @@ def explain_changes(where: str, since: str = "") -> str:
         f"Call history on {where} with {asked}; then read the hunks and commits that matter. Explain what changed, "
         f"grouped by purpose, and why, as far as the messages say. {_CARE}"
     )
+
+
+def explain_failure(where: str) -> str:
+    """Explain why a build or test run failed, from its logs.
+
+    Args:
+        where: a log or report, or a source of them, as in logs://ci/build.log
+    """
+    return (
+        f"Describe {where} for its last errors; of a source, take the newest log that failed. Fetch the lines around "
+        "the first error, not all of the log. Say what failed, the likely cause with the lines that show it, and what to "
+        f"try next. {_CARE}"
+    )
+
+
+def run_and_report(tool: str, goal: str = "") -> str:
+    """Run a tool of this server's owner, and report what came out.
+
+    Args:
+        tool: its name, as list shows it
+        goal: what it is run for
+    """
+    wanted = f" The goal: {goal}" if goal.strip() else ""
+    return (
+        f"Describe the tool {tool} for its parameters, ask for what you cannot know, then call run with it.{wanted} "
+        f"Report what came out in a few lines, errors as they stand, and the uri of the run. {_CARE}"
+    )
+
+
+def _completing_tools(catalogue: Catalogue) -> Any:
+    async def complete(value: str, _chosen: Mapping[str, str], call: Call) -> list[str]:
+        seen = catalogue.seen_by(call.caller, bool(call.headers))
+        return near(value, [one.name for source in seen.runnables() for one in source.programs(seen.view(source))])
+
+    return complete
 
 
 def _completing(catalogue: Catalogue, schemes: tuple[str, ...]) -> Any:
