@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import re
 import signal
 import socket
@@ -312,6 +313,28 @@ def test_the_scripts_say_what_the_data_say(acme: Path, truth: dict) -> None:
     low = script(acme, "stock_report", "--store", "Bristol", "--top", "3").stdout.splitlines()
     assert low[0] == "sku,product,on_hand,reorder_at,shelf" and len(low) == 4
     assert not list((acme / "code").rglob("__pycache__"))
+
+
+def test_all_sources_of_the_settings_are_well_once_the_demo_has_approved_its_own_scripts(
+    acme: Path, tmp_path: Path
+) -> None:
+    homes = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    check = [sys.executable, "-m", "dragoman", "serve", "--check", "--json", "--config", str(acme / "dragoman.yaml")]
+
+    def ran(words: list[str]) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **homes}
+        return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=environment)
+
+    before = ran(check)
+    assert before.returncode == 1 and before.stdout.count("was not approved") == 3, before.stdout + before.stderr
+    approve = (
+        "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import demo; demo.approve(pathlib.Path(sys.argv[2]))"
+    )
+    done = ran([sys.executable, "-c", approve, str(ACME), str(acme)])
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads((tmp_path / "config" / "dragoman" / "approved.json").read_text())["approved"]) == 3
+    after = ran(check)
+    assert after.returncode == 0, after.stdout + after.stderr
 
 
 def test_others_cannot_write_what_says_what_is_served(acme: Path) -> None:
