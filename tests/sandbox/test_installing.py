@@ -81,7 +81,7 @@ def test_a_package_is_put_in_with_a_network_and_run_without(one: Tier, tmp_path:
     held = [sys.executable, "-P", "-m", "dragoman", "run", "--sandbox", "--tier", one, "--project", str(home / "work")]
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*held, *words], env=env, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run([*held, *words], env=env, capture_output=True, text=True, timeout=300, check=False)
 
     first = run("--install", "--", "uvx", "notes-server@1.0")
     assert first.returncode == 0 and "installing notes-server@1.0" in first.stderr and first.stdout == ""
