@@ -48,8 +48,9 @@ def summarize_latest(where: str, topic: str = "") -> str:
     about = f" about {topic}" if topic.strip() else ""
     return (
         f"Find the newest document{about} in {where}: search with the word latest and source={where!r}, or list "
-        f"{where} and compare the dates. Read it with fetch, all of it if it is short, else its outline (describe) and what "
-        "matters. Then summarize it: what it is and its date, the main points with their pages, open questions. "
+        f"{where} and compare the dates. Read it with fetch, all of it if it is short, else its outline "
+        "(describe) and what matters. Then summarize it: what it is and its date, the main points with their pages, "
+        "open questions. "
         f"{_CARE}"
     )
 
@@ -102,8 +103,8 @@ def explain_failure(where: str) -> str:
     """
     return (
         f"Describe {where} for its last errors; of a source, take the newest log that failed. Fetch the lines around "
-        "the first error, not all of the log. Say what failed, the likely cause with the lines that show it, and what to "
-        f"try next. {_CARE}"
+        "the first error, not all of the log. Say what failed, the likely cause with the lines that show it, and what "
+        f"to try next. {_CARE}"
     )
 
 

@@ -166,7 +166,7 @@ class IndexServer:
             )
             path = sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema))
             connection.execute(path)
-            connection.execute(f"SET statement_timeout = {STATEMENT * 1000}")
+            connection.execute("SELECT set_config('statement_timeout', %s, false)", (f"{STATEMENT}s",))
             # Short statements: compiling one takes longer than it does, and words are for the index to find.
             connection.execute("SET jit = off")
             connection.execute("SET enable_seqscan = off")
@@ -290,11 +290,10 @@ def purge(address: str, schemas: Sequence[str]) -> list[str]:
             schema
             for schema in schemas
             for what in ("lease", "write")
-            if not (
-                connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (lock_of(schema, what),)).fetchone() or [0]
-            )[0]
+            if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (lock_of(schema, what),)).fetchone()
+            != (True,)
         ]
-        for schema in [] if busy else schemas:
+        for schema in () if busy else schemas:
             connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
         return list(dict.fromkeys(busy))
 
