@@ -65,6 +65,20 @@ def test_connections_that_were_cut_are_told_once_and_made_again(places: Places, 
     index.close()
 
 
+def test_an_index_that_was_taken_away_is_made_again(places: Places, postgres_server: Private) -> None:
+    place = places("a")
+    index = Index(place)
+    put(index, "a.md", "about pumps")
+    with psycopg.connect(postgres_server.address, autocommit=True) as connection:
+        connection.execute(f'DROP SCHEMA "{place.schema}" CASCADE')
+    with pytest.raises(IndexGoneError, match="was taken away, and is made again"):
+        found(index, "pump")
+    assert index.known() == {}
+    put(index, "a.md", "about pumps")
+    assert paths(index, "pump") == ["a.md"]
+    index.close()
+
+
 def test_a_place_that_cannot_be_is_refused_without_its_password(postgres_server: Private) -> None:
     there = postgres_server.address
     for address, said in (

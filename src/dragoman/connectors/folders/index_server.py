@@ -52,6 +52,8 @@ CREATE INDEX piece_words ON piece USING gin(words) WITH (fastupdate = off);
 CREATE TABLE word(term TEXT COLLATE "C" PRIMARY KEY, back TEXT COLLATE "C" NOT NULL);
 CREATE INDEX word_back ON word(back)
 """
+_CUT = (psycopg.OperationalError, psycopg.InterfaceError)
+_TAKEN = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject)
 _INSERT = (
     "INSERT INTO piece(file, part, at, line, title, heading, body, words) VALUES (%s, %s, %s, %s, %s, %s, %s, "
     "setweight(to_tsvector('words', %s), 'A') || setweight(to_tsvector('words', %s), 'B') || to_tsvector('words', %s))"
@@ -187,9 +189,11 @@ class IndexServer:
             link = self.connect()
         try:
             yield link
-        except (psycopg.OperationalError, psycopg.InterfaceError) as fault:
+        except _CUT as fault:
             link.connection.close()
             raise self._gone(fault) from fault
+        except _TAKEN as fault:
+            raise self._made_again(fault) from fault
         finally:
             link.since = time.monotonic()
             with self._pool_lock:
@@ -213,9 +217,11 @@ class IndexServer:
                 with link.connection.transaction():
                     link.execute("SELECT pg_advisory_xact_lock(?)", (lock_of(self.schema, "write"),))
                     yield link
-            except (psycopg.OperationalError, psycopg.InterfaceError) as fault:
+            except _CUT as fault:
                 link.connection.close()
                 raise self._gone(fault) from fault
+            except _TAKEN as fault:
+                raise self._made_again(fault) from fault
             finally:
                 self._depth = 0
                 link.since = time.monotonic()
@@ -252,6 +258,14 @@ class IndexServer:
 
     def take_words(self, link: Any, file: int) -> None:
         """Nothing: words go with their pieces."""
+
+    def _made_again(self, fault: psycopg.Error) -> IndexGoneError:
+        """Make the tables that somebody has taken away; what was in them is read again at the next walk."""
+        try:
+            self._make()
+        except psycopg.Error as other:
+            return self._gone(other)
+        return IndexGoneError(f"the index in {self.shown} was taken away, and is made again: ask again in a moment")
 
     def _gone(self, fault: psycopg.Error) -> IndexGoneError:
         return IndexGoneError(f"the index in {self.shown} does not answer: {_told(fault)}; ask again in a moment")
