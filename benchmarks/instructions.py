@@ -2,6 +2,8 @@
 
 By `perf stat` where the processor's counters can be read, else by valgrind. A server is run twice, with few and with
 many calls; the difference is the calls'. Only the process's own: what the kernel does is CPU time (processes.py).
+Limit: timers go by the clock, so where valgrind makes a call take as long as many ticks, these count, too: on a machine
+that is busy with other things, compare both sides in one go or wait.
 """
 
 import asyncio
