@@ -56,3 +56,26 @@ def _age(transport: Any) -> float:
     except (OSError, AttributeError, struct.error):
         return 0.0  # no TCP, or closed by now
     return float(waited) / 1000
+
+
+def refusing(base: Any, patience: float) -> Any:
+    """Return a protocol of uvicorn's that can refuse connections which waited for more than `patience` seconds."""
+    backlog = Backlog(patience)
+
+    class Refusing(base):  # type: ignore[misc]
+        """One connection."""
+
+        _new = True
+
+        def refused(self) -> bool:
+            """Say whether the connection is over before it began: to be asked first when something came in."""
+            if not self._new:
+                return False
+            self._new = False
+            if not backlog.refuses(self.transport):
+                return False
+            self.transport.write(BEHIND)
+            self.end()
+            return True
+
+    return Refusing

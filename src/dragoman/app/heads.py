@@ -13,8 +13,8 @@ from typing import Any
 
 import uvicorn
 
-from dragoman.app.backlog import BEHIND, Backlog
-from dragoman.app.unread import Unread
+from dragoman.app.backlog import refusing
+from dragoman.app.unread import reading
 from dragoman.app.whole import WholeSend
 
 FRESH, USED = 1.0, 0.1  # seconds that a first and a further request may be on its way when the server stops
@@ -30,6 +30,11 @@ def leaving(base: Any) -> Any:
 
         begun = False  # a head has begun, and is not complete
         ending = False
+
+        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+            # Only the faster parser's protocol asks for this.
+            cycle.send = WholeSend(cycle)
+            super()._start_asgi_task(cycle, app)  # pyright: ignore[reportUnknownMemberType]
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
@@ -78,33 +83,20 @@ def timed(seconds: float, late: float = 0.0, stalled: float = 30.0) -> type[asyn
     Connections that waited for more than `late` seconds are refused where many do. A client that does not read for
     `stalled` seconds is cut off.
     """
-    backlog = Backlog(late)
-    base: Any = _parsing()
+    base: Any = refusing(reading(_parsing(), stalled), late)
 
     class Timed(base):  # type: ignore[misc]
         """One connection."""
 
         _timer: asyncio.TimerHandle | None = None
-        _new = True
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
-            self._unread = Unread(self.loop, transport, stalled)
             self._timer = self.loop.call_later(seconds, self._late)
 
-        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-            # Only the faster parser's protocol asks for this.
-            cycle.send = WholeSend(cycle)
-            super()._start_asgi_task(cycle, app)  # pyright: ignore[reportUnknownMemberType]
-
         def data_received(self, data: bytes) -> None:
-            if self._new:
-                self._new = False
-                if backlog.refuses(self.transport):
-                    self.transport.write(BEHIND)
-                    self.transport.close()
-                    self._unread.begin()
-                    return
+            if self.refused():
+                return
             super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
             # No request under way: what came was the beginning of a head, or the rest of a body that nobody reads.
             if not self.asked():
@@ -114,22 +106,8 @@ def timed(seconds: float, late: float = 0.0, stalled: float = 30.0) -> type[asyn
             elif self._timer is not None:
                 self._stop()
 
-        def pause_writing(self) -> None:
-            super().pause_writing()  # pyright: ignore[reportUnknownMemberType]
-            self._unread.begin()
-
-        def resume_writing(self) -> None:
-            self._unread.end()
-            super().resume_writing()  # pyright: ignore[reportUnknownMemberType]
-
-        def timeout_keep_alive_handler(self) -> None:
-            # Named by uvicorn: an unused connection is closed, which takes until its client has read everything.
-            super().timeout_keep_alive_handler()  # pyright: ignore[reportUnknownMemberType]
-            self._unread.begin()
-
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop()
-            self._unread.end()
             super().connection_lost(exc)  # pyright: ignore[reportUnknownMemberType]
 
         def _stop(self) -> None:
@@ -143,8 +121,7 @@ def timed(seconds: float, late: float = 0.0, stalled: float = 30.0) -> type[asyn
             if not self.transport.is_closing():
                 if self.begun:
                     self.transport.write(_LATE)
-                self.transport.close()
-                self._unread.begin()
+                self.end()
 
     return Timed
 

@@ -47,3 +47,38 @@ class Unread:
             self._transport.abort()
         else:
             self._timer = self._loop.call_later(self._pause, self._look)
+
+
+def reading(base: Any, seconds: float) -> Any:
+    """Return a protocol of uvicorn's that cuts off a client which takes nothing of what it is sent for `seconds`."""
+
+    class Reading(base):  # type: ignore[misc]
+        """One connection."""
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
+            self._unread = Unread(self.loop, transport, seconds)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()  # pyright: ignore[reportUnknownMemberType]
+            self._unread.begin()
+
+        def resume_writing(self) -> None:
+            self._unread.end()
+            super().resume_writing()  # pyright: ignore[reportUnknownMemberType]
+
+        def timeout_keep_alive_handler(self) -> None:
+            # Named by uvicorn: an unused connection is closed, which takes until its client has read everything.
+            super().timeout_keep_alive_handler()  # pyright: ignore[reportUnknownMemberType]
+            self._unread.begin()
+
+        def end(self) -> None:
+            """Close the connection; its client has some time for what it was sent last."""
+            self.transport.close()
+            self._unread.begin()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._unread.end()
+            super().connection_lost(exc)  # pyright: ignore[reportUnknownMemberType]
+
+    return Reading
