@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 SCOPE = "dragoman"
 TOOL_ERROR = "tool_error"  # what the conventions call a result with `isError`
 LONGEST = 200  # characters of a name or URI that are recorded
+_REMEMBERED = 256
 # Seconds: the bounds that the conventions recommend for these histograms.
 BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 _TARGETS = {"tools/call": "gen_ai.tool.name", "prompts/get": "gen_ai.prompt.name"}
@@ -83,13 +85,13 @@ class Telemetry:
         method = METHODS.get(call.method)
         if method is not None and method.endless:
             return await handler(call)  # a subscription is no operation that has a duration
-        target = getattr(call.params, method.named_by, "") if method is not None and method.named_by else ""
-        facts = _facts(call.method, str(target), call.caller.version)
-        if call.headers:
-            facts |= {"network.transport": "tcp", "network.protocol.name": "http"}
+        target = str(getattr(call.params, method.named_by, "")) if method is not None and method.named_by else ""
+        # Most calls are like one before; a long name is not kept, since it may be as long as a message.
+        described = _described if len(target) <= LONGEST else _described.__wrapped__
+        told = described(call.method, target, call.caller.version, bool(call.headers))
         carried = trace_of(call.meta)
         parent, links = self._parent(carried) if carried else (None, None)
-        ending = _Ending(self._served, facts)
+        ending = _Ending(self._served, told)
         running = self._begin(ending, self._trace.SpanKind.SERVER, call.id, parent, links)
         try:
             reply = await handler(call)
@@ -111,8 +113,8 @@ class Telemetry:
 
     async def send(self, asked: Asked, send: Send) -> msgspec.Raw:
         """Send a request in a span of its own, and let the server know of it: a client's observer."""
-        facts = {**_facts(asked.method, asked.target, asked.version), **_place(asked)}
-        ending = _Ending(self._sent, facts)
+        told = _Told.of({**_facts(asked.method, asked.target, asked.version), **_place(asked)})
+        ending = _Ending(self._sent, told)
         running = self._begin(ending, self._trace.SpanKind.CLIENT, asked.id, None, None)
         try:
             carrier: dict[str, str] = {}
@@ -155,6 +157,21 @@ class Telemetry:
         running.span.end()
 
 
+class _Told(NamedTuple):
+    """What is told of a request, the name of its span, and what its duration is told with. Shared, so never changed."""
+
+    facts: dict[str, Any]
+    name: str
+    dimensions: dict[str, Any]
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> _Told:
+        """Return what follows from the attributes of a span."""
+        target = next((facts[key] for key in _TARGETS.values() if key in facts), "")
+        dimensions = {key: value for key, value in facts.items() if key != "mcp.resource.uri"}
+        return cls(facts, f"{facts['mcp.method.name']} {target}".strip(), dimensions)
+
+
 class _Running(NamedTuple):
     """A span under way, what puts back the one around it, and when it began."""
 
@@ -166,13 +183,11 @@ class _Running(NamedTuple):
 class _Ending:
     """How one request ended, as attributes."""
 
-    def __init__(self, histogram: Any, facts: dict[str, Any]) -> None:
+    def __init__(self, histogram: Any, told: _Told) -> None:
         self.histogram = histogram
-        self.facts = facts
+        self.facts, self.name, self._dimensions = told
         self.error = ""
         self.code: int | None = None
-        target = next((facts[key] for key in _TARGETS.values() if key in facts), "")
-        self.name = f"{facts['mcp.method.name']} {target}".strip()
 
     def reply(self, reply: Reply) -> None:
         """Note whether a tool said that it failed."""
@@ -209,11 +224,21 @@ class _Ending:
 
     def dimensions(self) -> dict[str, Any]:
         """Return the attributes of the measurement: few values each, whatever peers send."""
-        unknown = {"mcp.resource.uri"}
+        if not self.error and self.code is None:
+            return self._dimensions
+        found = self._dimensions
         if self.code == INVALID_PARAMS:
             # A name that nobody registered, perhaps: peers must not make up series of measurements.
-            unknown.update(_TARGETS.values())
-        return {**{key: value for key, value in self.facts.items() if key not in unknown}, **self.outcome()}
+            found = {key: value for key, value in found.items() if key not in _TARGETS.values()}
+        return {**found, **self.outcome()}
+
+
+@lru_cache(_REMEMBERED)
+def _described(method: str, target: str, version: str, over_http: bool) -> _Told:
+    facts = _facts(method, target, version)
+    if over_http:
+        facts |= {"network.transport": "tcp", "network.protocol.name": "http"}
+    return _Told.of(facts)
 
 
 def _facts(method: str, target: str, version: str) -> dict[str, Any]:
