@@ -45,7 +45,7 @@ async def _checked(options: argparse.Namespace, config: Path | None) -> Report:
             serve.protect(made.server, made)
             sources = [source for _, source in made.opened.sources.values()]
             return await check(made.server, sources, made.opened.inactive)
-        opening = Opening(writable=tuple(options.allow_write))
+        opening = Opening(writable=tuple(options.allow_write), index=serve.index_of(options))
         catalogue = Catalogue(await asyncio.to_thread(opened, options.sources, opening))
         assembly = Assembly(options.name or "check", catalogue, None, options.profile or "default")
         return await check(assembly.server, catalogue.sources.values(), {})

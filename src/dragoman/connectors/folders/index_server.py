@@ -136,7 +136,7 @@ class IndexServer:
         try:
             self._make()
         except (psycopg.Error, IndexGoneError) as fault:
-            raise SourceError(f"the index cannot be kept in {self.shown}: {_told(fault)}") from fault
+            raise SourceError(f"the index cannot be kept in {self.shown}: {_told(fault.__cause__ or fault)}") from fault
 
     def _make(self) -> None:
         link = self.connect()
@@ -328,7 +328,7 @@ def _marked(statement: str) -> Any:
     return cast("Any", statement.replace("%", "%%").replace("?", "%s"))
 
 
-def _told(fault: Exception) -> str:
+def _told(fault: BaseException) -> str:
     return str(fault).strip().partition("\n")[0] or type(fault).__name__
 
 
