@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import time
@@ -33,6 +34,7 @@ def facts(bench: Bench, command: str, seconds: float) -> dict[str, Any]:
         "command": command,
         "took_seconds": round(seconds),
         "machine": machine(),
+        "load_average": os.getloadavg()[2],  # of the last 15 minutes: one is the benchmark's own
         "load": load.generator(),
         "versions": environments.versions(),
         "rounds": bench.rounds,
@@ -106,7 +108,8 @@ def _publish(bench: Bench, report: dict[str, Any]) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     text = (
         f"Measured {report['date']} by `{report['command']}` in {report['took_seconds'] / 60:.0f} minutes, "
-        f"{report['rounds']} rounds, on {report['machine']}; load by {report['load']}; {versions}.\n\n"
+        f"{report['rounds']} rounds, on {report['machine']}, load average {report['load_average']:.1f}; "
+        f"calls by {report['load']}; {versions}.\n\n"
         f"{bench.table.markdown()}"
     )
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
