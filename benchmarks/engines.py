@@ -35,7 +35,7 @@ def server(store: str, engine: Any, tasks: int, began: dict[str, float]) -> Serv
 
 async def until(began: dict[str, float], count: int) -> None:
     """Wait until so many have begun."""
-    while len(began) < count:  # noqa: ASYNC110
+    while len(began) < count:
         await asyncio.sleep(0.001)
 
 
