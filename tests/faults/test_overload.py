@@ -21,7 +21,7 @@ async def test_at_ten_times_its_capacity_a_server_does_what_it_can_and_refuses_t
     """F16: plain functions, of which as many run at once as there are threads."""
     seconds, capacity = times(10, 600) / 10, 40.0
     with served(keys=KEYS, threads=4, calls_in_all=40) as desk:
-        crowd = Crowd(desk.port, call("block", seconds=0.1), 3.0, KEYS)
+        crowd = Crowd(desk.port, call("block", seconds=0.1), 5.0, KEYS)
         begun = time.monotonic()
         peak = good(await crowd.for_a_while(capacity, seconds / 2), time.monotonic() - begun)
         begun = time.monotonic()
