@@ -1,10 +1,10 @@
 """Dragoman's client: `ours.py COUNT http URL | stdio PYTHON SERVER | memory`. Prints CPU per call."""
 
 import asyncio
-import json
 import sys
-import time
 from typing import Any
+
+from timing import measure
 
 from dragoman import Client, Server
 
@@ -25,18 +25,4 @@ def target(words: list[str]) -> Any:
     return server
 
 
-async def main() -> None:
-    count = int(sys.argv[1])
-    async with Client(target(sys.argv[2:])) as client:
-        for _ in range(100):
-            await client.call_tool("add", {"a": 2, "b": 3})
-        before, began = time.process_time(), time.perf_counter()
-        for _ in range(count):
-            result = await client.call_tool("add", {"a": 2, "b": 3})
-        cpu, wall = time.process_time() - before, time.perf_counter() - began
-        if result.structured != {"result": 5}:
-            raise RuntimeError(result)
-    print(json.dumps({"cpu_us": cpu * 1e6 / count, "wall_us": wall * 1e6 / count}))
-
-
-asyncio.run(main())
+asyncio.run(measure(Client(target(sys.argv[2:])), lambda result: result.structured))
