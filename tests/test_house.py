@@ -47,7 +47,8 @@ EXTRAS = {
 HOMES_OF_EXTRAS = (
     "connectors/trees/sftp.py", "connectors/trees/ignored.py",  # likewise
     "connectors/trees/cloud.py",  # loaded by name where an address asks for a bucket: connectors/trees/kind.py
-    "connectors/folders/index_server.py", "connectors/databases/postgres.py", "connectors/databases/mysql.py", "connectors/databases/duck.py",
+    "connectors/folders/index_server.py",  # and likewise
+    "connectors/databases/postgres.py", "connectors/databases/mysql.py", "connectors/databases/duck.py",
     "connectors/databases/alchemy.py",  # loaded by name where an address asks for one: connectors/databases/opening.py
     "connectors/extract/", "store/redis.py", "store/postgres.py", "store/connections.py", "store/tables.py",
     "engines/",
