@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from dragoman.errors import AuthorizationError, AuthorizationNeededError, LocalError, MalformedError, TransportError
-from dragoman.ports.exchange import Exchange, Incoming
+from dragoman.ports.exchange import Incoming
 from dragoman.protocol.addresses import shown_url
 from dragoman.protocol.replies import ResultReader, result_of
 from dragoman.wire.methods import METHODS
@@ -27,8 +27,8 @@ class SessionLostError(TransportError):
     """The server no longer knows the session, so the request did not run (LEG-08). Never leaves this room."""
 
 
-def judge(answer: Incoming, exchange: Exchange) -> msgspec.Raw:
-    """Return the raw result in `answer`.
+def judge(answer: Incoming, where: str, *, in_session: bool) -> msgspec.Raw:
+    """Return the raw result in `answer`, which came from `where` for a request that was made in a session or was not.
 
     Raises AuthorizationError on 401 and 403, PeerError for a JSON-RPC error,
     SessionLostError when a session is gone, and for what is no JSON-RPC
@@ -37,12 +37,12 @@ def judge(answer: Incoming, exchange: Exchange) -> msgspec.Raw:
     if answer.status == 200 and answer.frame is not None:
         return result_of(answer.frame)
     if answer.status in (401, 403):
-        raise _unauthorized(answer, exchange.where)
-    if answer.status == 404 and exchange.session is not None:
-        raise SessionLostError(f"{exchange.where} no longer knows the session")
+        raise _unauthorized(answer, where)
+    if answer.status == 404 and in_session:
+        raise SessionLostError(f"{where} no longer knows the session")
     if answer.frame is not None:
         return result_of(answer.frame)
-    raise _strange(answer, exchange.where)
+    raise _strange(answer, where)
 
 
 def _unauthorized(answer: Incoming, where: str) -> AuthorizationError:

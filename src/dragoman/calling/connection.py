@@ -358,6 +358,10 @@ class Connection:
         if self._line.exchange.ended and self._revival.limit:
             await self._revival.again()
             greeting = self.greeting
+        if self._renewing is not None and self._renewing.locked():
+            # Between a session that is gone and the next one there is nothing to call in.
+            async with self._renewing:
+                greeting = self.greeting
         try:
             raw = await self._line.ask(self._dressed(greeting, wish), method, params, wish, number)
             self._revival.vain = 0

@@ -152,6 +152,8 @@ class Line:
         headers = wish.headers
         if exchange.over_http:
             headers = {**dress.headers(method, params), **wish.fields, **wish.headers}
+        # As it is sent: by the time of the answer, another call may have found out that the session is gone.
+        in_session = exchange.session is not None
         try:
             answer = await self._sent(Outgoing(number, body, headers, method == HELLO, dress.era.handshake), wish.aside)
         except asyncio.CancelledError:
@@ -159,7 +161,7 @@ class Line:
                 notice = cancellation(number, "the caller no longer waits")
                 self._later(exchange.tell(notice, dress.fields if exchange.over_http else {}))
             raise
-        return judge(answer, exchange)
+        return judge(answer, exchange.where, in_session=in_session)
 
     async def _sent(self, request: Outgoing, aside: Aside | None) -> Incoming:
         if aside is None:
