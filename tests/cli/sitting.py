@@ -46,6 +46,15 @@ class Sitting:
         self._process.wait()
         os.close(self._end)
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C once the program waits for a key: between the prompt and that, Python's input() misses it."""
+        stat = Path(f"/proc/{self._process.pid}/stat")
+        end = time.monotonic() + 20
+        while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "S":
+            assert time.monotonic() < end, "it does not wait for a key"
+            time.sleep(0.002)
+        self.type("\x03")
+
     def type(self, text: str) -> None:
         os.write(self._end, text.encode())
 

@@ -85,10 +85,10 @@ def whole_talk(folder: Path, model: str) -> None:
         assert "(stopped)" in at.until("\n> ")
         at.type("and now?\n")
         assert "You said: and now?" in at.until("\n> ")
-        at.type("\x03")
+        at.interrupt()
         at.until("Ctrl-C again leaves")
         at.until("> ")
-        at.type("\x03")
+        at.interrupt()
         assert at.ended() == 130
 
 
