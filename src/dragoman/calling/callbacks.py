@@ -18,7 +18,7 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.calling.filled import elicited, visited
-from dragoman.errors import DeclinedError, LocalError, MalformedError, RequestError
+from dragoman.errors import DeclinedError, LocalError, MalformedError, PeerError, RequestError
 from dragoman.wire.base import Opt
 from dragoman.wire.content import TextContent
 from dragoman.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
@@ -151,8 +151,10 @@ def answer_by_hand(method: str, params: msgspec.Raw, given: Any) -> Any:
     return given
 
 
-def missing(needed: Any) -> str:
+def lacking(error: PeerError) -> str:
     """Return which callback gives a client the capabilities that a server's error names, "" if none does."""
+    data: Any = error.data
+    needed = cast("dict[str, Any]", data).get("requiredCapabilities") if isinstance(data, dict) else None
     if not isinstance(needed, dict):
         return ""
     wanted = cast("dict[str, Any]", needed)

@@ -11,14 +11,14 @@ import functools
 import logging
 import time
 from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import structs
 
 from dragoman.calling.answers import READERS, SessionLostError
 from dragoman.calling.cache import Cache, Key, Pages, key_of, seconds_fresh
-from dragoman.calling.callbacks import BY_HAND, missing
+from dragoman.calling.callbacks import BY_HAND, lacking
 from dragoman.calling.changes import Changes
 from dragoman.calling.fields import check_fields
 from dragoman.calling.line import Line
@@ -370,7 +370,7 @@ class Connection:
             # Neither ran: the version was not understood, or the session, below, not known any more.
             if isinstance(error, VersionError):
                 pass
-            elif wish.aside is None and error.code == MISSING_CAPABILITY and (name := _lacking(error)):
+            elif wish.aside is None and error.code == MISSING_CAPABILITY and (name := lacking(error)):
                 raise PeerError(error.code, f"{error.message}; give the client {name}", error.data) from None
             else:
                 raise
@@ -396,9 +396,3 @@ class Connection:
                     self._cache.clear()
                 await self._agreed(await agree(self._line, self._terms))
             return self.greeting
-
-
-def _lacking(error: PeerError) -> str:
-    """Return which callback is missing for what a server needs."""
-    data: Any = error.data
-    return missing(cast("dict[str, Any]", data).get("requiredCapabilities")) if isinstance(data, dict) else ""
