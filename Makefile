@@ -63,9 +63,9 @@ demo: $(VENV)/.demo
 assistant: $(VENV)/.demo
 	@exec $(PY) examples/acme/assistant.py $(ARGS)
 
-# A file's tests stay in one process: they share what it sets up.
+# A file's tests stay in one process: they share what it sets up. Three processes even on two cores: tests wait, too.
 test: $(VENV)/.dev
-	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -q -n 3 --dist loadfile $(ARGS)
 
 # Beside `make test`, which needs no server: installs what is missing (as root), skips by name what stays missing.
 test-servers: $(VENV)/.dev
