@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.protocol.depth import too_deep
+from dragoman.protocol.depth import LONG, count_colons, count_sign, too_deep
 
 text = st.text(st.sampled_from('ab"\\[]{}\n'), max_size=6)
 value = st.recursive(
@@ -82,3 +82,24 @@ def test_the_cost_is_linear(unit: bytes) -> None:
 
     # Sixteen times the text: 16 when linear, 256 and more when not.
     assert cost(1_000_000) < 120 * max(cost(62_500), 0.0005)
+
+
+colons = st.text(st.sampled_from('a:"\\{\n'), max_size=6)
+
+
+@given(st.recursive(st.none() | colons, lambda inner: st.lists(inner) | st.dictionaries(colons, inner), max_leaves=20))
+def test_colons_of_what_was_read_are_those_of_its_text(item: Any) -> None:
+    assert count_colons(item) == json.dumps(item, ensure_ascii=False, separators=(",", ":")).count(":")
+
+
+def test_the_colons_of_what_has_many_parts_are_left_to_the_writer() -> None:
+    assert count_colons([":"] * 256) == 256
+    assert count_colons([":"] * 257) is None
+    assert count_colons({"a": ["b"] * 300}) is None
+
+
+@pytest.mark.parametrize("length", [10, LONG - 1, LONG, 3 * LONG])
+@pytest.mark.parametrize("every", [1, 7, 1000, 10**6])
+def test_one_sign_is_counted_in_any_text(length: int, every: int) -> None:
+    text = "".join(":" if place % every == every - 1 else "x" for place in range(length))
+    assert count_sign(text, ":") == count_sign(text.encode(), b":") == length // every

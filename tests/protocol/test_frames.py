@@ -155,3 +155,28 @@ def test_what_is_written_is_one_line(value: Any) -> None:
         return  # half a character
     assert b"\n" not in written and b"\r" not in written
     assert read_frame(written).id == 1
+
+
+LONG_TEXT = '"' + "x:" * 5000 + '"'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fits"),
+    [
+        (f'{{"a": {LONG_TEXT}, "b": 1}}', True),
+        (f'{{"a": {LONG_TEXT}, "a": 1}}', False),
+        (f'{{"a": 1, "a": {LONG_TEXT}}}', False),
+        (f'{{"b": {{"c": 1, "c": 2}}, "a": {LONG_TEXT}}}', False),
+        (f'{{"a": {LONG_TEXT}, "b": "\\u003a", "b": 1}}', False),
+        (f'{{"a": {LONG_TEXT}, "b": "\\u003a"}}', True),
+        (f'{{"a": {LONG_TEXT}, "b": [{"0, " * 300}0], "b": 1}}', False),
+        (f'{{"a": {LONG_TEXT}, "b": [{"0, " * 300}0]}}', True),
+    ],
+)
+def test_a_name_that_stands_twice_is_found_in_long_messages_too(arguments: str, fits: bool) -> None:
+    data = f'{{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {{"arguments": {arguments}}}}}'.encode()
+    if fits:
+        assert read_frame(data).method == "tools/call"
+    else:
+        with pytest.raises(MalformedError, match="stands twice"):
+            read_frame(data)

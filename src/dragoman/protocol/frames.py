@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.errors import MalformedError
-from dragoman.protocol.depth import count_members, too_deep
+from dragoman.protocol.depth import LONG, count_colons, count_members, count_sign, too_deep
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INVALID_REQUEST, PARSE_ERROR, ErrorResponse, Failure, Frame, Notification, Response
 
@@ -46,7 +46,11 @@ def read_frame(data: bytes | msgspec.Raw) -> Frame:
         # What stays raw in the frame is not looked into, and the decoder keeps the last of two members with one name:
         # a proxy or a policy in front might read the first. What the whole means, written again, has all its colons
         # (one per member, and those in strings), or a member was lost.
-        frame, whole = _decode(text), encode(_decode_whole(text))
+        frame, meant = _decode(text), _decode_whole(text)
+        # A long string is dear to write, and need not be: its colons are found in what was read as well.
+        if len(text) >= LONG and count_colons(meant) == count_sign(text, b":") and b"\\u003" not in text:
+            return frame
+        whole = encode(meant)
         if text == whole:
             return frame  # as nearly every client writes: nothing between the members, and none lost
         if text.count(b":") == whole.count(b":") and b"\\u003" not in text:

@@ -13,6 +13,8 @@ from dragoman.protocol.exchange import Headers
 from dragoman.protocol.limits import Limits
 from dragoman.transport.http_plain import Message, Receive, Refused
 
+_MANY = 256  # pieces that are kept apart
+
 
 async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes:
     """Return the whole body. Raises Refused if it is encoded, too large or too slow, OSError if the client left."""
@@ -43,15 +45,21 @@ async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes
 
 
 async def _rest(message: Message, receive: Receive, limit: int) -> bytes:
-    held = bytearray()  # and not a list: a body may come byte by byte
+    # One by one they would be joined twice; but a body may come byte by byte.
+    held, parts, size = bytearray(), list[bytes](), 0
     while True:
         if message["type"] == "http.disconnect":
             raise OSError("the client left while sending")
-        held += message.get("body", b"")
-        if len(held) > limit:
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
             raise _too_large(limit)
+        parts.append(part)
+        if len(parts) == _MANY:
+            held += b"".join(parts)
+            parts.clear()
         if not message.get("more_body", False):
-            return bytes(held)
+            return b"".join((held, *parts))
         message = await receive()
 
 
