@@ -196,7 +196,7 @@ async def test_a_process_that_will_not_end_is_ended(deaf_to: str) -> None:
     text = "import signal, sys, time\n"
     if deaf_to == "everything":
         text += "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    text += f"print('{ANSWER}', flush=True)\ntime.sleep(60)"
+    text += f"sys.stdin.readline()\nprint('{ANSWER}', flush=True)\ntime.sleep(60)"
     exchange = ProcessExchange(Command(words=(sys.executable, "-c", text), stop_seconds=0.2))
     await exchange.open(Quiet())
     await exchange.send(ASK)
@@ -222,7 +222,7 @@ async def test_what_the_process_started_ends_with_it() -> None:
 
 
 async def test_a_close_that_is_cancelled_kills_at_once() -> None:
-    deaf = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    deaf = "import signal, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nsys.stdin.readline()\n"
     text = f"{deaf}print('{ANSWER}', flush=True)\ntime.sleep(60)"
     exchange = ProcessExchange(Command(words=(sys.executable, "-c", text), stop_seconds=30))
     await exchange.open(Quiet())

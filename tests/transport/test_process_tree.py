@@ -24,10 +24,12 @@ FAMILY = f"""
 import subprocess, sys
 child = subprocess.Popen([sys.executable, '-c', {(DEAF + "; print(1, flush=True); time.sleep(60)")!r}], stdout=-1)
 child.stdout.readline()
+sys.stdin.readline()
 print('{{"jsonrpc":"2.0","id":1,"result":{{"pid":%d}}}}' % child.pid, flush=True)
 time.sleep(60)
 """
-POLITE = f"import sys\nprint('{ANSWER}', flush=True)\nsys.stdin.read()"
+# Nothing is answered before it is asked: what comes to nobody is passed over.
+POLITE = f"import sys\nsys.stdin.readline()\nprint('{ANSWER}', flush=True)\nsys.stdin.read()"
 PROGRAM = """
 import asyncio, os, sys
 from tests.transport.raw_peer import Quiet
@@ -60,10 +62,10 @@ def program(server: str) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """Run a program that has `server` open; yield it with the processes of its server."""
     with subprocess.Popen([sys.executable, "-c", PROGRAM, server], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        line = parent.stdout.readline()
-        pids = [int(word) for word in "".join(c if c.isdigit() else " " for c in line).split()]
-        assert pids and all(alive(pid) for pid in pids)
         try:
+            line = parent.stdout.readline()
+            pids = [int(word) for word in "".join(c if c.isdigit() else " " for c in line).split()]
+            assert pids and all(alive(pid) for pid in pids)
             yield parent, pids
         finally:
             parent.kill()
@@ -102,6 +104,7 @@ async def test_what_a_dead_server_left_behind_ends_with_the_connection() -> None
     text = (
         "import subprocess, sys\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "sys.stdin.readline()\n"
         """print('{"jsonrpc":"2.0","id":1,"result":{"pid":%d}}' % child.pid, flush=True)"""
     )
     exchange = ProcessExchange(Command(words=(sys.executable, "-c", text), stop_seconds=0.3))
