@@ -310,7 +310,8 @@ async def test_two_replicas_behind_a_proxy_charge_once_though_one_is_killed(poin
             if result["resultType"] == "complete":
                 break
             params = next_leg(params, result)
-    assert died == (point != "never")
+    # More than once where the dead one still takes connections.
+    assert (died > 0) == (point != "never")
     charged = effects.read_text().count("charged") if effects.exists() else 0
     if point in ("before the effect", "after the effect"):
         assert (result["isError"], charged) == (True, int(point == "after the effect"))

@@ -110,7 +110,10 @@ class ProcessExchange(asyncio.SubprocessProtocol):
             raise UnreachableError(f"{self.where} cannot be started: {reason}") from None
         self._transport = transport
         self._stdin = cast("asyncio.WriteTransport", transport.get_pipe_transport(0))
-        self._group = Group(transport.get_pid())
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to watch over the process: before anything that it does, and be that its end, is told."""
+        self._group = Group(cast("asyncio.SubprocessTransport", transport).get_pid())
 
     async def close(self) -> None:
         """End the process: close its stdin, wait, ask it to terminate, wait, kill. Safe to call twice."""
