@@ -7,12 +7,15 @@ Exit status 1 if anything but our own errors escaped; the smallest bytes that do
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter
 from importlib.util import find_spec
+from pathlib import Path
 
 from hypothesis import HealthCheck, given, seed, settings
 from tests.faults.measure import ROOT
@@ -39,10 +42,19 @@ def attacked(name: str, examples: int, start: int, taken: Counter[str]) -> str:
 
 
 def guided(name: str, seconds: float) -> str:
-    """Attack a reader with atheris in a process of its own; return what that says if it failed."""
-    words = [sys.executable, "-m", "tests.fuzz.guided", name, str(int(seconds))]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    return f"{name}: {done.stderr[-3000:]}" if done.returncode else ""
+    """Attack a reader with atheris in a process of its own; return what it found, and what ended it if something did."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, "-m", "tests.fuzz.guided", name, str(int(seconds)), folder]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, errors="replace")
+        file = Path(folder) / "found"
+        found = file.read_text() if file.exists() else ""
+        for artifact in sorted(Path(folder).glob("*-*")) if done.returncode else []:
+            found += f"{artifact.name}: {artifact.read_bytes()!r}\n"
+    runs = re.search(r"executed_units:\s*(\d+)", done.stderr)
+    print(f"{name}: {runs[1] if runs else 'unknown'} runs", flush=True)
+    if done.returncode:
+        found += done.stderr[-3000:]
+    return f"{name}: {found}" if found else ""
 
 
 def main() -> int:
@@ -60,7 +72,9 @@ def main() -> int:
     until, found, taken, tries, start = time.monotonic() + given_.minutes * 60, {}, Counter[str](), 0, given_.seed
     if given_.guided:
         for name in names:
-            found[name] = guided(name, given_.minutes * 60 / len(names))
+            if told := guided(name, given_.minutes * 60 / len(names)):
+                found[name] = told
+                print(told, flush=True)
     else:
         while time.monotonic() < until and set(names) - set(found):
             for name in names:
@@ -72,7 +86,6 @@ def main() -> int:
             start += 1
         print(f"{tries} documents for {len(names)} readers, {taken.total()} of them taken")
     told = [each for each in found.values() if each]
-    print("\n".join(told) if given_.guided else "", end="\n" if told else "")
     print(f"{len(told)} readers let something escape" if told else "nothing but our own errors escaped")
     return int(bool(told))
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.faults.measure import figure
 from tests.transport.stdio_peer import META, PATIENCE, RUN, SERVER, Peer, call, cancel, request, serving, value
 
 HELLO = (
@@ -294,12 +295,15 @@ def test_requests_piped_in_before_the_end_are_all_answered(tmp_path: Path) -> No
 
 
 def test_running_calls_get_a_second_to_finish(tmp_path: Path) -> None:
+    """F11"""
     with serving(tmp_path) as peer:
         peer.write(call(1, "wait", seconds=0.3) + request(2))
         assert peer.answer()["id"] == 2
+        begun = time.monotonic()
         peer.process.stdin.close()
         assert value(peer.answer()) == "waited"
         assert peer.end()[0] == 0
+    figure("F11", "until it ended, a call of 0.3 s answered before", time.monotonic() - begun, 2.0, "s")
 
 
 @pytest.mark.parametrize(
@@ -313,12 +317,13 @@ def test_running_calls_get_a_second_to_finish(tmp_path: Path) -> None:
     ],
 )
 def test_a_call_that_is_stuck_does_not_keep_the_server(tmp_path: Path, stuck: str) -> None:
+    """F11"""
     with serving(tmp_path, f"\n@server.tool\n{stuck}\n") as peer:
         peer.write(call(1, "stuck") + request(2))
         assert peer.answer()["id"] == 2
         began = time.monotonic()
         status, said = peer.end()
-        assert time.monotonic() - began < 2.5
+        figure("F11", "until it ended, a call being stuck", time.monotonic() - began, 2.0, "s")
         assert status == 0
         assert "Traceback" not in said
 

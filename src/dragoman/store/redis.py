@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoPermissionError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, NoScriptError, ReadOnlyError, RedisError, ResponseError
 
 from dragoman.errors import StoreError
 from dragoman.ports.store import NOTHING_GIVEN, Append, Change, Drop, Entry, Given, Put
@@ -153,7 +153,17 @@ class RedisStore:
                         await self._judge(client)
                     return await work(client)
         except (TimeoutError, RedisError, OSError) as error:
+            if isinstance(error, ReadOnlyError):
+                await self._leave()
             raise self._fault(error) from error
+
+    async def _leave(self) -> None:
+        """Drop all connections: it has stepped back, and the address may lead to another server by now."""
+        self._judged = False
+        if self._client is not None:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                async with asyncio.timeout(self._seconds):
+                    await self._client.connection_pool.disconnect()
 
     def _opened(self) -> Redis:
         loop = asyncio.get_running_loop()
@@ -210,6 +220,8 @@ class RedisStore:
             told = f"did not answer within {self._seconds:g} s; it is overloaded, stopped or cut off: look at it"
         elif "OOM" in told or "maxmemory" in told:
             told = "is full: give it more memory (maxmemory), or let things end sooner"
+        elif isinstance(error, ReadOnlyError):
+            told = "is a replica, which may not be written: its address has to lead to the server that may"
         elif isinstance(error, ResponseError):
             told = f"refused: {told}"
         else:
