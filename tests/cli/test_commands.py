@@ -252,3 +252,15 @@ def test_parameters_are_shown_in_short(schema, shown) -> None:
     from dragoman.cli.schemas import parameters
 
     assert parameters(schema) == shown
+
+
+def test_arguments_from_stdin_are_utf_8_in_every_locale(monkeypatch) -> None:
+    def given(data: bytes) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), "ascii"))
+
+    given(b'\xef\xbb\xbf{"city": "M\xc3\xbcnchen"}')
+    assert call.read_arguments("-") == {"city": "M\u00fcnchen"}
+    given(b'{"a": "\xe9"}')
+    with pytest.raises(UsageError, match="--args is not UTF-8: byte 7 of stdin is 0xe9"):
+        call.read_arguments("-")
+    assert call.read_arguments('{"a": 1}') == {"a": 1}

@@ -57,13 +57,6 @@ def test_an_address_means_http_and_contradicts_stdio() -> None:
         hosting.choose(options("--stdio", "--port", "9000"), Terminal())
 
 
-def test_a_port_is_a_port() -> None:
-    assert hosting.port("0") == 0
-    for text in ("65536", "-1", "x"):
-        with pytest.raises(ValueError):
-            hosting.port(text)
-
-
 def test_a_port_in_use_is_told_with_one_that_is_free() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

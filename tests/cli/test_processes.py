@@ -280,3 +280,51 @@ def test_a_command_that_does_not_exist_is_answered_with_the_nearest() -> None:
     done = dragoman("lst")
     assert (done.returncode, done.stderr) == (2, "dragoman: there is no command 'lst'; did you mean 'list'?\n")
     assert dragoman().returncode == 2
+
+
+FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
+
+
+@FULL
+def test_output_that_cannot_be_written_is_told_in_a_sentence(file) -> None:
+    with open("/dev/full", "w") as full:
+        refused = subprocess.run(
+            [*DRAGOMAN, "list", file],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1] == "dragoman: the output cannot be written: No space left on device"
+
+
+@FULL
+def test_an_error_that_nobody_can_be_told_of_keeps_its_status() -> None:
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([*DRAGOMAN, "list", "nothing"], stderr=full, check=False).returncode == 2
+
+
+def test_streams_that_the_caller_closed_lead_nowhere(file) -> None:
+    command = [*DRAGOMAN, "call", str(file), "add", "a=1"]
+    closed = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', *command]
+    assert subprocess.run(closed, check=False).returncode == 0
+    wrong = ["sh", "-c", 'exec "$0" "$@" 2>&-', *DRAGOMAN, "list", "nothing"]
+    told = subprocess.run(wrong, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (2, "")
+
+
+def test_a_folder_that_is_gone_is_told_in_a_sentence(tmp_path) -> None:
+    gone = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"', *DRAGOMAN, "clients"]
+    told = subprocess.run(gone, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert told.returncode == 2
+    assert told.stderr.splitlines()[-1].startswith("dragoman: the folder that this was started in is gone")
+
+
+def test_an_option_with_a_slip_is_told_with_the_nearest() -> None:
+    told = dragoman("list", "--jsn", "http://127.0.0.1:1/mcp")
+    assert (told.returncode, told.stderr) == (
+        2,
+        "dragoman: unrecognized arguments: --jsn; did you mean --json? 'dragoman list --help' shows how it is used\n",
+    )

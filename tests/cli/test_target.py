@@ -3,7 +3,7 @@
 import pytest
 
 from dragoman.cli.outcome import UsageError
-from dragoman.cli.target import choose, read_headers, seconds, split_command
+from dragoman.cli.target import choose, read_headers, split_command
 
 
 def test_a_command_comes_after_the_first_double_dash() -> None:
@@ -50,10 +50,3 @@ def test_headers_are_read_and_a_bad_one_is_refused_without_its_value() -> None:
         with pytest.raises(UsageError) as refused:
             read_headers([line])
         assert "sesame" not in str(refused.value)
-
-
-def test_a_timeout_is_more_than_nothing_and_at_most_a_day() -> None:
-    assert seconds("0.5") == 0.5
-    for text in ("0", "-1", "nan", "inf", "1e9", "x"):
-        with pytest.raises(ValueError):
-            seconds(text)

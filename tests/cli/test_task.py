@@ -51,6 +51,20 @@ async def test_a_task_is_started_left_and_asked_after() -> None:
         assert saved["tool"] == "slow"
 
 
+async def test_a_call_that_is_answered_at_once_gives_its_result_instead_of_an_id(capsys) -> None:
+    server = jobs()
+
+    @server.tool
+    def quick() -> str:
+        return "quickly"
+
+    async with Client(server) as client:
+        assert await done(client, call, tool="quick", detach=True) == "quickly\n"
+        assert capsys.readouterr().err == "answered at once: no task was made of it\n"
+        whole = json.loads(await done(client, call, tool="quick", detach=True, json=True))
+        assert whole["content"][0]["text"] == "quickly"
+
+
 async def test_a_task_is_cancelled() -> None:
     async with Client(jobs()) as client:
         name = (await done(client, call, tool="slow", given=[("seconds", "60")], detach=True)).strip()

@@ -81,5 +81,5 @@ def test_a_worker_without_room_is_refused(words: list[str], capsys: pytest.Captu
     worker.add_arguments(parser)
     with pytest.raises(SystemExit):
         parser.parse_args(["server.py", *words])
-    assert "is no number of tasks: at least 1" in capsys.readouterr().err
+    assert "is not a whole number, at least 1" in capsys.readouterr().err
     assert parser.parse_args(["server.py", "--tasks", "2"]).tasks == 2

@@ -11,9 +11,10 @@ from typing import Any
 from dragoman.app.server import Server
 from dragoman.app.target import Options
 from dragoman.cli import hosting
+from dragoman.cli.amounts import seconds
 from dragoman.cli.kept import kept_login
 from dragoman.cli.outcome import UsageError
-from dragoman.cli.target import choose, read_headers, seconds
+from dragoman.cli.target import choose, read_headers
 from dragoman.transport.wire_fds import seize
 
 EPILOG = """\

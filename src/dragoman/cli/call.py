@@ -66,17 +66,26 @@ def run(options: argparse.Namespace) -> int:
     if given and options.args is not None:
         raise UsageError("give arguments as key=value or as --args JSON, not both")
     options.given = given
-    options.whole = None if options.args is None else read_object(_text(options.args), "--args")
+    options.whole = None if options.args is None else read_arguments(options.args)
     return use(target, options, act)
+
+
+def read_arguments(args: str) -> dict[str, Any]:
+    """Return what `--args` gives: JSON, or `-` for what stdin holds. Raises UsageError for what is no JSON object."""
+    return read_object(_text(args), "--args")
 
 
 def _text(args: str) -> str:
     if args != "-":
         return args
-    text = sys.stdin.read(MAX_INPUT + 1)
-    if len(text) > MAX_INPUT:
-        raise UsageError(f"stdin holds more than {MAX_INPUT} characters")
-    return text
+    # JSON is UTF-8 whatever this terminal's encoding is, and some programs put a mark before it.
+    data = sys.stdin.buffer.read(MAX_INPUT + 1)
+    if len(data) > MAX_INPUT:
+        raise UsageError(f"stdin holds more than {MAX_INPUT} bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise UsageError(f"--args is not UTF-8: byte {fault.start} of stdin is {data[fault.start]:#04x}") from None
 
 
 async def act(client: Client, options: argparse.Namespace, paper: Paper) -> None:
@@ -85,7 +94,11 @@ async def act(client: Client, options: argparse.Namespace, paper: Paper) -> None
     arguments = typed(options.given, tool.input_schema) if options.whole is None else options.whole
     if options.detach:
         handle = await client.start_task(tool.name, arguments)
-        paper.line(show.as_json(handle.saved()) if options.json else handle.id)
+        if handle.id:
+            paper.line(show.as_json(handle.saved()) if options.json else handle.id)
+        else:
+            print("answered at once: no task was made of it", file=sys.stderr)
+            tell(paper, await handle.result(), options)
         return
     with progress(sys.stderr) as on_progress:
         result = await client.call_tool(

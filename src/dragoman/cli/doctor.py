@@ -17,9 +17,10 @@ import msgspec
 
 from dragoman.app.launching import approvals, described, launch_of, refusal
 from dragoman.cli import show
+from dragoman.cli.amounts import seconds
 from dragoman.cli.kept import http_url
 from dragoman.cli.outcome import FAILED, OK, UNAUTHORIZED, UNREACHABLE, UsageError
-from dragoman.cli.target import Target, choose, read_headers, seconds
+from dragoman.cli.target import Target, choose, read_headers
 from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.doctor.examination import Plan, examine
 from dragoman.doctor.findings import Report

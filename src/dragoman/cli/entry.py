@@ -6,10 +6,12 @@ Promise: only the module of the command at hand is imported, so that a command d
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import NoReturn
 
@@ -36,7 +38,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
-        raise UsageError(f"{message}; '{self.prog} --help' shows how it is used")
+        unknown = message.partition("unrecognized arguments: ")[2].split(" ")[0].partition("=")[0]
+        near = get_close_matches(unknown, [name for name in self._option_string_actions if name[:2] == "--"], n=1)
+        meant = f"; did you mean {near[0]}?" if near and unknown[:1] == "-" else ""
+        raise UsageError(f"{message}{meant or ';'} '{self.prog} --help' shows how it is used")
 
 
 def top() -> argparse.ArgumentParser:
@@ -100,6 +105,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     # What a server says may hold what this terminal's encoding lacks; that must not end the command.
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -111,8 +117,45 @@ def run(argv: Sequence[str] | None = None) -> int:
         return report(error, as_json="--json" in split_command(words)[0])
     except BrokenPipeError:
         # Python would try to write the rest at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return BROKEN_PIPE
+    except OSError as fault:
+        return _report_foreign(fault, as_json="--json" in split_command(words)[0])
+
+
+def _open_what_is_closed() -> None:
+    """Let a stream that the caller closed lead nowhere: else Python has none there, and a socket may get its number."""
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)
+            setattr(sys, name, os.fdopen(opened, "r" if number == 0 else "w"))
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report_foreign(fault: OSError, *, as_json: bool) -> int:
+    """Tell of what the system refused to any command: room for its output, or the folder that it stands in.
+
+    Raises `fault` again if it is neither: that is a fault of ours.
+    """
+    if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO) and fault.filename is None:
+        _drop_output()
+        return report(UsageError(f"the output cannot be written: {fault.strerror}"), as_json=as_json)
+    if isinstance(fault, FileNotFoundError) and not _stands_somewhere():
+        gone = "the folder that this was started in is gone; change to one that is there"
+        return report(UsageError(gone), as_json=as_json)
+    raise fault
+
+
+def _stands_somewhere() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _run(words: list[str]) -> int:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from dragoman.app.target import Filed, servers_of
 from dragoman.auth.wallet_disk import config_home
+from dragoman.cli.amounts import whole
 from dragoman.cli.host_person import TerminalPerson
 from dragoman.cli.host_show import Show
 from dragoman.cli.host_stage import Stage
@@ -53,7 +54,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--allow", action="append", default=[], metavar="SERVER/TOOL", help="let these be called; shop/* for all of one"
     )
-    parser.add_argument("--context", type=int, default=64_000, metavar="TOKENS", help="what the model can hold (64000)")
+    parser.add_argument(
+        "--context", type=whole(1), default=64_000, metavar="TOKENS", help="what the model can hold (64000)"
+    )
     parser.add_argument("--sandbox", action="store_true", help="start local servers of files in a sandbox")
     add("--root", action="append", default=[], metavar="DIR", help="a folder that servers may know you work in")
 

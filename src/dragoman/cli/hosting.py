@@ -19,6 +19,7 @@ from dragoman.app import running
 from dragoman.app.options import HttpOptions
 from dragoman.app.saying import say
 from dragoman.app.server import Server
+from dragoman.cli.amounts import port
 from dragoman.cli.outcome import OK, UsageError
 from dragoman.cli.paste import teach
 from dragoman.errors import LocalError
@@ -74,14 +75,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--auth-audience", action="append", default=[], metavar="TEXT", help="whom tokens name (default: the URL)"
     )
     auth.add_argument("--auth-scope", action="append", default=[], metavar="NAME", help="a scope that each call needs")
-
-
-def port(text: str) -> int:
-    """Return a port number. Raises ValueError, as argparse wants it."""
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise ValueError(text)
-    return number
 
 
 def choose(options: argparse.Namespace, stdin: Any = None) -> Place:

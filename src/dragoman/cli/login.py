@@ -20,9 +20,10 @@ from dragoman.auth.session import Session
 from dragoman.auth.wallet import Held, client_key
 from dragoman.auth.wallet_disk import default_wallet
 from dragoman.cli import show
+from dragoman.cli.amounts import port, seconds
 from dragoman.cli.kept import http_url
 from dragoman.cli.outcome import OK, UsageError
-from dragoman.cli.target import Target, choose, seconds
+from dragoman.cli.target import Target, choose
 from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.errors import PeerError
 from dragoman.ports.credentials import Fetchers, Waiting
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--issuer", default="", metavar="URL", help="the authorization server that knows the client")
     parser.add_argument("--client-metadata", default="", metavar="URL", help="the client's own metadata document")
     parser.add_argument("--register", action="store_true", help="register this client anew, if its server forgot it")
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="wait for the browser on this port")
+    parser.add_argument("--port", type=port, default=0, metavar="N", help="wait for the browser on this port")
     parser.add_argument("--timeout", type=seconds, default=300.0, metavar="SECONDS", help="for the login (default 300)")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
 import msgspec
@@ -86,9 +87,7 @@ def describe(error: McpError) -> dict[str, Any]:
 
 def report(error: McpError, *, as_json: bool, stream: TextIO | None = None) -> int:
     """Tell of `error` on stderr, and return the exit status."""
-    stream = stream or sys.stderr
-    if as_json:
-        print(json.dumps(describe(error)), file=stream, flush=True)
-    else:
-        print(visible(f"dragoman: {error}"), file=stream, flush=True)
+    text = json.dumps(describe(error)) if as_json else visible(f"dragoman: {error}")
+    with suppress(OSError):  # nobody reads stderr, or its disk is full; the status says it still
+        print(text, file=stream or sys.stderr, flush=True)
     return ending(error)[0]

@@ -20,7 +20,7 @@ from dragoman.wire.prompts import Prompt
 
 EPILOG = """\
 examples:
-  dragoman prompt http://127.0.0.1:8848/mcp summarize style=short
+  dragoman prompt http://127.0.0.1:8848/mcp summarize_latest where=docs://documents/reports
   dragoman prompt review language=Python -- python server.py"""
 
 

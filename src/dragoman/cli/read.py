@@ -18,7 +18,7 @@ from dragoman.cli.terminal import Paper, size
 
 EPILOG = """\
 examples:
-  dragoman read http://127.0.0.1:8848/mcp docs://documents/policies/travel.md
+  dragoman read http://127.0.0.1:8848/mcp docs://documents/about-acme.md
   dragoman read http://127.0.0.1:8848/mcp img://logo --out logo.png
   dragoman read config://app -- python server.py"""
 

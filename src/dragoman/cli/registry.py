@@ -9,6 +9,7 @@ import argparse
 from importlib import import_module
 
 from dragoman.cli import hosting
+from dragoman.cli.amounts import port, whole
 from dragoman.cli.outcome import UsageError
 
 EPILOG = """\
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="WORD", help="what to do, and with what")
     parser.add_argument("--json", action=flag, help="print JSON; an error is one JSON object on stderr")
     parser.add_argument("--registry", default="", metavar="NAME|URL", help="ask this registry only")
-    parser.add_argument("--limit", type=int, default=30, metavar="N", help="search: at most so many (default 30)")
+    parser.add_argument("--limit", type=whole(1), default=30, metavar="N", help="search: at most so many (default 30)")
     parser.add_argument("--since", default="", metavar="TIME", help="search: what changed since, deleted entries too")
     parser.add_argument("--to", action="append", default=[], metavar="CLIENT", help="the client, several, or all")
     parser.add_argument("--project", action=flag, help="into the project in this folder, not for the user")
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="", metavar="FILE", help="pack: where the bundle goes")
     parser.add_argument("--sha256", default="", metavar="HEX", help="verify, install: the hash that it has to have")
     parser.add_argument("--host", default=hosting.HOST, help=f"serve: address to listen on (default {hosting.HOST})")
-    parser.add_argument("--port", type=hosting.port, default=8851, help="serve: port to listen on (default 8851)")
+    parser.add_argument("--port", type=port, default=8851, help="serve: port to listen on (default 8851)")
     parser.add_argument("--url", default="", metavar="URL", help="serve: how clients reach it, if not by that address")
     parser.add_argument("--dry-run", action=flag, help="show what would happen, and change nothing")
     parser.add_argument("--yes", action=flag, help="do not ask")

@@ -18,6 +18,7 @@ from dragoman.app.options import HttpOptions
 from dragoman.app.saying import say
 from dragoman.app.server import Server
 from dragoman.cli import hosting, inherited, run_sandbox, shared, supervisor
+from dragoman.cli.amounts import whole
 from dragoman.cli.outcome import OK, BrokenServerError, UsageError
 from dragoman.cli.paste import own_words
 from dragoman.compat.loader import load, split
@@ -46,21 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("file", metavar="FILE[:NAME]", nargs="?", help="the Python file, and which of its servers")
     hosting.add_options(parser)
-    parser.add_argument("--workers", type=workers, default=1, metavar="N", help="processes (HTTP only)")
+    parser.add_argument("--workers", type=whole(1, MAX_WORKERS), default=1, metavar="N", help="processes (HTTP only)")
     parser.add_argument("--sse", action="store_true", help="serve clients of 2024 too, at /sse (one process)")
     parser.add_argument("--reload", action="store_true", help="start anew when a .py file changes (HTTP only)")
     parser.add_argument("--preview", action="store_true", help="show the server's apps in a page of this machine")
     parser.add_argument("--no-compat", action="store_true", help="import mcp and fastmcp as they are installed")
     parser.add_argument("--inherit", type=inherited.read, help=argparse.SUPPRESS)
     run_sandbox.add_options(parser)
-
-
-def workers(text: str) -> int:
-    """Return a number of processes. Raises ValueError, as argparse wants it."""
-    count = int(text)
-    if not 1 <= count <= MAX_WORKERS:
-        raise ValueError(text)
-    return count
 
 
 def run(options: argparse.Namespace) -> int:

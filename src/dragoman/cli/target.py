@@ -1,4 +1,4 @@
-"""TARGET on a command line: a URL, an entry of a configuration file, or, after `--`, a command to start.
+"""TARGET on a command line: a URL, a Python file, an entry of a configuration file, or, after `--`, a command.
 
 Promise: what cannot be a target is refused before anything is connected, with what to write instead.
 """
@@ -12,12 +12,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
 
+from dragoman.cli.amounts import seconds
 from dragoman.cli.outcome import UsageError
 
 Target: TypeAlias = str | list[str]
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
-_WHAT = "a target is a URL (http://127.0.0.1:8848/mcp), or a command after -- (-- python server.py)"
+_WHAT = "a target is a URL (http://127.0.0.1:8848/mcp), a Python file, or a command after -- (-- python server.py)"
 
 
 def split_command(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
@@ -82,11 +83,3 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'", help="send this HTTP header")
     parser.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="per request (default 60)")
     parser.add_argument("--trace", action="store_true", help="show the wire on stderr, secrets masked")
-
-
-def seconds(text: str) -> float:
-    """Return a duration in seconds, more than 0 and at most a day. Raises ValueError, as argparse wants it."""
-    value = float(text)
-    if not 0 < value <= 86_400:
-        raise ValueError(text)
-    return value

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dragoman.app.saying import say
 from dragoman.app.server import Server
 from dragoman.cli import run as running
+from dragoman.cli.amounts import whole
 from dragoman.cli.outcome import OK, UsageError
 from dragoman.protocol.limits import Limits
 
@@ -32,16 +33,9 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("file", metavar="FILE[:NAME]", help="the Python file, and which of its servers")
-    parser.add_argument("--tasks", type=_number, metavar="N", help="run so many at once (Limits.tasks of the server)")
+    parser.add_argument("--tasks", type=whole(1), metavar="N", help="run so many at once (Limits.tasks of the server)")
     parser.add_argument("--json", action="store_true", help="say when it started and stopped as JSON, a line each")
     parser.add_argument("--no-compat", action="store_true", help="import mcp and fastmcp as they are installed")
-
-
-def _number(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of tasks: at least 1")
-    return number
 
 
 def run(options: argparse.Namespace) -> int:
