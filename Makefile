@@ -98,6 +98,7 @@ kills: $(VENV)/.dev
 
 TIMES ?= 100
 faults: $(VENV)/.dev
+	@sh tools/install_servers.sh stores
 	@$(PY) -m tests.faults.run --times $(TIMES) $(ARGS)
 
 MINUTES ?=

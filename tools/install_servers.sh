@@ -1,5 +1,6 @@
 #!/bin/sh
 # Install Redis, PostgreSQL and Chromium from the system's packages, if they are missing and this may be done here;
+# with `stores` as the argument no Chromium;
 # with `live` as the argument PostgreSQL, MariaDB, sshd and web servers, which the sources of data are tried on; with `sandbox` bubblewrap.
 set -u
 missing=
@@ -16,7 +17,7 @@ elif [ "${1-}" = sandbox ]; then
     command -v bwrap >/dev/null 2>&1 || missing="$missing bubblewrap"
 else
     command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1 || missing="$missing redis-server"
-    command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || missing="$missing chromium"
+    [ "${1-}" = stores ] || command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || missing="$missing chromium"
 fi
 [ -z "$missing" ] && exit 0
 

@@ -28,9 +28,9 @@ def main() -> int:
     parser.add_argument("--times", type=float, default=100)
     parser.add_argument("words", nargs="*", help="for pytest, such as -k overload; then nothing is written")
     given = parser.parse_args()
-    # Those that scale, and those of other rooms that hold a fault; servers of others are for `make test-servers`.
+    # Those that scale, and those of other rooms that hold a fault; where a server of a store is missing, they say so.
     named = {test for rows in table().values() for row in rows.values() for test in row["tests"]}
-    others = sorted(test for test in named if not test.startswith(("tests/faults/", "tests/servers/", "tests/soak/")))
+    others = sorted(test for test in named if not test.startswith(("tests/faults/", "tests/soak/")))
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures"
         figures.touch()

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
 
+from tests.faults.measure import figure
 from tests.kills.worker import LIMITS, shop
 from tests.servers import private
 
@@ -45,6 +46,12 @@ class Outcome(NamedTuple):
     ended: Counter[str]
     charges: int
     faults: list[str]
+
+    def measured(self, place: str) -> None:
+        """Report it as figures of the table of faults, where nothing was wrong."""
+        figure("F19", f"workers killed, {place}", self.kills)
+        figure("F19", f"tasks accepted, {place}", self.tasks)
+        figure("F19", "tasks lost or without an end, charges doubled", len(self.faults), 0)
 
 
 async def killed(store: str, kills: int, seed: int, folder: str, engine: str = "store") -> Outcome:

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import msgspec
+from tests.faults.measure import times
 from tests.kills.run import judged, killed
 
 from dragoman.calling.task_handle import TaskStatus
@@ -11,10 +12,12 @@ from dragoman.serving.task_run import LOST
 
 
 async def test_no_accepted_task_is_lost_and_no_charge_doubled(tmp_path: Path) -> None:
-    """TASK-07"""
-    outcome = await killed(f"sqlite:///{tmp_path / 'store.db'}", 2, 5, str(tmp_path))
+    """TASK-07, F19"""
+    number = times(2, 1000)
+    outcome = await killed(f"sqlite:///{tmp_path / 'store.db'}", number, 5, str(tmp_path))
     assert outcome.faults == []
-    assert outcome.tasks == 12
+    assert outcome.tasks == 6 * number
+    outcome.measured("SQLite")
 
 
 def done(status: str, message: str = "") -> TaskStatus:

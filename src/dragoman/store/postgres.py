@@ -7,6 +7,7 @@ returns, as the server is set. The tables are made in a schema of their own.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -209,7 +210,7 @@ class PostgresStore:
                         return
             except (psycopg.Error, OSError):
                 # Who waits looks by itself now and then, and raises what is wrong.
-                await asyncio.sleep(pause)
+                await asyncio.sleep(random.uniform(pause / 2, pause))  # not all processes at once
                 pause = min(pause * 2, longest)
             finally:
                 if connection is not None:

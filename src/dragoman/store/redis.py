@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -211,7 +212,7 @@ class RedisStore:
                     return
             except (RedisError, OSError, TimeoutError):
                 # Who waits looks by itself now and then, and raises what is wrong.
-                await asyncio.sleep(pause)
+                await asyncio.sleep(random.uniform(pause / 2, pause))  # not all processes at once
                 pause = min(pause * 2, longest)
 
     def _fault(self, error: Exception) -> StoreError:
