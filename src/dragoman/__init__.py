@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dragoman.errors import (
         AuthorizationError,
         AuthorizationNeededError,
+        BusyError,
         ClosedError,
         DeadlineError,
         DeclinedError,
@@ -84,6 +85,7 @@ _HOMES = {
     "AuthorizationNeededError": "errors",
     "AuthorizationServer": "app.authserver",
     "Broker": "auth.issuing.broker",
+    "BusyError": "errors",
     "CallResult": "calling.results",
     "Change": "calling.changes",
     "Client": "app.client",
@@ -158,6 +160,7 @@ __all__ = [
     "AuthorizationNeededError",
     "AuthorizationServer",
     "Broker",
+    "BusyError",
     "CallResult",
     "Change",
     "Client",

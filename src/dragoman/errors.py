@@ -24,6 +24,7 @@ McpError
 ├── UnsafeAddressError     a peer named an address that may not be reached from here
 └── TransportError         the bytes did not get through; retrying may help
     ├── UnreachableError   nothing answered at the address, or the command did not start
+    ├── BusyError          the server has too much to do just now, and says when to come again
     ├── ClosedError        the connection ended before the answer came
     └── DeadlineError      the answer took longer than the time allowed
 """
@@ -241,6 +242,19 @@ class TransportError(McpError):
 
 class UnreachableError(TransportError):
     """Nothing answered at the address, or the command could not be started."""
+
+
+class BusyError(TransportError):
+    """The server has too much to do just now: HTTP 503 or 429 with `Retry-After`, which is `after` in seconds.
+
+    `begun` is False where it says that it did not begin with the request, None where it does not say.
+    Source: RFC 9110, section 10.2.3; RFC 6585, section 4.
+    """
+
+    def __init__(self, reason: str, *, after: float, begun: bool | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+        self.begun = begun
 
 
 class ClosedError(TransportError):

@@ -1,6 +1,5 @@
 """Models over real HTTP: both wire formats, the faults that endpoints have, and names."""
 
-from datetime import UTC, datetime
 from itertools import pairwise
 
 import keyring
@@ -12,7 +11,7 @@ from keyring.backend import KeyringBackend
 
 from dragoman.errors import LocalError, ModelError, UnreachableError
 from dragoman.host.models.anthropic import Messages
-from dragoman.host.models.asking import Model, Patience, seconds_of
+from dragoman.host.models.asking import Model, Patience
 from dragoman.host.models.choosing import model_of
 from dragoman.host.models.openai import ChatCompletions
 from dragoman.host.models.turns import Given, Offer, Picture, Reply, Request, Text, Turn, Usage, Wanted
@@ -180,20 +179,6 @@ def test_no_event_makes_a_reader_fail_otherwise_than_by_a_model_error(value: obj
                 dialect.reader().whole(msgspec.json.encode(one))
             except ModelError:
                 pass
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("7", 7.0),
-        ("Fri, 02 Jan 2026 00:01:00 GMT", 60.0),
-        ("Thu, 01 Jan 2026 00:00:00 GMT", 0.0),
-        ("soon", 0.0),
-        ("", 0.0),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(text: str, seconds: float) -> None:
-    assert seconds_of(text, datetime(2026, 1, 2, tzinfo=UTC)) == seconds
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from dragoman.protocol.failures import NOT_BEGUN
 from dragoman.protocol.frames import write_failure
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure
 
@@ -20,7 +21,7 @@ from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure
 CROWD = 10
 _INFO: int | None = getattr(socket, "TCP_INFO", None)
 _RECEIVED = 52  # where tcpi_last_data_recv is in struct tcp_info, milliseconds (linux/tcp.h)
-_BODY = write_failure(UNSET, Failure(INVALID_REQUEST, "the server is behind; try again in a moment"))
+_BODY = write_failure(UNSET, Failure(INVALID_REQUEST, "the server is behind; try again in a moment", NOT_BEGUN))
 BEHIND = (
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\n"
     b"content-length: %d\r\n\r\n%b" % (len(_BODY), _BODY)

@@ -100,6 +100,7 @@ class Client:
                 rounds=options.rounds,
                 restarts=options.restarts,
                 resends=options.resends,
+                busy_resends=options.busy_resends,
                 mode=mode,
                 timeout=timeout,
                 limit=asyncio.timeout if auth is None else waits.timeout,

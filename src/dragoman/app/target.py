@@ -32,6 +32,7 @@ from dragoman.wire.base import LogLevel
 Target: TypeAlias = str | os.PathLike[str] | Sequence[str] | Mapping[str, Any] | object
 _VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _ADDRESS = re.compile(r"\w[\w+.-]*://")
+_PYTHON = re.compile(r"(.+\.py)(?::[^\W\d]\w*)?")  # a file, and which of its servers
 _SERVERS = ("mcpServers", "servers")  # what the client programs call the table of servers in their files
 
 
@@ -46,7 +47,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     its stderr is passed on (`show_stderr`). `max_bytes` bounds one message
     from the server. `restarts` says how often in a row a command that ended is
     started again in vain, 0 for never; `resends` how often a request whose
-    answer was lost, and that may run twice, is sent again. `stale_seconds` says
+    answer was lost, and that may run twice, is sent again, `busy_resends` how
+    often one that the server has too much to do for, when it says. `stale_seconds` says
     for how long what was kept is given when it holds no more and the server
     cannot be reached. `rounds` bounds how
     often one call may ask, and `sampling` names what the model behind `on_sample` can do beyond plain text: "tools",
@@ -67,6 +69,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = 4 * 1024 * 1024
     restarts: int = 5
     resends: int = 2
+    busy_resends: int = 5
     stale_seconds: float = 0.0
     rounds: int = 10
     sampling: Sequence[str] = ()
@@ -144,10 +147,10 @@ def _named(text: str, headers: Fields, options: Options) -> Way:
     path, _, name = text.partition("#")
     if path.endswith(".json"):
         return _filed(Filed(_load(path), path, name), headers, options)
-    if path.endswith(".py"):
-        if not Path(path).is_file():
-            raise LocalError(f"there is no file {path!r}")
-        return _command([sys.executable, "-m", "dragoman", "run", "--stdio", path], headers, options)
+    if python := _PYTHON.fullmatch(text):
+        if not Path(python[1]).is_file():
+            raise LocalError(f"there is no file {python[1]!r}")
+        return _command([sys.executable, "-m", "dragoman", "run", "--stdio", text], headers, options)
     if "://" in text:
         raise LocalError(f"{text[:200]!r}: only http:// and https:// addresses can be called")
     raise LocalError(f"{text[:200]!r} is neither a URL nor a .py or .json file; give a command as a list of words")
@@ -338,7 +341,8 @@ def _table_of(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _worded(target: Any) -> Any:
     if not isinstance(target, str) or _ADDRESS.match(target):
         return target
-    path = target.partition("#")[0]
+    python = _PYTHON.fullmatch(target)
+    path = python[1] if python else target.partition("#")[0]
     if path.endswith((".py", ".json")) and (len(target.split()) == 1 or Path(path).is_file()):
         return target
     try:

@@ -183,6 +183,7 @@ class Ways:
             rounds=self._behind.options.rounds,
             restarts=self._behind.options.restarts,
             resends=self._behind.options.resends,
+            busy_resends=self._behind.options.busy_resends,
             mode=mode,
             timeout=self._behind.timeout,
             limit=asyncio.timeout if self._behind.auth is None else self._waits.timeout,

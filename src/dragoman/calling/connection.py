@@ -61,6 +61,7 @@ class Connection:
         self.changes = Changes(cache)
         self._line = Line(dial, terms.on_log, terms.callbacks, self.changes, self._lost)
         self._line.observer = terms.observer
+        self._line.busy_resends, self._line.timeout = terms.busy_resends, terms.timeout
         self._revival = Revival(self._start_again, terms.restarts)
         self._greeting: Greeting | None = None
         self._closed = False

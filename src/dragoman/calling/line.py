@@ -9,6 +9,7 @@ import asyncio
 import inspect
 import itertools
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
@@ -18,9 +19,18 @@ from msgspec import UNSET, UnsetType, structs
 from dragoman.calling.answers import judge
 from dragoman.calling.callbacks import Callbacks
 from dragoman.calling.changes import Changes
+from dragoman.calling.resending import may_return, pause_of
 from dragoman.calling.terms import PLAIN, Aside, OnLog, OnProgress, Wish
 from dragoman.calling.visits import Visits
-from dragoman.errors import DeclinedError, MalformedError, McpError, RequestError, TransportError
+from dragoman.errors import (
+    BusyError,
+    ClosedError,
+    DeclinedError,
+    MalformedError,
+    McpError,
+    RequestError,
+    TransportError,
+)
 from dragoman.ports.exchange import Dial, Exchange, Incoming, Outgoing
 from dragoman.ports.observed import Asked, Observer
 from dragoman.protocol.dress import Dress, cancellation
@@ -70,6 +80,9 @@ class Line:
         self._callbacks = callbacks
         self._changes = changes
         self.observer: Observer | None = None
+        self.busy_resends = 0  # of one request that the server had too much to do for
+        self.timeout: float | None = None  # seconds that a request may take, unless its wish says so
+        self._closing = asyncio.Event()
         self._asked: dict[RequestId, asyncio.Task[Any]] = {}
         self._asides: dict[RequestId, Aside] = {}  # of requests under way, by their ids
         self.visits = Visits()
@@ -90,6 +103,7 @@ class Line:
 
     async def close(self) -> None:
         """Release everything. Safe to call twice."""
+        self._closing.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=FAREWELL)
         for task in self._tasks:
@@ -105,10 +119,45 @@ class Line:
     ) -> msgspec.Raw:
         """Return the raw result of a request; `number` is its id, if that is given out already.
 
+        What the server has too much to do for comes again when it said, under a new id unless one was given.
         Raises PeerError when the server answers with an error, and whatever
         `judge` and the exchange raise. When cancelled, tells the server.
         """
-        request_id = next(self._ids) if number is None else number
+        count, since = 0, 0.0
+        while True:
+            try:
+                return await self._once(dress, method, params, wish, next(self._ids) if number is None else number)
+            except BusyError as error:
+                count += 1
+                since = since or time.monotonic()
+                if number is not None and error.begun is not False:
+                    raise  # its id cannot be used twice
+                seconds = self._returns(error, method, wish, count, since)
+            await self._pause(seconds)
+
+    def _returns(self, error: BusyError, method: str, wish: Wish, count: int, since: float) -> float:
+        """Return how many seconds to wait with a request. Raises `error` if it may not come again, or not in time."""
+        seconds = pause_of(error, count)
+        bounds = (self.timeout if wish.timeout is None else wish.timeout, wish.idle_timeout)
+        waited = time.monotonic() - since + seconds
+        late = any(bound is not None and waited > bound for bound in bounds)
+        if late or count > self.busy_resends or not may_return(error, method, wish.repeatable):
+            raise error
+        log.debug("%s; %s comes again in %.1f s", error, method, seconds)
+        return seconds
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait. Raises ClosedError when this is closed meanwhile."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+        raise ClosedError(f"the client of {self.exchange.where} is closed")
+
+    async def _once(
+        self, dress: Dress, method: str, params: Mapping[str, Any], wish: Wish, request_id: int
+    ) -> msgspec.Raw:
         if self.observer is not None and not METHODS.get(method, BARE).endless:
             return await self._observed(self.observer, dress, method, params, wish, request_id)
         return await self._told(dress, method, params, wish, request_id)

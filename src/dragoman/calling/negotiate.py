@@ -18,6 +18,7 @@ from dragoman.calling.line import Line
 from dragoman.calling.terms import Greeting, Terms
 from dragoman.errors import (
     AuthorizationError,
+    BusyError,
     ClosedError,
     LocalError,
     MalformedError,
@@ -114,7 +115,7 @@ async def _probe(line: Line, terms: Terms) -> Greeting:
         return await probe
     except VersionError as error:
         return await _mutual(line, terms, error)
-    except (AuthorizationError, UnreachableError, LocalError):
+    except (AuthorizationError, BusyError, UnreachableError, LocalError):
         raise
     except McpError as error:
         if isinstance(error, PeerError) and error.code in MODERN_ERRORS:

@@ -1,7 +1,8 @@
-"""Which requests may be sent again when their answer was lost: those that may run twice and do no harm.
+"""Which requests may be sent again when their answer was lost, or was "not now": those that may run twice unharmed.
 
 A lost request is sent again under a new id (BASE-18), but nobody knows whether it ran. Calls of tools are sent again
 where the tool says that it only reads, or that twice is once, or where the caller says so.
+Whatever the server says it did not begin with may come again when it said.
 Source: specification, basic/index; basic/transports/stdio "Unexpected Termination"; server/tools "Tool Annotations".
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 
 from msgspec import UNSET
 
+from dragoman.errors import BusyError
 from dragoman.wire.tools import Tool
 
 HARMLESS = frozenset(
@@ -53,3 +55,17 @@ def _harmless(tool: Tool) -> bool:
 def pause(count: int) -> float:
     """Return how many seconds to wait before a request is sent for the `count`-th time again, from 1."""
     return SHORTEST * 2.0 ** min(count - 1, 10) * random.uniform(0.5, 1.5)
+
+
+def pause_of(error: BusyError, count: int) -> float:
+    """Return how many seconds to wait before a request that was refused for the `count`-th time comes again, from 1.
+
+    Never less than the server said. Uneven, and the more so the more often: those who were refused together would come
+    together again.
+    """
+    return max(error.after, SHORTEST * 2.0 ** min(count, 10)) * random.uniform(1.0, 1.0 + count / 2)
+
+
+def may_return(error: BusyError, method: str, wish: bool | None) -> bool:
+    """Say whether a request may come again after `error`: it was not begun, or does no harm by running twice."""
+    return error.begun is False or may_repeat(method, wish)

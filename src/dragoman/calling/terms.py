@@ -32,7 +32,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     target among the eras that this process remembers, "" not to remember it.
     `rounds` bounds how often one call may ask, `restarts` how often in a row a
     server that ended is started again in vain, `resends` how often one lost
-    request is sent again. `limit` makes limits on time. Times in seconds.
+    request is sent again, `busy_resends` one that the server
+    had too much to do for. `limit` makes limits on time. Times in seconds.
     """
 
     client: Implementation
@@ -40,6 +41,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 10
     restarts: int = 5
     resends: int = 2
+    busy_resends: int = 5
     mode: str = "auto"
     timeout: float | None = 60.0
     probe_seconds: float = 2.0

@@ -7,6 +7,7 @@ caller gets an id, and the log has the rest under the same id.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from dragoman.errors import MalformedError, PeerError, RequestError, ToolError
 from dragoman.wire.jsonrpc import (
@@ -36,6 +37,9 @@ REFUSED_STATUS: Mapping[int, int] = {
     INVALID_REQUEST: 400,
     INVALID_PARAMS: 400,
 }
+# The `data` of an error by which a server says that it did nothing for a request, so that it may come again whatever
+# it asks for. A status alone does not say that: proxies answer 503 for servers that broke off in the middle.
+NOT_BEGUN: Mapping[str, Any] = {"begun": False}
 
 
 def failure_of(error: BaseException) -> Failure | None:
@@ -48,6 +52,11 @@ def failure_of(error: BaseException) -> Failure | None:
         # Its words are meant to be seen; outside of tools there is no result that could carry them.
         return Failure(INTERNAL_ERROR, error.message)
     return None
+
+
+def was_not_begun(data: object) -> bool:
+    """Say whether the `data` of an error says that its request was not begun."""
+    return isinstance(data, dict) and data.get("begun") is False  # pyright: ignore[reportUnknownMemberType]
 
 
 def internal(error_id: str) -> Failure:

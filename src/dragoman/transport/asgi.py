@@ -27,11 +27,11 @@ from dragoman.transport.http_gate import FORBIDDEN, admitted, metadata, send_met
 from dragoman.transport.http_handshake import HandshakePosts
 from dragoman.transport.http_plain import (
     ALLOW,
-    RETRY_AFTER,
     RawHeaders,
     Receive,
     Refused,
     Send,
+    not_now,
     send_accepted,
     send_fault,
     send_plain,
@@ -212,7 +212,7 @@ class Endpoint:
             caller, counted = LISTENING, 0  # what lasts until somebody ends it has a bound of its own
         count = running.get(caller, 0)
         if count >= service.limits.calls and caller != LISTENING:
-            raise Refused(429, f"{count} calls of this caller are under way; wait for some to end", [RETRY_AFTER])
+            raise not_now(429, f"{count} calls of this caller are under way; wait for some to end")
         running[caller] = count + 1
         load.under_way += counted
         try:

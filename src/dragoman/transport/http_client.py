@@ -20,6 +20,7 @@ from dragoman.ports.exchange import NO_FIELDS, Fields, Incoming, Listener, Outgo
 from dragoman.protocol.http_reply import ReplyReader
 from dragoman.protocol.replies import answers, is_response, read_messages
 from dragoman.protocol.sse import EventReader
+from dragoman.transport.http_answer import again_in, incoming
 from dragoman.transport.http_route import Route, route_to
 from dragoman.transport.http_settings import HttpSettings
 from dragoman.transport.http_wire import Pool, Wire
@@ -104,7 +105,7 @@ class HttpExchange:
                 raise
             answer = Incoming(200, body, frame, reply.headers)
         else:
-            answer = _incoming(reply, await self._body(wire), request)
+            answer = incoming(reply, await self._body(wire), request)
         if request.session and (session := reply.headers.get("mcp-session-id")):
             self.session = session
         return answer
@@ -120,10 +121,17 @@ class HttpExchange:
 
     async def tell(self, body: bytes, headers: Fields = NO_FIELDS) -> None:
         """Send a notification or a response. Raises TransportError if the server refuses it."""
-        wire, reply = await self.ask("POST", POST_FIELDS, headers, body)
-        wire.finish()
-        if reply.status >= 300:
-            raise TransportError(f"{self.where} refused a notice: HTTP {reply.status}")
+        tries = 0
+        while True:
+            wire, reply = await self.ask("POST", POST_FIELDS, headers, body)
+            wire.finish()
+            if reply.status < 300:
+                return
+            tries += 1
+            if (seconds := again_in(reply)) is None or tries == TRIES:
+                raise TransportError(f"{self.where} refused a notice: HTTP {reply.status}")
+            # Some are answers that somebody waits for, and to hear one twice does no harm.
+            await self._pause(seconds * random.uniform(1.0, 1.5))
 
     async def forget_session(self, headers: Fields = NO_FIELDS, *, end: bool = False) -> None:
         """Use the session no more; if `end`, delete it at the server, which may refuse that (LEG-09)."""
@@ -250,10 +258,11 @@ class HttpExchange:
                 wire, reply = await self.ask("GET", _resuming(last_id), headers, None)
                 if reply.status != 200 or not reply.headers.get("content-type", "").startswith(EVENTS):
                     wire.abort()
-                    if reply.status < 500 and not last_id:
+                    passing = reply.status >= 500 or again_in(reply) is not None
+                    if not passing and not last_id:
                         log.debug("%s has no stream outside of calls: HTTP %s", self.where, reply.status)
                         return
-                    last_id = last_id if reply.status >= 500 else ""  # it may not know that place any more
+                    last_id = last_id if passing else ""  # it may not know that place any more
                     raise ClosedError(f"HTTP {reply.status}")
                 if again and not last_id and self._listener is not None:
                     self._listener.missed()
@@ -320,6 +329,9 @@ class HttpExchange:
             if reply.status == 200 and reply.headers.get("content-type", "").startswith(EVENTS) and tries <= TRIES:
                 return wire, tries
             wire.abort()
+            if tries < TRIES and (seconds := again_in(reply)) is not None:
+                retry = max(retry, seconds)
+                continue
             raise ClosedError(
                 f"{self.where} ended the stream before the answer, and does not take it up again: HTTP {reply.status}"
             )
@@ -383,18 +395,3 @@ def _resuming(last_id: str) -> str:
 
 def _lines(headers: Fields) -> str:
     return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-
-
-def _incoming(reply: ReplyReader, body: bytes, request: Outgoing) -> Incoming:
-    """Return what came as one body, read as a frame if it is the response to `request`."""
-    frame: Frame | None = None
-    if reply.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/html":
-        try:
-            frame = next((found for found in read_messages(body) if answers(found, request.id)), None)
-        except MalformedError as error:
-            if reply.status == 200 and error.code != -32700:
-                raise
-        else:
-            if frame is None and reply.status == 200:
-                raise MalformedError(f"the response answers another request than {request.id!r}")
-    return Incoming(reply.status, body, frame, reply.headers)

@@ -14,7 +14,7 @@ from dragoman.protocol.exchange import Call, Headers, sign
 from dragoman.protocol.identity import Admitted
 from dragoman.protocol.proofs import Shown
 from dragoman.transport.http_door import FORBIDDEN as FORBIDDEN
-from dragoman.transport.http_plain import RawHeaders, Refused, Send
+from dragoman.transport.http_plain import RawHeaders, Refused, Send, not_now
 
 RETRY_SECONDS = 5
 
@@ -28,13 +28,13 @@ async def admitted(gate: Gate, headers: Headers, scope: Any) -> Admitted:
         try:
             identity = await gate.admit(authorization, shown)
         except AuthorizationError as error:
+            if not error.challenge:
+                raise not_now(error.status, str(error), RETRY_SECONDS) from None
             raise Refused(error.status, str(error), _fields(error)) from None
     return Admitted(headers, identity, gate.step_up)
 
 
 def _fields(error: AuthorizationError) -> RawHeaders:
-    if not error.challenge:
-        return [(b"retry-after", b"%d" % RETRY_SECONDS)]
     fields = [(b"www-authenticate", error.challenge.encode("ascii")), (b"cache-control", b"no-store")]
     return [*fields, (b"dpop-nonce", error.nonce.encode("ascii"))] if error.nonce else fields
 

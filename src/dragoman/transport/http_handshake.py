@@ -33,6 +33,7 @@ from dragoman.transport.http_plain import (
     Receive,
     Refused,
     Send,
+    not_now,
     send_accepted,
     send_json,
     unavailable,
@@ -147,7 +148,7 @@ class HandshakePosts:
             return await self._answer(call, None, headers, receive, send, extra)
         session = await sessions.open()
         if session is None:
-            raise Refused(503, "too many sessions are open; try again later")
+            raise not_now(503, "too many sessions are open; try again later")
         session.peer.caller = msgspec.structs.replace(session.peer.caller, principal=principal_of(headers))
         try:
             call = session.peer.admit(post.frame, post.params, post.fault, self._service.methods)
@@ -169,7 +170,7 @@ class HandshakePosts:
                 return call
             if session.ended:
                 raise Refused(404, NO_SESSION)
-        raise Refused(503, "others change this session all the time; try again later")
+        raise not_now(503, "others change this session all the time; try again later")
 
     async def _session(self, headers: Headers) -> Session | None:
         """Return the session of a request, None where the server keeps none. The one place that looks sessions up."""
@@ -199,7 +200,7 @@ class HandshakePosts:
         if call.id in calls:
             raise RequestError(INVALID_REQUEST, f"the id {call.id!r} is that of a call still under way")
         if len(calls) >= self._service.limits.calls:
-            raise Refused(429, f"{len(calls)} calls are under way in this session; wait for some to end")
+            raise not_now(429, f"{len(calls)} calls are under way in this session; wait for some to end")
         calls[call.id] = door.cancel
         try:
             status, body = await self._service.answer(call)

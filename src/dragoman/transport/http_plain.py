@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from msgspec import UNSET, UnsetType
 
 from dragoman.errors import MalformedError, RequestError, StoreError
-from dragoman.protocol.failures import REFUSED_STATUS
+from dragoman.protocol.failures import NOT_BEGUN, REFUSED_STATUS
 from dragoman.protocol.frames import id_of, write_failure
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure
@@ -29,7 +29,10 @@ BODILESS = 204
 
 
 class Refused(Exception):
-    """This request is answered with an HTTP status of its own, and perhaps headers. `request_id` is its JSON-RPC id."""
+    """This request is answered with an HTTP status of its own, and perhaps headers.
+
+    `request_id` is its JSON-RPC id, and `data` what the error holds beside its words.
+    """
 
     def __init__(self, status: int, reason: str, headers: RawHeaders | None = None) -> None:
         super().__init__(reason)
@@ -37,6 +40,14 @@ class Refused(Exception):
         self.reason = reason
         self.headers = headers or []
         self.request_id: RequestId | UnsetType = UNSET
+        self.data: Any = None
+
+
+def not_now(status: int, reason: str, seconds: int = 1) -> Refused:
+    """Return the refusal of a request for which nothing was done, and which may come again after so many seconds."""
+    refused = Refused(status, reason, [(b"retry-after", b"%d" % seconds)])
+    refused.data = NOT_BEGUN
+    return refused
 
 
 def unavailable(error: StoreError) -> Refused:
@@ -73,7 +84,7 @@ async def send_accepted(send: Send, extra: RawHeaders) -> None:
 
 async def send_refusal(send: Send, refused: Refused, extra: RawHeaders) -> None:
     """Answer with the status of `refused`, its reason being a JSON-RPC error."""
-    body = write_failure(refused.request_id, Failure(INVALID_REQUEST, refused.reason))
+    body = write_failure(refused.request_id, Failure(INVALID_REQUEST, refused.reason, refused.data))
     await send_json(send, refused.status, body, [*refused.headers, *extra])
 
 

@@ -13,7 +13,7 @@ import time
 from msgspec import UnsetType
 
 from dragoman.protocol.limits import Limits
-from dragoman.transport.http_plain import RETRY_AFTER, Refused
+from dragoman.transport.http_plain import Refused, not_now
 from dragoman.wire.base import RequestId
 
 TICK = 0.05  # seconds between looks at the loop, while there are requests
@@ -63,6 +63,6 @@ class Load:
     def refusal(self, request_id: RequestId | UnsetType) -> Refused:
         """Return the refusal of a request that would have to wait for too long."""
         reason = f"{self.under_way} calls are under way" if self.under_way >= self.most else "the server is behind"
-        refused = Refused(503, f"{reason}; try again in a moment", [RETRY_AFTER])
+        refused = not_now(503, f"{reason}; try again in a moment")
         refused.request_id = request_id
         return refused

@@ -31,7 +31,16 @@ from dragoman.protocol.sse import encode_event
 from dragoman.transport.asks import Asks, ask, settle
 from dragoman.transport.http_body import read_body
 from dragoman.transport.http_gate import mark
-from dragoman.transport.http_plain import RawHeaders, Receive, Refused, Send, send_accepted, send_fault, send_plain
+from dragoman.transport.http_plain import (
+    RawHeaders,
+    Receive,
+    Refused,
+    Send,
+    not_now,
+    send_accepted,
+    send_fault,
+    send_plain,
+)
 from dragoman.transport.http_streams import stream
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure, Frame, Notification
@@ -136,9 +145,9 @@ class SseSession:
         elif frame.id in self._calls:
             raise RequestError(INVALID_REQUEST, f"the id {frame.id!r} is that of a call still under way")
         elif len(self._calls) >= self._service.limits.calls:
-            raise Refused(429, f"{len(self._calls)} calls are under way in this session; wait for some to end")
+            raise not_now(429, f"{len(self._calls)} calls are under way in this session; wait for some to end")
         elif self.outbox.full:
-            raise Refused(429, "read what is on the stream before you ask for more")
+            raise not_now(429, "read what is on the stream before you ask for more")
         else:
             self._begin(frame, frame.id, headers)
 
@@ -221,7 +230,7 @@ class SseServer:
             raise Refused(406, "a GET is answered with text/event-stream; accept it")
         limits = self._service.limits
         if len(self._sessions) >= limits.sessions:
-            raise Refused(503, "too many sessions are open; try again later")
+            raise not_now(503, "too many sessions are open; try again later")
         # 24 random bytes: whoever knows the id may post.
         session_id = secrets.token_urlsafe(24)
         session = SseSession(self._service, session_id)

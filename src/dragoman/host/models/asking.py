@@ -10,13 +10,13 @@ import asyncio
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Self
 
 import msgspec
 
 from dragoman.errors import ClosedError, DeadlineError, MalformedError, ModelError, TransportError
 from dragoman.host.models.turns import Dialect, Reader, Reply, Request
+from dragoman.protocol.moments import seconds_of
 from dragoman.protocol.sse import EventReader
 from dragoman.transport.http_settings import HttpSettings
 from dragoman.transport.streamed import Post, Streamed
@@ -171,19 +171,6 @@ class Model:
     async def close(self) -> None:
         """Close its connections."""
         await self._post.close()
-
-
-def seconds_of(text: str, now: datetime) -> float:
-    """Return the seconds that a Retry-After says, 0 if it says nothing. Source: RFC 9110, section 10.2.3."""
-    text = text.strip()
-    if text.isdigit() and text.isascii():
-        return float(text[:9])
-    try:
-        found = parsedate_to_datetime(text)
-    except (ValueError, IndexError, TypeError, OverflowError):
-        return 0.0
-    aware = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
 
 
 def _nobody(words: str) -> None:
