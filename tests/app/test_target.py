@@ -87,6 +87,15 @@ async def test_a_python_file_is_run(tmp_path: Path) -> None:
         assert (await client.call_tool("add", {"a": 1, "b": 2})).value == 3
 
 
+async def test_a_server_of_a_python_file_is_named(tmp_path: Path) -> None:
+    two = tmp_path / "two.py"
+    two.write_text("from dragoman import Server\na, b = Server('first'), Server('second')\n")
+    async with Client(f"{two}:b") as client:
+        assert client.server_info is not None and client.server_info.name == "second"
+    with pytest.raises(LocalError, match=r"there is no file 'none\.py'"):
+        exchange("none.py:b")
+
+
 async def test_an_entry_with_environment_reaches_the_process() -> None:
     text = "import os; from dragoman import Server\nServer(os.environ['NAME']).run()"
     entry = {"command": sys.executable, "args": ["-c", text], "env": {"NAME": "from the entry"}}

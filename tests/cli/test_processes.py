@@ -328,3 +328,18 @@ def test_an_option_with_a_slip_is_told_with_the_nearest() -> None:
         2,
         "dragoman: unrecognized arguments: --jsn; did you mean --json? 'dragoman list --help' shows how it is used\n",
     )
+
+
+def test_a_server_on_stdio_in_a_terminal_says_what_it_waits_for(tmp_path) -> None:
+    plain = tmp_path / "plain.py"
+    plain.write_text("from dragoman import Server\n\nServer('plain').run()\n")
+    terminal, line = os.openpty()
+    process = subprocess.Popen([sys.executable, str(plain)], stdin=line, stderr=line, stdout=subprocess.DEVNULL)
+    os.close(line)
+    said = b""
+    while b"\n" not in said:
+        said += os.read(terminal, 1000)
+    os.write(terminal, b"\x04")
+    assert process.wait(20) == 0
+    os.close(terminal)
+    assert b"waits on stdin for a client's messages; Ctrl-C stops it. Clients start it themselves" in said

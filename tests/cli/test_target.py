@@ -28,6 +28,17 @@ def test_a_file_that_exists_is_a_target_and_one_that_does_not_is_told(tmp_path) 
     assert choose([f"{file}#weather"], None, starts=False) == (f"{file}#weather", [])
 
 
+def test_a_python_file_is_a_target_with_the_name_of_one_of_its_servers_or_without(tmp_path) -> None:
+    file = tmp_path / "two.py"
+    file.write_text("")
+    assert choose([str(file), "tools"], None) == (str(file), ["tools"])
+    assert choose([f"{file}:b"], None) == (f"{file}:b", [])
+    with pytest.raises(UsageError, match=r"no such file: none\.py"):
+        choose(["none.py:b"], None)
+    with pytest.raises(UsageError, match="is not a server"):
+        choose([f"{file}:3"], None)
+
+
 @pytest.mark.parametrize(
     "words, command, told",
     [

@@ -38,6 +38,8 @@ def test_one_of_several_servers_is_named_or_preferred(loaded) -> None:
     ):
         loaded(TWO)
     assert loaded(TWO, "second").name == "second"
+    with pytest.raises(LoadError, match="has no 'third': it has first, second"):
+        loaded(TWO, "third")
     assert loaded(TWO + "app = FastMCP('preferred')").name == "preferred"
 
 
@@ -48,7 +50,7 @@ def test_a_name_may_be_a_function_that_makes_a_server(loaded) -> None:
     assert loaded(text, "later", file="b.py").name == "later"
     with pytest.raises(LoadError, match="'other'"):
         loaded(text, "other", file="c.py")
-    with pytest.raises(LoadError, match="is a int, not a server"):
+    with pytest.raises(LoadError, match="is no server, but of the type int"):
         loaded(text + "number = 3\n", "number", file="d.py")
 
 

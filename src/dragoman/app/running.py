@@ -49,6 +49,9 @@ def run_stdio(server: Server, streams: tuple[int, int] | None = None) -> int | N
     Returns the number of the signal that ended it, None if none did. Raises LocalError if there is no stdin or stdout.
     """
     requests, answers = streams or seize()
+    if os.isatty(requests):
+        waits = f"{server.name} {server.version} waits on stdin for a client's messages; Ctrl-C stops it."
+        say(f"{waits} Clients start it themselves; to try it: dragoman list -- COMMAND")
     # What is registered by now stays: the collector need not walk it again and again.
     gc.freeze()
     with asyncio.Runner() as runner:

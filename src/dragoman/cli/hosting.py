@@ -205,8 +205,6 @@ def over_http(server: Server, listener: Any, place: Place, http: HttpOptions, co
 def on_stdio(server: Server, streams: tuple[int, int] | None = None) -> int:
     """Serve one client on stdin and stdout, or on streams set aside before, until it leaves or Ctrl-C."""
     requests, answers = streams or seize()
-    if os.isatty(requests):
-        say(f"{server.name} {server.version} waits on stdin for a client's messages; Ctrl-C stops it")
     if running.run_stdio(server, (requests, answers)) == signal.SIGINT:
         raise KeyboardInterrupt
     return OK

@@ -18,6 +18,7 @@ from dragoman.cli.outcome import UsageError
 Target: TypeAlias = str | list[str]
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
+_PYTHON = re.compile(r"(.+\.py)(?::[^\W\d]\w*)?")  # a file, and which of its servers
 _WHAT = "a target is a URL (http://127.0.0.1:8848/mcp), a Python file, or a command after -- (-- python server.py)"
 
 
@@ -53,8 +54,9 @@ def choose(words: list[str], command: list[str] | None, *, starts: bool = True) 
 def _named(word: str) -> str:
     if _URL.match(word):
         return word
-    path = word.partition("#")[0]
-    if path.endswith((".json", ".py")):
+    python = _PYTHON.fullmatch(word)
+    path = python[1] if python else word.partition("#")[0]
+    if python or path.endswith(".json"):
         if not Path(path).is_file():
             raise UsageError(f"no such file: {path}")
         return word

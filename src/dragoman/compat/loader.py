@@ -195,7 +195,7 @@ def _named(module: ModuleType, file: Path, name: str) -> Server:
     if not _is_server(value) and callable(value):
         value = _guarded(file, lambda: _make(value))
     if not _is_server(value):
-        raise LoadError(f"{name!r} in {file} is a {type(value).__name__}, not a server")
+        raise LoadError(f"{name!r} in {file} is no server, but of the type {type(value).__name__}")
     return _native(value)
 
 
@@ -244,6 +244,8 @@ def _only_made(servers: list[Any], file: Path) -> Any:
 
 
 def _advice(module: ModuleType) -> str:
+    if found := _servers(module):
+        return f"it has {', '.join(found)}"
     makers = [name for name, value in _functions(module) if _makes_server(value)]
     if makers:
         return (
