@@ -21,6 +21,7 @@ from dragoman.calling.filled import elicited, visited
 from dragoman.errors import DeclinedError, LocalError, MalformedError, PeerError, RequestError
 from dragoman.wire.base import Opt
 from dragoman.wire.content import TextContent
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
 from dragoman.wire.lifecycle import ClientCapabilities, Elicitation, Sampling, Settings
 from dragoman.wire.questions import (
@@ -43,8 +44,8 @@ Roots: TypeAlias = Sequence[Folder] | Callable[[], Any]
 SUBMODES = ("tools", "context")
 NAMELESS = "unknown"  # the model, where a callback gives no more than its words
 
-_read_elicit = msgspec.json.Decoder(Elicit).decode
-_read_sample = msgspec.json.Decoder(CreateMessage).decode
+_read_elicit = Decoding(Elicit)
+_read_sample = Decoding(CreateMessage)
 
 # What one answers by hand, later, may be anything: the person who does it says what is possible.
 BY_HAND = ClientCapabilities(
@@ -107,9 +108,9 @@ class Callbacks(msgspec.Struct, frozen=True, kw_only=True):
         if self.relay is not None:
             return await self.relay(method, params)
         if method == ELICIT:
-            return await self._elicit(read_question(_read_elicit, method, params))
+            return await self._elicit(read_question(_read_elicit.decode, method, params))
         if method == SAMPLE:
-            return await self._sample(read_question(_read_sample, method, params))
+            return await self._sample(read_question(_read_sample.decode, method, params))
         if method == ROOTS:
             if self.roots is None:
                 raise _nobody(method, "roots")
@@ -142,7 +143,7 @@ def answer_by_hand(method: str, params: msgspec.Raw, given: Any) -> Any:
     Raises LocalError if that does not fit, DeclinedError if a model is not to be asked.
     """
     if method == ELICIT:
-        question = read_question(_read_elicit, method, params)
+        question = read_question(_read_elicit.decode, method, params)
         return visited(question, given) if question.mode == "url" else elicited(question, given)
     if method == SAMPLE:
         return sampled(given)

@@ -19,6 +19,7 @@ from msgspec import UNSET, field
 from dragoman.calling.cache import Cache, beneath
 from dragoman.errors import McpError
 from dragoman.wire.base import RequestId
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import Frame
 from dragoman.wire.lifecycle import SUBSCRIPTION_ID
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
@@ -53,7 +54,7 @@ class _Notice(msgspec.Struct):
     meta: dict[str, Any] = field(name="_meta", default_factory=dict[str, Any])
 
 
-_read = msgspec.json.Decoder(_Notice).decode
+_read = Decoding(_Notice)
 
 
 class Feed:
@@ -150,7 +151,7 @@ class Changes:
         kind = KINDS.get(str(notice.method))
         if kind is None and notice.method != ACKNOWLEDGED:
             return False
-        told = _read(notice.params or msgspec.Raw(b"{}"))
+        told = _read.decode(notice.params or msgspec.Raw(b"{}"))
         number = told.meta.get(SUBSCRIPTION_ID)
         named = number is not None
         # True is 1 to a dictionary, and no id.

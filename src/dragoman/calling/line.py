@@ -36,6 +36,7 @@ from dragoman.ports.observed import Asked, Observer
 from dragoman.protocol.dress import Dress, cancellation
 from dragoman.protocol.frames import encode, write_failure, write_result
 from dragoman.wire.base import ProgressToken, RequestId
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, Failure, Frame, Notification
 from dragoman.wire.lifecycle import SUBSCRIPTION_ID
 from dragoman.wire.methods import BARE, METHODS
@@ -46,9 +47,9 @@ HELLO = "initialize"  # opens sessions, and is never cancelled (LEG-05, LEG-07)
 MAX_ASKED = 100  # questions of the server's under way
 USER_REJECTED = -1  # what a client answers when its user wants no model asked (client/sampling "Error Handling")
 FAREWELL = 1.0  # seconds that notices under way get when the line closes
-_progress = msgspec.json.Decoder(Progress).decode
-_message = msgspec.json.Decoder(LogMessage).decode
-_cancelled = msgspec.json.Decoder(Cancelled).decode
+_progress = Decoding(Progress)
+_message = Decoding(LogMessage)
+_cancelled = Decoding(Cancelled)
 
 
 class _Meta(msgspec.Struct):
@@ -59,7 +60,7 @@ class _Subscription(msgspec.Struct):
     meta: _Meta = msgspec.field(name="_meta", default_factory=_Meta)
 
 
-_subscription = msgspec.json.Decoder(_Subscription).decode
+_subscription = Decoding(_Subscription)
 
 
 class Line:
@@ -232,7 +233,7 @@ class Line:
         """Hand progress, log messages and changes to whoever asked for them."""
         try:
             if notice.method == PROGRESS:
-                progress = _progress(notice.params)
+                progress = _progress.decode(notice.params)
                 # Progress after the answer, or for a call of somebody else's, is nobody's (PROG-10).
                 found = self._progress.get(progress.progress_token)
                 if found is not None:
@@ -240,11 +241,11 @@ class Line:
             elif self._asides and self._is_aside(notice):
                 pass
             elif notice.method == MESSAGE and self._on_log is not None:
-                self._show(self._on_log, _message(notice.params), None)
+                self._show(self._on_log, _message.decode(notice.params), None)
             elif notice.method == VISITED:
                 self.visits.hear(notice)
             elif notice.method == CANCELLED:
-                self._cancel(_cancelled(notice.params or b"{}").request_id)
+                self._cancel(_cancelled.decode(notice.params or b"{}").request_id)
             elif not self._changes.hear(notice):
                 log.debug("not asked for: %s", notice.method)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -255,7 +256,7 @@ class Line:
 
         One stream for everything does not say which of them it belongs to.
         """
-        number = _subscription(notice.params or msgspec.Raw(b"{}")).meta.number
+        number = _subscription.decode(notice.params or msgspec.Raw(b"{}")).meta.number
         if number is not UNSET:
             aside = self._asides.get(number)
             return aside is not None and aside.hear(notice)

@@ -15,6 +15,7 @@ from msgspec import UNSET
 from dragoman.calling.callbacks import Callbacks
 from dragoman.errors import DeclinedError, MalformedError, PeerError, Visit, VisitNeededError
 from dragoman.wire.base import Opt, Wire
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import VISIT_NEEDED, Frame
 from dragoman.wire.notices import Visited
 from dragoman.wire.questions import ELICIT, Elicit
@@ -22,7 +23,7 @@ from dragoman.wire.questions import ELICIT, Elicit
 PATIENCE = 30.0  # seconds that a server gets to say that a visit is complete, once it was made
 MAX_PAGES = 20  # of one call
 MAX_WAITED = 1000  # visits whose end may be told
-_visited = msgspec.json.Decoder(Visited).decode
+_visited = Decoding(Visited)
 
 
 class _Needed(Wire, frozen=True, kw_only=True):
@@ -39,7 +40,7 @@ class Visits:
 
     def hear(self, notice: Frame) -> None:
         """Take that a visit is complete; one that nobody made is none. Raises msgspec.DecodeError."""
-        made = self._made.get(_visited(notice.params).elicitation_id)
+        made = self._made.get(_visited.decode(notice.params).elicitation_id)
         if made is not None:
             made.set()
 

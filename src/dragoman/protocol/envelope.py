@@ -20,6 +20,7 @@ from dragoman.protocol.failures import unknown_method
 from dragoman.protocol.headers import check_standard
 from dragoman.protocol.nulls import without_nulls
 from dragoman.wire.base import EMPTY, LOG_LEVELS, Opt, Wire
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -45,7 +46,7 @@ class _Barest(Wire, frozen=True, kw_only=True):
     meta: Opt[_Stated] = field(name="_meta", default=UNSET)
 
 
-_barest = msgspec.json.Decoder(_Barest).decode
+_barest = Decoding(_Barest)
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -75,7 +76,7 @@ def read_params(frame: Frame, methods: Methods) -> tuple[Any, RequestError | Non
 
 def _version_only(raw: msgspec.Raw) -> Params:
     try:
-        stated = _barest(raw).meta
+        stated = _barest.decode(raw).meta
     except _UNREADABLE:
         return Params()
     return Params(meta=RequestMeta(protocol_version=stated.version)) if stated is not UNSET else Params()

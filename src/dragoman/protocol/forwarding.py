@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, field
 
 from dragoman.wire.base import EMPTY, Opt, RequestId
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.lifecycle import (
     CLIENT_CAPABILITIES,
     CLIENT_INFO,
@@ -47,11 +48,11 @@ class _Routed(Params, frozen=True, kw_only=True):
     request_state: Opt[Any] = UNSET
 
 
-_routed = msgspec.json.Decoder(_Routed).decode
+_routed = Decoding(_Routed)
 
 
 def _read(raw: Any) -> Forwarded:
-    found = _routed(raw)
+    found = _routed.decode(raw)
     return Forwarded(
         meta=found.meta,
         name=_text(found.name),

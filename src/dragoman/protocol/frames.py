@@ -14,6 +14,7 @@ from msgspec import UNSET
 from dragoman.errors import MalformedError
 from dragoman.protocol.depth import LONG, count_colons, count_members, count_sign, too_deep
 from dragoman.wire.base import RequestId
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import INVALID_REQUEST, PARSE_ERROR, ErrorResponse, Failure, Frame, Notification, Response
 
 MAX_DEPTH = 64  # levels of nesting
@@ -29,7 +30,7 @@ class _Loose(msgspec.Struct):
     id: Any = UNSET
 
 
-_decode_loose = msgspec.json.Decoder(_Loose).decode
+_decode_loose = Decoding(_Loose)
 
 
 def read_frame(data: bytes | msgspec.Raw) -> Frame:
@@ -80,7 +81,7 @@ def read_batch(data: bytes) -> list[msgspec.Raw]:
 def id_of(data: bytes | msgspec.Raw) -> RequestId | msgspec.UnsetType:
     """Return the id of a message that is otherwise at fault, UNSET if it cannot be read (X-7)."""
     try:
-        found = _decode_loose(data).id
+        found = _decode_loose.decode(data).id
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return UNSET
     return found if isinstance(found, int | str) and not isinstance(found, bool) else UNSET

@@ -16,6 +16,7 @@ from dragoman.protocol.envelope import Methods, admit, is_modern, read_params
 from dragoman.protocol.eras import HANDSHAKE, HEADERLESS, Era, negotiate
 from dragoman.protocol.exchange import Call, Caller, meta_of
 from dragoman.protocol.failures import unknown_method
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Frame
 from dragoman.wire.lifecycle import ClientCapabilities, Initialize, SetLevel
 from dragoman.wire.notices import RESOURCE_UPDATED
@@ -36,7 +37,7 @@ class Agreed(msgspec.Struct, frozen=True):
 
 
 _write_agreed = msgspec.json.Encoder().encode
-_read_agreed = msgspec.json.Decoder(Agreed).decode
+_read_agreed = Decoding(Agreed)
 
 
 class Handshake:
@@ -87,7 +88,7 @@ class Handshake:
 
     def read(self, data: bytes) -> None:
         """Agree to what `written` gave, elsewhere perhaps. Raises msgspec.DecodeError for anything else."""
-        agreed = _read_agreed(data)
+        agreed = _read_agreed.decode(data)
         self.era = HANDSHAKE.get(agreed.caller.version, HEADERLESS)
         self.caller, self.greeted, self.log_level = agreed.caller, agreed.greeted, agreed.log_level
         self.subscribed = set(agreed.subscribed)

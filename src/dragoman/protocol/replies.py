@@ -16,6 +16,7 @@ from dragoman.errors import LocalError, MalformedError, PeerError, VersionError
 from dragoman.protocol.frames import read_batch, read_frame
 from dragoman.protocol.strict import read_strict
 from dragoman.wire.base import RequestId
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import UNSUPPORTED_VERSION, Frame
 from dragoman.wire.lifecycle import Result
 from dragoman.wire.questions import AnyInputRequired
@@ -40,11 +41,11 @@ class _Error(msgspec.Struct):
     data: Any = None
 
 
-_decode_null = msgspec.json.Decoder(_NullId).decode
-_decode_error = msgspec.json.Decoder(_Error).decode
+_decode_null = Decoding(_NullId)
+_decode_error = Decoding(_Error)
 _decode_any = msgspec.json.Decoder().decode
-_decode_result = msgspec.json.Decoder(Result).decode
-_decode_asked = msgspec.json.Decoder(AnyInputRequired).decode
+_decode_result = Decoding(Result)
+_decode_asked = Decoding(AnyInputRequired)
 
 
 class InputWantedError(LocalError):
@@ -78,7 +79,7 @@ def _read(data: bytes) -> Frame:
     except MalformedError as fault:
         try:
             read_strict(data, "the message")  # what is wrong with it may be more than an id that is null
-            error = _decode_null(data).error
+            error = _decode_null.decode(data).error
         except (msgspec.DecodeError, MalformedError):
             raise fault from None
         return Frame(jsonrpc="2.0", error=error)
@@ -110,7 +111,7 @@ def result_of(frame: Frame) -> msgspec.Raw:
 def error_of(raw: msgspec.Raw) -> PeerError | MalformedError:
     """Return the exception that a JSON-RPC error object means."""
     try:
-        error = _decode_error(raw)
+        error = _decode_error.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         return MalformedError(f"the error object of the response is not one: {fault}", at="$.error")
     if error.code == UNSUPPORTED_VERSION:
@@ -128,8 +129,8 @@ class ResultReader(Generic[T]):
     """Decodes results of one kind."""
 
     def __init__(self, kind: type[T]) -> None:
-        self._decode = msgspec.json.Decoder(kind).decode
         self._kind = kind
+        self._decoding = Decoding(kind)
 
     def read(self, raw: msgspec.Raw, method: str) -> T:
         """Return the decoded result of `method`.
@@ -139,7 +140,7 @@ class ResultReader(Generic[T]):
         when the server asks for input first.
         """
         try:
-            result = self._decode(raw)
+            result = self._decoding.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
             _check_kind(raw, method)
             result = self._without_nulls(raw, method, fault)
@@ -157,7 +158,7 @@ class ResultReader(Generic[T]):
 def _check_kind(raw: msgspec.Raw, method: str) -> None:
     """Raise if `resultType` is not `complete`."""
     try:
-        kind = _decode_result(raw).result_type
+        kind = _decode_result.decode(raw).result_type
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     if kind == "input_required":
@@ -170,7 +171,7 @@ def _check_kind(raw: msgspec.Raw, method: str) -> None:
 
 def _asked(raw: msgspec.Raw, method: str) -> AnyInputRequired:
     try:
-        return _decode_asked(raw)
+        return _decode_asked.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise MalformedError(f"what the server asks before it answers {method} cannot be read: {fault}") from None
 

@@ -16,6 +16,7 @@ from msgspec import UNSET, structs
 
 from dragoman.errors import RequestError
 from dragoman.protocol.exchange import Call
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CAPABILITY, Notification
 from dragoman.wire.lifecycle import Result, ServerCapabilities
 from dragoman.wire.questions import InputRequest
@@ -33,7 +34,7 @@ from dragoman.wire.tasks import (
     TaskWish,
 )
 
-_read_wish = msgspec.json.Decoder(TaskWish).decode
+_read_wish = Decoding(TaskWish)
 NEEDED: dict[str, Any] = {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
 
 
@@ -167,7 +168,7 @@ def _wish_legacy(call: Call, supported: bool) -> Wish | None:
     if not supported:
         raise RequestError(METHOD_NOT_FOUND, f"the tool {call.params.name!r} does not run as a task; call it without")
     try:
-        ttl = _read_wish(wished).ttl
+        ttl = _read_wish.decode(wished).ttl
     except msgspec.DecodeError as error:
         raise RequestError(INVALID_PARAMS, f"task: {error}") from None
     return Wish(None if ttl is UNSET else max(0.0, ttl / 1000))

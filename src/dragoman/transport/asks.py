@@ -17,13 +17,14 @@ from msgspec import UNSET
 from dragoman.errors import LocalError, PeerError
 from dragoman.protocol.frames import encode, write_notice
 from dragoman.wire.base import RequestId
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import Failure, Frame, Notification, Request
 from dragoman.wire.notices import CANCELLED, Cancelled
 
 Asks = MutableMapping[RequestId, "asyncio.Future[msgspec.Raw]"]
 MAX_ASKS = 64  # questions under way to one client
 _numbers = itertools.count(1)
-_read_failure = msgspec.json.Decoder(Failure).decode
+_read_failure = Decoding(Failure)
 
 
 async def ask(
@@ -60,7 +61,7 @@ def settle(asks: Asks, frame: Frame) -> bool:
         return False
     if frame.error:
         try:
-            failure = _read_failure(frame.error)
+            failure = _read_failure.decode(frame.error)
         except msgspec.DecodeError:
             failure = Failure(0, "the client answered with an error that is not one")
         future.set_exception(PeerError(failure.code, failure.message, failure.data))

@@ -25,13 +25,14 @@ from dragoman.protocol.lines import LineReader
 from dragoman.transport.asks import Asks, ask, settle
 from dragoman.transport.pipes import FULL, Reader, Writer
 from dragoman.wire.base import RequestId
+from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure, Frame, Notification
 from dragoman.wire.notices import CANCELLED, INITIALIZED, Cancelled
 
 log = logging.getLogger("dragoman")
 GRACE = 1.0  # seconds that running calls get when stdin ends
 CLEANUP = 0.3  # seconds that cancelled calls get to clean up after that
-_cancelled = msgspec.json.Decoder(Cancelled).decode
+_cancelled = Decoding(Cancelled)
 
 
 class StdioDoor:
@@ -204,7 +205,7 @@ class StdioServer:
         if frame.method != CANCELLED:
             return
         try:
-            wanted = _cancelled(frame.params or b"{}").request_id
+            wanted = _cancelled.decode(frame.params or b"{}").request_id
         except msgspec.DecodeError:
             return
         if wanted is msgspec.UNSET:

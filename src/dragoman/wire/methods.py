@@ -7,7 +7,7 @@ Source: schema.ts of each revision, `ClientRequest`; requirement BASE-19.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -41,9 +41,11 @@ class Method:
 
     `named_by` is the parameter that the `Mcp-Name` header repeats, or "" (requirement HTTP-19).
     A `custom` method is the server's own, so every era has it. An `endless` one lasts until somebody ends it.
+    `decode` reads its parameters.
     """
 
     __slots__ = ("custom", "decode", "endless", "member", "name", "named_by", "params", "result")
+    decode: Callable[[Any], Any]
 
     def __init__(
         self,
@@ -62,7 +64,15 @@ class Method:
         self.member = "taskId" if named_by == "task_id" else named_by  # the same, as it is called on the wire
         self.custom = custom
         self.endless = endless
-        self.decode: Callable[[Any], Any] = msgspec.json.Decoder(params).decode
+
+    if not TYPE_CHECKING:  # or every attribute would be there for who checks types
+
+        def __getattr__(self, name: str) -> Any:
+            # Only what is not there yet gets here: the decoder, which most methods never need (`Decoding` says why).
+            if name != "decode":
+                raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+            self.decode = msgspec.json.Decoder(self.params).decode
+            return self.decode
 
 
 def _table(*methods: Method) -> dict[str, Method]:
