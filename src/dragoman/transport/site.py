@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -151,12 +150,12 @@ def _fields(data: bytes, what: str) -> dict[str, str]:
 
 
 def _cookies(header: str) -> dict[str, str]:
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(header)
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}
+    """Return cookies by name, the last of those with one name (RFC 6265, section 4.2.1).
+
+    Not by http.cookies, which takes the square of the length of a quoted value; ours have no quotes.
+    """
+    pairs = (pair.partition("=") for pair in header.split(";"))
+    return {name.strip(): value.strip() for name, equals, value in pairs if equals}
 
 
 async def _send(send: Send, page: Page, extra: RawHeaders, *, head: bool) -> None:

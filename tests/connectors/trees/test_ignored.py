@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pathspec import GitIgnoreSpec
 
 from dragoman.connectors.address import parse
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_options
 from dragoman.connectors.source import ALL, Question, SourceError
+from dragoman.connectors.trees.ignored import Ignored
 from dragoman.errors import ToolError
 
 RULES = {
@@ -84,3 +89,24 @@ def test_rules_that_are_a_link_or_a_folder_are_none(place: Path, tmp_path_factor
 def test_gitignore_is_for_folders(place: Path) -> None:
     with pytest.raises(SourceError, match="folders of this machine"):
         open_options("files", "x", {"path": "https://files.example/x/", "gitignore": True}, Opening())
+
+
+STEP = st.text("ab", min_size=1, max_size=6)
+
+
+@given(st.text("ab*?/[]!", min_size=1, max_size=9), st.lists(STEP, min_size=1, max_size=3).map("/".join))
+def test_a_rule_means_what_pathspec_makes_of_it(line: str, path: str) -> None:
+    try:
+        theirs = GitIgnoreSpec.from_lines([line], backend="simple").check_file(path).include
+    except ValueError:
+        theirs = None
+    if line.count("**") <= 3:
+        assert Ignored(lambda folder: "" if folder else line).names(path, False) == bool(theirs)
+
+
+def test_a_rule_of_many_stars_costs_no_more_than_one_pass() -> None:
+    """By pathspec's own expressions the first of these takes longer than the universe has been there."""
+    for line in ("*a" * 100 + "*b", "?*" * 200 + "b", "**/a/**/a/**/a/b", "[!b]*" * 150 + "b"):
+        begun = time.process_time()
+        assert not Ignored(lambda folder, line=line: "" if folder else line).names("a/" * 60 + "a" * 250, False)
+        assert time.process_time() - begun < 1

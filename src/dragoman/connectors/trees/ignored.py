@@ -7,13 +7,16 @@ Limit: the files in the tree itself; git's own excludes, and those above the roo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pathspec import GitIgnoreSpec
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _FRESH = 2.0  # seconds that a file of rules is believed
 _FOLDERS = 2_000  # of which rules are kept
 _RULES = 2_000  # of one file
+_ANY, _ONE = "[^/]*", "[^/]"  # what * and ? of a rule become
+_LEAPS = 3  # times ** in one rule: each may be any of the folders on the way
 
 
 class Ignored:
@@ -45,17 +48,42 @@ class Ignored:
         if kept is not None and kept[0] > now:
             return kept[1]
         lines = self._read(folder).splitlines()[:_RULES]
-        rules = GitIgnoreSpec.from_lines(line for line in lines if _fine(line)) if lines else None
+        rules = _compiled(line for line in lines if _fine(line)) if lines else None
         if len(self._kept) >= _FOLDERS:
             self._kept.clear()
         self._kept[folder] = now + _FRESH, rules
         return rules
 
 
+class _Rule(GitIgnoreSpecPattern):
+    """A rule held against a name in one pass: with *a*a*a*a*b, pathspec's own tries every way to share out the name."""
+
+    @classmethod
+    def pattern_to_regex(cls, pattern: str) -> tuple[str | None, bool | None]:  # type: ignore[override]
+        regex, include = super().pattern_to_regex(pattern)
+        return (None if regex is None else _once(regex)), include
+
+
+def _once(regex: str) -> str:
+    """Have what stands between two stars matched where it stands first: a later place cannot do better."""
+    first, *parts = regex.split(_ANY)
+    if not parts:
+        return regex
+    last = parts.pop()
+    apart = [f"{_ANY}{part}" if "/" in part.replace(_ONE, "") else f"(?>{_ANY}?{part})" for part in parts]
+    return "".join([first, *apart, _ANY, last])
+
+
+def _compiled(lines: Iterable[str]) -> GitIgnoreSpec:
+    return GitIgnoreSpec.from_lines(lines, _Rule, backend="simple")
+
+
 def _fine(line: str) -> bool:
     """Tell whether a line is a rule that pathspec takes; git passes over those that are none."""
+    if len(line) >= 1_000 or line.count("**") > _LEAPS:
+        return False
     try:
-        GitIgnoreSpec.from_lines([line])
+        _compiled([line])
     except ValueError:
         return False
-    return len(line) < 1_000
+    return True
