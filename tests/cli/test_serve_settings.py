@@ -59,6 +59,30 @@ def test_a_check_fails_for_what_is_inactive_and_for_a_wrong_file(
     assert "cannot be read" in str(json.loads(capsys.readouterr().err))
 
 
+def test_a_check_names_what_cannot_be_read_and_refuses_what_serving_refuses(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "papers" / "empty.txt").write_text("")
+    assert entry.run(["serve", "--check", "papers"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        out.startswith("papers: 1 source\n")
+        and "    cannot be read: empty.txt: empty: the file has no content\n" in out
+    )
+    assert entry.run(["serve", "--check", "--json", "papers"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["sources"]
+    assert one["unreadable_total"] == len(one["unreadable"]) == 1
+    for words, told in (
+        (["papers", "--allow-write", "shop"], "allow_write names 'shop'; sources here: papers"),
+        (["a=papers", "a=papers"], "there are two sources named a: give one of them another name"),
+        (["My Papers=papers"], "'My Papers' is no name of a source"),
+    ):
+        assert entry.run(["serve", "--check", *words]) == 2
+        assert told in capsys.readouterr().err
+    assert entry.run(["serve", "--json", "papers"]) == 2
+    assert "--json is for: dragoman serve --check" in capsys.readouterr().err
+
+
 def test_sources_come_from_the_words_or_from_the_file(place: Path) -> None:
     parser = entry.Parser(prog="dragoman serve")
     serve.add_arguments(parser)

@@ -73,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
     if options.schema:
         print(json.dumps(import_module("dragoman.connectors.settings.schema").schema(), indent=2))
         return OK
+    if options.json and not options.check:
+        raise UsageError("--json is for: dragoman serve --check")
     config = config_of(options)
     if options.install or options.uninstall:
         return int(import_module("dragoman.cli.serve_install").run(options, words_of(options, config)))

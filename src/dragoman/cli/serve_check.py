@@ -12,7 +12,7 @@ import msgspec
 from dragoman.cli import serve
 from dragoman.cli.outcome import FAILED, OK, USAGE, report
 from dragoman.cli.terminal import Paper, visible
-from dragoman.connectors.assembly import Assembly, opened
+from dragoman.connectors.assembly import assembled, opened
 from dragoman.connectors.catalogue import Catalogue
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.settings.building import Configured
@@ -47,17 +47,25 @@ async def _checked(options: argparse.Namespace, config: Path | None) -> Report:
             return await check(made.server, sources, made.opened.inactive)
         opening = Opening(writable=tuple(options.allow_write), index=serve.index_of(options))
         catalogue = Catalogue(await asyncio.to_thread(opened, options.sources, opening))
-        assembly = Assembly(options.name or "check", catalogue, None, options.profile or "default")
+        profile = options.profile or "default"
+        assembly = assembled(catalogue, options.allow_write, None, options.name, profile)
         return await check(assembly.server, catalogue.sources.values(), {})
 
 
 def told(found: Report) -> list[str]:
     """Return the report in lines for people."""
-    lines = [f"{found.server}: {len(found.sources)} sources"]
+    lines = [f"{found.server}: {_counted(len(found.sources), 'source')}"]
     for one in found.sources:
-        state = f"FAILS: {one.problem}" if one.problem else f"ok, {one.items:,} items"
+        state = f"FAILS: {one.problem}" if one.problem else f"ok, {_counted(one.items, 'item')}"
         progress = f", {one.progress}" if one.progress else ""
         lines.append(f"  {one.uri}  {one.kind}: {state}{progress} ({one.ms} ms)")
+        lines += [f"    cannot be read: {reason}" for reason in one.unreadable]
+        if more := one.unreadable_total - len(one.unreadable):
+            lines.append(f"    and {more:,} more; describe on {one.uri} names them")
     lines += [f"  inactive: {reason}" for reason in found.inactive]
     each = ", ".join(f"{name} {count}" for name, count in found.tokens.items())
     return [*lines, f"definitions cost about {sum(found.tokens.values()):,} tokens: {each}"]
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -61,14 +61,21 @@ def build(
     opening = Opening(cache_dir=Path(cache_dir) if cache_dir else None, writable=tuple(allow_write), index=index)
     catalogue = Catalogue(opened(sources, opening))
     try:
-        unknown = [one for one in allow_write if one not in catalogue.sources]
-        if unknown:
-            raise SourceError(f"allow_write names {unknown[0]!r}; sources here: {', '.join(catalogue.sources)}")
         recorder = Recorder(Path(record)) if record else None
-        return Assembly(name or "-".join(catalogue.sources)[:64], catalogue, recorder, profile).server
+        return assembled(catalogue, allow_write, recorder, name, profile).server
     except BaseException:
         catalogue.close()
         raise
+
+
+def assembled(
+    catalogue: Catalogue, allow_write: Sequence[str], recorder: Recorder | None, name: str | None, profile: str
+) -> Assembly:
+    """Return what serves the catalogue, as `build` says.  Raises SourceError for an `allow_write` that it has not."""
+    unknown = [one for one in allow_write if one not in catalogue.sources]
+    if unknown:
+        raise SourceError(f"allow_write names {unknown[0]!r}; sources here: {', '.join(catalogue.sources)}")
+    return Assembly(name or "-".join(catalogue.sources)[:64], catalogue, recorder, profile)
 
 
 def documents(path: str | Path, name: str | None = None, **options: Any) -> Connector:

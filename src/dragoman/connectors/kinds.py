@@ -40,11 +40,13 @@ def forms() -> str:
 def open_source(text: str, taken: Container[str], opening: Opening) -> Source:
     """Return the source that `text` names: PATH, an address such as sqlite:///PATH, or NAME=PATH.
 
-    Its name is the given one or comes from the path; a number sets it apart
-    from those in `taken`.  Raises SourceError, with what to do, when there is
-    nothing to serve.
+    Its name is the given one or comes from the path, then with a number if it
+    is in `taken`.  Raises SourceError, with what to do, when there is nothing
+    to serve.
     """
     name, place = split(text, opening)
+    if name and name in taken:
+        raise SourceError(f"there are two sources named {name}: give one of them another name")
     path = existing(place, opening)
     for kind in KINDS:
         options = kind.claims(str(path) if path and not scheme_of(place)[0] else place, path)
@@ -117,6 +119,12 @@ def _refusal(place: str, opening: Opening) -> str:
     path = opening.path(rest or place)
     if path.exists():
         return f"{place} is neither a file nor a folder; a source is {forms()}"
+    name, equals, behind = place.partition("=")
+    if equals and existing(behind, opening):
+        return (
+            f"{name!r} is no name of a source: they are of lower-case letters, digits and dashes, at most 32 of them, "
+            f"as in {slug(name)}={behind}"
+        )
     return f"there is nothing at {place}{_nearest(path)}"
 
 

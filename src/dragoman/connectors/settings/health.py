@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -18,9 +19,14 @@ from dragoman.connectors.envelope import CHARS_PER_TOKEN
 from dragoman.connectors.source import ALL, Complaining, Source
 from dragoman.errors import McpError
 
+SHOWN = 10  # items that cannot be read, with their reasons
+
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How one source is: `problem` is empty for one that answers, `ms` how long it took."""
+    """How one source is: `problem` is empty for one that answers, `ms` how long it took.
+
+    `unreadable` has the first of its items that cannot be read, each with its reason; `unreadable_total` counts them.
+    """
 
     uri: str
     kind: str
@@ -28,6 +34,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     progress: str = ""
     problem: str = ""
     ms: int = 0
+    unreadable: list[str] = []
+    unreadable_total: int = 0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,4 +84,11 @@ def _health(source: Source) -> Health:
     if closed := described.get("not_served"):
         words = "; ".join(filter(None, (words, f"not served: {closed}, and need --allow-write {source.name}")))
     ms = round((time.perf_counter() - began) * 1000)
-    return Health(uri=uri, kind=source.about, items=items, progress=words, problem=problem, ms=ms)
+    return Health(
+        uri=uri, kind=source.about, items=items, progress=words, problem=problem, ms=ms, **_unreadable(described)
+    )
+
+
+def _unreadable(described: Mapping[str, Any]) -> dict[str, Any]:
+    reasons = [str(reason) for reason in described.get("unreadable", ())]
+    return {"unreadable": reasons[:SHOWN], "unreadable_total": described.get("unreadable_total", len(reasons))}
