@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.transport.raw_peer import Got, legacy, modern, serving
+from tests.transport.raw_peer import INITIALIZED, Got, legacy, modern, serving
 
 from dragoman import BusyError, Client, ClosedError, Limits, Server
 from dragoman.app.target import Options
@@ -171,7 +171,7 @@ async def test_the_stream_outside_of_calls_is_opened_later_where_it_is_refused_f
 ) -> None:
     monkeypatch.setattr(http_client, "RETRY", 0.001)
     gets: list[str] = []
-    opened = asyncio.Event()
+    monkeypatch.setitem(INITIALIZED["capabilities"], "tools", {"listChanged": True})  # type: ignore[arg-type]
 
     async def answer(got: Got) -> None:
         if got.method != "GET":
@@ -182,11 +182,11 @@ async def test_the_stream_outside_of_calls_is_opened_later_where_it_is_refused_f
             refuse(got, b"", "0", 429)
         else:
             got.stream(b": hello\n\n")
-            opened.set()
 
-    async with serving(legacy(answer)) as url, Client(url, mode="legacy", on_log=print):
-        async with asyncio.timeout(5):
-            await opened.wait()
+    async with serving(legacy(answer)) as url, Client(url, mode="legacy") as one:
+        async with asyncio.timeout(5), one.listen() as changes:
+            # Something may have been missed meanwhile.
+            assert (await anext(aiter(changes))).kind == "tools"
     assert len(gets) == 2
 
 

@@ -10,20 +10,27 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from dragoman import Client
+from dragoman.app.target import Options
 from dragoman.errors import ToolError
+from dragoman.ports.exchange import Exchange, Incoming, Outgoing
 
 PATIENCE = 60.0  # seconds that anything may take
 Act = Callable[[Client, str], Awaitable[None]]
 
 
 class Soaking:
-    """What came of it so far: `did` by name, `faults` in words, `took` the seconds of plain calls since a look."""
+    """What came of it so far: `did` by name, `faults` in words, `took` the seconds of plain calls since a look.
+
+    `refused` counts what the server had too much to do for and the client sent again by itself, which is no fault; what
+    is refused until a client gives up is one.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.did: Counter[str] = Counter()
         self.faults: list[str] = []
         self.took: list[float] = []
+        self.refused = 0
         self.over = asyncio.Event()
 
     async def visit(self, name: str, target: Any, mode: str, pause: float) -> None:
@@ -34,9 +41,13 @@ class Soaking:
             "block": block, "wrong": wrong, "listen": listen,
         }  # fmt: skip
         order: list[str] = []
+        options = Options(wrap=self.counting)
         while not self.over.is_set():
+            act = "open"
             try:
-                async with Client(target, mode=mode, timeout=PATIENCE, on_elicit=lambda question: "Ada") as client:
+                async with Client(
+                    target, mode=mode, timeout=PATIENCE, on_elicit=lambda question: "Ada", options=options
+                ) as client:
                     for number in range(dice.randint(20, 60)):
                         if self.over.is_set():
                             break
@@ -45,10 +56,23 @@ class Soaking:
                         async with asyncio.timeout(PATIENCE):
                             await acts[act](client, f"{name}-{number}")
                         self.did[act] += 1
+                        act = "nothing"
                         await asyncio.sleep(dice.uniform(0, 2 * pause))
             except Exception as error:
-                self.faults.append(f"{name}: {error!r}")
+                self.faults.append(f"{name}, {act}: {error!r}")
                 await asyncio.sleep(1)
+
+    def counting(self, way: Exchange) -> Exchange:
+        """Return `way`, with refusals counted."""
+        send = way.send
+
+        async def counted(request: Outgoing) -> Incoming:
+            answer = await send(request)
+            self.refused += answer.status in (429, 503)
+            return answer
+
+        way.send = counted  # type: ignore[method-assign]
+        return way
 
     async def add(self, client: Client, name: str) -> None:
         begun = time.monotonic()

@@ -8,7 +8,7 @@ import pytest
 from tests.faults.desk import desk
 from tests.faults.measure import PAGE, SLACK, figure
 from tests.soak.plot import drawn
-from tests.soak.run import Sample, slope, soaked
+from tests.soak.run import Sample, judged, slope, soaked
 
 from dragoman import Limits
 from dragoman.testing import no_leaks, serving_http, stalls
@@ -39,6 +39,14 @@ def test_growth_is_seen_and_a_level_is_none() -> None:
 
     assert slope(samples(0)) == 0
     assert slope(samples(10)) == pytest.approx(10)
+
+
+def test_a_long_run_is_judged_by_its_second_half_and_a_short_one_by_its_last_quarter() -> None:
+    def begins(seconds: int) -> float:
+        return judged([Sample(at, 50, 10, 1, 2) for at in range(0, seconds, 5)])[0].at
+
+    assert (begins(1200), begins(60)) == (600, 45)
+    assert begins(200) == 120, "as soon as it is warm"
 
 
 def test_the_plot_is_an_svg_with_a_line_for_each_value() -> None:

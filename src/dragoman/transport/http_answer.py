@@ -7,6 +7,7 @@ Source: requirement HTTP-07; RFC 9110, section 10.2.3; RFC 6585, section 4.
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 
 from dragoman.errors import MalformedError
@@ -19,13 +20,16 @@ from dragoman.wire.jsonrpc import Frame
 LONGEST, SHORTEST = 60.0, 0.05  # seconds before anything comes again
 
 
-def again_in(reply: ReplyReader) -> float | None:
-    """Return in how many seconds what was refused may come again, None if this is no refusal for now, or a long one."""
+def again_in(reply: ReplyReader, count: int = 0) -> float | None:
+    """Return in how many seconds what was refused may come again, None if this is no refusal for now, or a long one.
+
+    After `count` refusals it is as much as the server said, or more: uneven, and spread over twice as much each time.
+    """
     said = reply.headers.get("retry-after")
     if said is None or reply.status not in (429, 503):
         return None
     seconds = max(seconds_of(said, datetime.now(UTC)), SHORTEST)
-    return seconds if seconds <= LONGEST else None
+    return seconds * random.uniform(1.0, 2.0**count) if seconds <= LONGEST else None
 
 
 def incoming(reply: ReplyReader, body: bytes, request: Outgoing) -> Incoming:

@@ -128,10 +128,10 @@ class HttpExchange:
             if reply.status < 300:
                 return
             tries += 1
-            if (seconds := again_in(reply)) is None or tries == TRIES:
+            if (seconds := again_in(reply, tries)) is None or tries > TRIES:
                 raise TransportError(f"{self.where} refused a notice: HTTP {reply.status}")
             # Some are answers that somebody waits for, and to hear one twice does no harm.
-            await self._pause(seconds * random.uniform(1.0, 1.5))
+            await self._pause(seconds)
 
     async def forget_session(self, headers: Fields = NO_FIELDS, *, end: bool = False) -> None:
         """Use the session no more; if `end`, delete it at the server, which may refuse that (LEG-09)."""
@@ -252,6 +252,8 @@ class HttpExchange:
         """Hold the standing stream, opening it again as long as the server does not refuse it."""
         nothing = Outgoing("", b"", headers)
         last_id, pause, again = "", RETRY, False
+        loop = asyncio.get_running_loop()
+        since = loop.time()
         while True:
             events = EventReader(self._settings.max_bytes)
             try:
@@ -264,9 +266,9 @@ class HttpExchange:
                         return
                     last_id = last_id if passing else ""  # it may not know that place any more
                     raise ClosedError(f"HTTP {reply.status}")
-                if again and not last_id and self._listener is not None:
+                # One that opens late was not waited for: calls went on meanwhile.
+                if (again or loop.time() - since > STANDING) and not last_id and self._listener is not None:
                     self._listener.missed()
-                again = True
                 stood.set()
                 pause = RETRY
                 try:
@@ -277,6 +279,7 @@ class HttpExchange:
                 log.debug("the stream outside of calls broke: %s", error)
                 pause = min(pause * 2, LONGEST_STANDING)
             finally:
+                again = True
                 stood.set()
             last_id = events.last_id or last_id
             pause = min(events.retry / 1000, LONGEST_RETRY) if events.retry is not None else pause
@@ -329,7 +332,7 @@ class HttpExchange:
             if reply.status == 200 and reply.headers.get("content-type", "").startswith(EVENTS) and tries <= TRIES:
                 return wire, tries
             wire.abort()
-            if tries < TRIES and (seconds := again_in(reply)) is not None:
+            if tries < TRIES and (seconds := again_in(reply, tries)) is not None:
                 retry = max(retry, seconds)
                 continue
             raise ClosedError(
