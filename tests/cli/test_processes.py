@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from dragoman import Client
+from dragoman.cli import entry
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="terminals and signals as POSIX has them")
 
@@ -320,6 +321,21 @@ def test_a_folder_that_is_gone_is_told_in_a_sentence(tmp_path) -> None:
     told = subprocess.run(gone, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert told.returncode == 2
     assert told.stderr.splitlines()[-1].startswith("dragoman: the folder that this was started in is gone")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["list", "a" * 300 + ".py"], "aaa.py: File name too long"),
+        (["run", "a" * 300 + ".py", "--stdio"], "cannot be read: File name too long"),
+        (["serve", "a" * 300, "--check"], "cannot be looked at: File name too long"),
+        (["call", "folder/none.py", "add"], "no such file: folder/none.py"),
+    ],
+)
+def test_a_path_that_the_system_refuses_is_told_in_a_sentence(words, told, capsys) -> None:
+    assert entry.run(words) == 2
+    out, err = capsys.readouterr()
+    assert told in err and len(err) < 400 and not out
 
 
 def test_an_option_with_a_slip_is_told_with_the_nearest() -> None:

@@ -20,6 +20,7 @@ from dragoman.cli.target import split_command
 from dragoman.cli.values import suggestion
 from dragoman.errors import McpError
 
+MAX_PATH = 240  # characters of a path that are shown
 BROKEN_PIPE = 141  # what a shell reports for a program that wrote where nobody reads any more
 EPILOG = """\
 examples:
@@ -137,17 +138,25 @@ def _drop_output() -> None:
 
 
 def _report_foreign(fault: OSError, *, as_json: bool) -> int:
-    """Tell of what the system refused to any command: room for its output, or the folder that it stands in.
+    """Tell of what the system refused: room for the output, the folder that the command stands in, any other path.
 
-    Raises `fault` again if it is neither: that is a fault of ours.
+    Raises `fault` again if it is none of these: that is a fault of ours.
     """
     if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO) and fault.filename is None:
         _drop_output()
-        return report(UsageError(f"the output cannot be written: {fault.strerror}"), as_json=as_json)
-    if isinstance(fault, FileNotFoundError) and not _stands_somewhere():
-        gone = "the folder that this was started in is gone; change to one that is there"
-        return report(UsageError(gone), as_json=as_json)
-    raise fault
+        told = f"the output cannot be written: {fault.strerror}"
+    elif isinstance(fault, FileNotFoundError) and not _stands_somewhere():
+        told = "the folder that this was started in is gone; change to one that is there"
+    elif fault.filename is not None:
+        told = f"{shortened(os.fsdecode(fault.filename))}: {fault.strerror}"
+    else:
+        raise fault
+    return report(UsageError(told), as_json=as_json)
+
+
+def shortened(path: str) -> str:
+    """Return a path to be told: of one that fills the screen, its ends."""
+    return path if len(path) <= MAX_PATH else f"{path[:100]}...{path[-100:]}"
 
 
 def _stands_somewhere() -> bool:

@@ -76,16 +76,18 @@ def split(target: str) -> tuple[str, str | None]:
 
 
 def _compile(file: Path) -> CodeType:
-    if not file.exists():
-        raise LoadError(f"no such file: {file}")
-    if not file.is_file():
-        raise LoadError(f"{file} is not a file; name the Python file that holds the server")
     try:
+        if not file.exists():
+            raise LoadError(f"no such file: {file}")
+        if not file.is_file():
+            raise LoadError(f"{file} is not a file; name the Python file that holds the server")
         return compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
     except SyntaxError as fault:
         shown = (fault.text or "").strip()
         raise LoadError(f"{file}:{fault.lineno}: {fault.msg}" + (f": {shown}" if shown else "")) from fault
-    except (OSError, ValueError) as fault:
+    except OSError as fault:
+        raise LoadError(f"{str(file)[:200]} cannot be read: {fault.strerror}") from None
+    except ValueError as fault:
         raise LoadError(f"{file} cannot be read as Python: {fault}") from fault
 
 

@@ -107,7 +107,14 @@ def existing(place: str, opening: Opening) -> Path | None:
     if scheme not in ("", "file") or not place or "\x00" in place:
         return None
     path = opening.path(rest or place)
-    return path if path.exists() else None
+    return path if _there(path) else None
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as fault:  # a folder on the way may not be looked into, or the name is longer than names may be
+        raise SourceError(f"{str(path)[:200]} cannot be looked at: {fault.strerror}") from None
 
 
 def _refusal(place: str, opening: Opening) -> str:
@@ -117,7 +124,7 @@ def _refusal(place: str, opening: Opening) -> str:
     if not place or "\x00" in place:
         return f"a source is {forms()}"
     path = opening.path(rest or place)
-    if path.exists():
+    if _there(path):
         return f"{place} is neither a file nor a folder; a source is {forms()}"
     name, equals, behind = place.partition("=")
     if equals and existing(behind, opening):
