@@ -22,6 +22,7 @@ from dragoman.errors import LocalError, MalformedError
 from dragoman.ports.exchange import Dial, Exchange, Fields
 from dragoman.ports.service import Service
 from dragoman.protocol.identity import Identity
+from dragoman.protocol.patterns import late_pattern
 from dragoman.protocol.strict import read_strict
 from dragoman.transport.http_settings import HttpSettings
 from dragoman.transport.memory import MemoryExchange, is_service
@@ -30,9 +31,9 @@ from dragoman.wire.base import LogLevel
 
 # A server object is anything whose `service` answers calls (`dragoman.Server` is), or that answers calls itself.
 Target: TypeAlias = str | os.PathLike[str] | Sequence[str] | Mapping[str, Any] | object
-_VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-_ADDRESS = re.compile(r"\w[\w+.-]*://")
-_PYTHON = re.compile(r"(.+\.py)(?::[^\W\d]\w*)?")  # a file, and which of its servers
+_VARIABLE = late_pattern(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_ADDRESS = late_pattern(r"\w[\w+.-]*://")
+_PYTHON = late_pattern(r"(.+\.py)(?::[^\W\d]\w*)?")  # a file, and which of its servers
 _SERVERS = ("mcpServers", "servers")  # what the client programs call the table of servers in their files
 
 

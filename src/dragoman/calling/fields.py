@@ -6,17 +6,17 @@ The protocol's own fields are not for callers to set: they must agree with the b
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dragoman.errors import LocalError
 from dragoman.ports.exchange import Fields
 from dragoman.protocol.headers import PARAM_PREFIX, HeaderRule, SchemaFault, header_rules, param_headers
+from dragoman.protocol.patterns import late_pattern
 from dragoman.wire.tools import Tool
 
 log = logging.getLogger("dragoman")
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
+_NAME = late_pattern(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
 _OURS = frozenset(
     {"accept", "content-type", "content-length", "transfer-encoding", "connection", "host", "last-event-id"}
     | {"mcp-protocol-version", "mcp-method", "mcp-name", "mcp-session-id"}

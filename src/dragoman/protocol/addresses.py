@@ -7,21 +7,21 @@ Source: the IANA registries of special-purpose addresses (RFC 6890) and the RFCs
 
 from __future__ import annotations
 
-import re
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from dragoman.errors import UnsafeAddressError
+from dragoman.protocol.patterns import late_pattern
 
 MAX_URL = 2048  # characters
 _PORTS = {"http": 80, "https": 443}
-_PRINTABLE = re.compile(r"[\x21-\x7e]+")
-_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?")
-_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*")
+_PRINTABLE = late_pattern(r"[\x21-\x7e]+")
+_AUTHORITY = late_pattern(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?")
+_NAME = late_pattern(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*")
 # What some readers take for a number: 127.1, 0x7f000001, 017700000001 and 2130706433 are one address to them.
-_NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)")
+_NUMERIC = late_pattern(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)")
 
 
 class Reach(IntEnum):

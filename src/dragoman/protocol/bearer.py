@@ -5,22 +5,22 @@ Source: RFC 6750, sections 2.1 and 3; RFC 9110, section 11; RFC 9728, sections 2
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
 
 from dragoman.errors import LocalError, MalformedError
+from dragoman.protocol.patterns import late_pattern
 
 MAX_TOKEN = 16 * 1024  # bytes
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
-_BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr](?: +([A-Za-z0-9\-._~+/]+=*))?[ \t]*")
-_SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr](?![!#$%&'*+\-.^_`|~0-9A-Za-z])")
-_BOUND = re.compile(rb"[Dd][Pp][Oo][Pp] +([A-Za-z0-9\-._~+/]+=*)")
-_BOUND_SCHEME = re.compile(rb"[Dd][Pp][Oo][Pp](?![!#$%&'*+\-.^_`|~0-9A-Za-z])")
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
-_UNSAFE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
+_BEARER = late_pattern(rb"[Bb][Ee][Aa][Rr][Ee][Rr](?: +([A-Za-z0-9\-._~+/]+=*))?[ \t]*")
+_SCHEME = late_pattern(rb"[Bb][Ee][Aa][Rr][Ee][Rr](?![!#$%&'*+\-.^_`|~0-9A-Za-z])")
+_BOUND = late_pattern(rb"[Dd][Pp][Oo][Pp] +([A-Za-z0-9\-._~+/]+=*)")
+_BOUND_SCHEME = late_pattern(rb"[Dd][Pp][Oo][Pp](?![!#$%&'*+\-.^_`|~0-9A-Za-z])")
+_SCOPE = late_pattern(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
+_UNSAFE = late_pattern(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 
 
 def read_bearer(authorization: bytes | None) -> str | None:

@@ -10,12 +10,14 @@ import re
 from functools import partial
 from typing import Any, cast
 
+from dragoman.protocol.patterns import late_pattern
+
 MAX_DEPTH = 64
 """Levels of arrays and objects accepted by default."""
 
 # A string that the text's end cuts short is removed as well, and the parser will refuse it.  So every quotation mark
 # begins a match, and none is searched for in vain: that would cost the square of the length.
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_STRING = late_pattern(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _ROUND = bytes.maketrans(b"[]", b"{}")
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 

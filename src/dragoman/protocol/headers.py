@@ -7,13 +7,13 @@ Source: specification, basic/transports/streamable-http, "Request Metadata".
 
 from __future__ import annotations
 
-import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple, cast
 
 from dragoman.errors import LocalError, MalformedError
+from dragoman.protocol.patterns import late_pattern
 from dragoman.wire.jsonrpc import HEADER_MISMATCH
 
 METHOD_HEADER = b"mcp-method"
@@ -26,8 +26,8 @@ SAFE_INTEGER = 2**53 - 1
 Kind = Literal["string", "integer", "boolean"]
 
 _PREFIX, _SUFFIX = "=?base64?", "?="
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
-_INTEGER = re.compile(r"(-?[0-9]{1,16})(?:\.0*)?")
+_TOKEN = late_pattern(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
+_INTEGER = late_pattern(r"(-?[0-9]{1,16})(?:\.0*)?")
 # Where JSON Schema holds data or names in place of a schema.
 _DATA = frozenset({"const", "default", "enum", "example", "examples"})
 _NAMED = frozenset({"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"})

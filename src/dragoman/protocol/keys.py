@@ -6,11 +6,11 @@ Source: specification, basic/index, "_meta"; basic/versioning, "Extension Negoti
 
 from __future__ import annotations
 
-import re
+from dragoman.protocol.patterns import late_pattern
 
 _LABEL = r"[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_PREFIX = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_NAME = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)?")
+_PREFIX = late_pattern(rf"{_LABEL}(?:\.{_LABEL})*")
+_NAME = late_pattern(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)?")
 _OURS = frozenset({"mcp", "modelcontextprotocol"})
 _LONGEST = 256  # characters; the specification has no bound
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 from urllib.parse import urljoin
 
+from dragoman.protocol.patterns import late_pattern
+
 MAX_SCHEMAS = 10_000
 MAX_STATES = 20_000  # of all patterns of one schema together
 
@@ -19,8 +21,8 @@ _HERE_ONE = ("not", "if", "then", "else")
 _ITEMS = ("items", "additionalItems", "contains", "unevaluatedItems")
 _REST = ("additionalProperties", "unevaluatedProperties")
 _DEFINED = ("$defs", "definitions", "dependentSchemas", "dependencies")
-_REPEATED = re.compile(r"\{(\d{1,6})(?:,(\d{0,6}))?\}")
-_CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
+_REPEATED = late_pattern(r"\{(\d{1,6})(?:,(\d{0,6}))?\}")
+_CLASS = late_pattern(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
 
 Link: TypeAlias = Callable[["Node"], None]
 

@@ -7,10 +7,10 @@ Source: specification, basic/index, "OpenTelemetry trace context"; W3C Trace Con
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from dragoman.protocol.patterns import late_pattern
 from dragoman.wire.lifecycle import RequestMeta
 
 PARENT, STATE, BAGGAGE = "traceparent", "tracestate", "baggage"
@@ -19,11 +19,11 @@ MAX_BAGGAGE = 8192  # bytes
 MAX_MEMBERS = 180
 MAX_STATES = 32
 MAX_STATE = 8192  # characters
-_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_LATER = re.compile(r"-[!-~]*")
+_PARENT = late_pattern(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_LATER = late_pattern(r"-[!-~]*")
 # Possessive (`*+`), so that text that almost fits costs no more than text that does.
-_STATE = re.compile(r"[ \t]*+(?:[a-z0-9][a-z0-9_\-*/@]{0,255}+=[ -+\--<>-~]{0,255}[!-+\--<>-~][ \t]*+)?+")
-_MEMBER = re.compile(
+_STATE = late_pattern(r"[ \t]*+(?:[a-z0-9][a-z0-9_\-*/@]{0,255}+=[ -+\--<>-~]{0,255}[!-+\--<>-~][ \t]*+)?+")
+_MEMBER = late_pattern(
     r"[ \t]*+[!#$%&'*+.^_`|~0-9A-Za-z-]++[ \t]*+=[ \t]*+[!#-+\--:<-\[\]-~]*+"
     r"(?:[ \t]*+;[ \t]*+[!#$%&'*+.^_`|~0-9A-Za-z-]++(?:[ \t]*+=[ \t]*+[!#-+\--:<-\[\]-~]*+)?+)*+[ \t]*+"
 )

@@ -6,10 +6,10 @@ against values that climb out of a folder.  No URI is ever opened or resolved he
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from dragoman.protocol.patterns import late_pattern
 from dragoman.protocol.uri_grammar import Expression, Operator, Part, TemplateError, Variable, encode, parse
 from dragoman.protocol.uri_match import Matcher, Values, required
 
@@ -18,8 +18,8 @@ __all__ = ["MAX_URI", "Template", "TemplateError", "check_uri", "is_absolute"]
 MAX_URI = 64 * 1024
 """Longest URI accepted by default, in characters."""
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
-_NOT_URI = re.compile(r"[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]|%(?![0-9A-Fa-f]{2})")
+_SCHEME = late_pattern(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+_NOT_URI = late_pattern(r"[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]|%(?![0-9A-Fa-f]{2})")
 
 
 def is_absolute(text: str) -> bool:

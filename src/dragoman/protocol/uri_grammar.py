@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from dragoman.errors import LocalError
+from dragoman.protocol.patterns import late_pattern
 
 MAX_TEMPLATE = 2048
 """Longest template accepted, in characters.  Matching costs template length times URI length."""
@@ -19,12 +20,12 @@ UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~
 SUB_DELIMS = "!$&'()*+,;="
 RESERVED = ":/?#[]@" + SUB_DELIMS
 
-_SPEC = re.compile(
+_SPEC = late_pattern(
     r"(?P<name>(?:\w|%[0-9A-Fa-f]{2})+(?:\.(?:\w|%[0-9A-Fa-f]{2})+)*)(?::(?P<prefix>[1-9]\d{0,3})|(?P<explode>\*))?",
     re.ASCII,
 )
-_BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_NOT_LITERAL = re.compile(r'[\x00-\x20\x7f"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})')
+_BARE_PERCENT = late_pattern(r"%(?![0-9A-Fa-f]{2})")
+_NOT_LITERAL = late_pattern(r'[\x00-\x20\x7f"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})')
 
 
 class TemplateError(LocalError):

@@ -7,10 +7,10 @@ What a value may look like is limited: see `Matcher.match`.
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
+from dragoman.protocol.patterns import late_pattern
 from dragoman.protocol.uri_grammar import RESERVED, SUB_DELIMS, UNRESERVED, Expression, Part, Variable
 
 Values = dict[str, str | list[str]]
@@ -19,8 +19,8 @@ _SEGMENT = UNRESERVED + "%" + SUB_DELIMS + ":@"  # pchar of RFC 3986: what one p
 _QUERY = _SEGMENT + "/?"
 _ANY = UNRESERVED + "%" + RESERVED
 
-_BAD_TRIPLET = re.compile("%(?![0-9A-Fa-f]{2})")
-_TRIPLET = re.compile("%[0-9A-Fa-f]{2}")
+_BAD_TRIPLET = late_pattern("%(?![0-9A-Fa-f]{2})")
+_TRIPLET = late_pattern("%[0-9A-Fa-f]{2}")
 _ASCII = "".join(map(chr, range(128)))
 
 

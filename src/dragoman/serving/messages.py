@@ -6,19 +6,19 @@ A complaint that is not understood is passed on as it is.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 
+from dragoman.protocol.patterns import late_pattern
 from dragoman.serving.codec import NO_CHOICE
 from dragoman.serving.faults import MAX_CHOICES, Fault, shorten, suggestion
 from dragoman.serving.schemas import Schema, resolve
 from dragoman.serving.shapes import is_list, is_object
 
 _WORDS = {"int": "integer", "float": "number", "str": "string", "bool": "boolean", "bytes": "base64 string"}
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
-_QUOTED = re.compile(r"`([^`]*)`")
+_STEP = late_pattern(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+_QUOTED = late_pattern(r"`([^`]*)`")
 _FORMS = {
     "Invalid RFC3339 encoded datetime": "date and time (RFC 3339)",
     "Invalid RFC3339 encoded date": "date (YYYY-MM-DD)",
