@@ -6,21 +6,23 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.transport.raw_http import PATIENCE, Ask, Wire, call, listening
+from tests.transport.raw_http import PATIENCE, Ask, Wire, call, listening, until
 
 from dragoman import Context, Limits, Server
 from dragoman.app import repeated
 from dragoman.app.heads import timed
+from dragoman.errors import AuthorizationError
+from dragoman.protocol.identity import Identity
 
 pytest.importorskip("httptools", reason="heads are known again with the faster parser only")
 PARSED: list[bytes] = []
+MEMORY: list[repeated.Memory] = []
+WAY: dict[str, bool] = {}
 ADD = call("add", a=1, b=2)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_known() -> None:
-    repeated._known.clear()
-    repeated._seen.clear()
     PARSED.clear()
 
 
@@ -33,6 +35,7 @@ def spied() -> Any:
             PARSED.append(url)
             super().on_url(url)
 
+    MEMORY[:] = [Spied.memory]
     return Spied
 
 
@@ -53,10 +56,20 @@ def served(**limits: Any) -> Server:
     return server
 
 
+@pytest.fixture(autouse=True)
+def way(request: pytest.FixtureRequest) -> None:
+    """Known heads are answered at once where the application is ours, and by ASGI where something is in between."""
+    WAY["proxy_headers"] = getattr(request, "param", "ours") != "ours"
+
+
+either_way = pytest.mark.parametrize("way", ["ours", "behind another"], indirect=True)
+
+
 def place(server: Server | None = None) -> Any:
-    return listening((server or served()).asgi(), http=spied(), access_log=False)
+    return listening((server or served()).asgi(), http=spied(), access_log=False, **WAY)
 
 
+@either_way
 async def test_the_same_head_is_parsed_twice_for_all_connections_and_each_body_is_its_own() -> None:
     async with place() as here:
         async with here.connected() as wire:
@@ -75,6 +88,7 @@ async def test_another_head_is_parsed_and_so_is_one_whose_body_has_another_lengt
     assert len(PARSED) == 4
 
 
+@either_way
 @pytest.mark.parametrize("cut", [1, 40, -1, "head", "body"])
 async def test_a_request_in_two_pieces_is_parsed(cut: int | str) -> None:
     async with place() as here, here.connected() as wire:
@@ -99,9 +113,9 @@ async def test_the_end_of_a_head_is_not_remembered_as_one(cut: int) -> None:
         await wire.writer.drain()
         await asyncio.sleep(0.02)
         assert (await wire.ask(data[cut:])).value == 3
-        assert repeated._known == {} and not repeated._seen
+        assert MEMORY[0].heads == {} and not MEMORY[0].seen
         assert [(await wire.ask(data)).value for _ in range(2)] == [3, 3]
-        assert list(repeated._known) == [data[: -len(ADD.body)]]
+        assert list(MEMORY[0].heads) == [data[: -len(ADD.body)]]
 
 
 async def test_requests_sent_at_once_are_answered_in_order() -> None:
@@ -138,12 +152,13 @@ async def test_a_body_that_looks_like_a_known_request_is_none(whole: bool) -> No
     """Whoever writes the body of a request that is refused must not get a request of his own answered."""
     async with place() as here, here.connected() as wire:
         assert [(await wire.ask(ADD)).value for _ in range(3)] == [3, 3, 3]
-        assert len(PARSED) == 2 and len(repeated._known) == 1
+        assert len(PARSED) == 2 and len(MEMORY[0].heads) == 1
         inner = ADD.written(wire.host)
         assert b"structuredContent" not in await smuggled(wire, inner, whole=whole)
     assert len(PARSED) == 3
 
 
+@either_way
 async def test_a_head_with_credentials_is_its_connections_alone() -> None:
     mine = call("add", headers={"authorization": "Bearer very-secret"}, a=1, b=2)
     async with place() as here:
@@ -152,8 +167,8 @@ async def test_a_head_with_credentials_is_its_connections_alone() -> None:
             assert len(PARSED) == 2
         async with here.connected() as other:
             assert (await other.ask(mine)).value == 3
-    assert len(PARSED) == 3 and repeated._known == {}
-    assert b"very-secret" not in repr(repeated._known).encode()
+    assert len(PARSED) == 3 and MEMORY[0].heads == {}
+    assert b"very-secret" not in repr(MEMORY[0].heads).encode()
 
 
 @pytest.mark.parametrize(
@@ -179,7 +194,7 @@ async def test_unusual_heads_are_not_remembered(ask: Ask) -> None:
                     status, headers = await wire.head()
                 assert status == 200
                 await wire.reader.readexactly(int(headers["content-length"]))
-    assert len(PARSED) == 3 and repeated._known == {}
+    assert len(PARSED) == 3 and MEMORY[0].heads == {}
 
 
 async def test_the_heads_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,10 +204,11 @@ async def test_the_heads_that_are_remembered_are_bounded(monkeypatch: pytest.Mon
         for number in range(9):
             asks = [call("add", headers={"x-number": str(number)}, a=1, b=2)] * 3
             assert [(await wire.ask(ask)).value for ask in asks] == [3, 3, 3]
-            assert 1 <= len(repeated._known) <= 4 and len(repeated._seen) <= 4
+            assert 1 <= len(MEMORY[0].heads) <= 4 and len(MEMORY[0].seen) <= 4
     assert len(PARSED) == 18
 
 
+@either_way
 async def test_streams_are_streams_the_second_time() -> None:
     async with place() as here, here.connected() as wire:
         for _ in range(3):
@@ -202,7 +218,9 @@ async def test_streams_are_streams_the_second_time() -> None:
     assert len(PARSED) == 2
 
 
-async def test_who_leaves_during_a_repeated_request_is_noticed() -> None:
+@either_way
+@pytest.mark.parametrize("ahead", [False, True])
+async def test_who_leaves_during_a_repeated_request_is_noticed(ahead: bool) -> None:
     server, began, stopped = served(), asyncio.Event(), asyncio.Event()
 
     @server.tool
@@ -217,6 +235,9 @@ async def test_who_leaves_during_a_repeated_request_is_noticed() -> None:
         return "done"
 
     async with place(server) as here, here.connected() as wire:
+        if ahead:
+            # From then on, a task is ready for whatever comes.
+            assert [(await wire.ask(ADD)).value for _ in range(3)] == [3, 3, 3]
         # Two texts of one length.
         short, long = call("wait", long=False), call("wait", long=True)
         long = Ask(long.body + b" ", {**long.headers})
@@ -227,7 +248,7 @@ async def test_who_leaves_during_a_repeated_request_is_noticed() -> None:
             await began.wait()
             wire.leave()
             await stopped.wait()
-    assert len(PARSED) == 2
+    assert len(PARSED) == (4 if ahead else 2)
 
 
 async def test_a_refusal_is_one_the_second_time() -> None:
@@ -236,3 +257,80 @@ async def test_a_refusal_is_one_the_second_time() -> None:
         assert [(await wire.ask(wrong)).status for _ in range(3)] == [400, 400, 400]
         assert (await wire.ask(ADD)).value == 3
     assert len(PARSED) == 3
+
+
+async def test_what_one_caller_keeps_by_task_is_not_there_for_the_next() -> None:
+    """Sessions of databases are kept like this, by those who forget to let go of them."""
+    server, kept = served(), dict[Any, str]()
+
+    @server.tool
+    async def mine(name: str) -> str:
+        """Say whose it is."""
+        return kept.setdefault(asyncio.current_task(), name)
+
+    async with place(server) as here, here.connected() as wire:
+        names = [f"user{number}" for number in range(6)]
+        assert [(await wire.ask(call("mine", name=name))).value for name in names] == names
+    assert len(PARSED) == 2
+
+
+@either_way
+async def test_calls_that_wait_go_on_as_the_task_that_they_began_as() -> None:
+    server = served()
+
+    @server.tool
+    async def wait() -> bool:
+        """Wait in the ways that need a task."""
+        first = asyncio.current_task()
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(0))
+        return asyncio.current_task() is first
+
+    async with place(server) as here, here.connected() as wire:
+        assert [(await wire.ask(ADD)).value for _ in range(4)] == [3] * 4
+        assert [(await wire.ask(call("wait"))).value for _ in range(repeated.AGAIN + 6)] == [True] * (
+            repeated.AGAIN + 6
+        )
+    assert len(PARSED) == 4
+
+
+async def test_no_task_stays_when_the_last_connection_is_gone() -> None:
+    async with place() as here:
+        before = asyncio.all_tasks()
+        async with here.connected() as wire:
+            assert [(await wire.ask(ADD)).value for _ in range(4)] == [3] * 4
+            assert len(asyncio.all_tasks() - before) == 1
+        await until(lambda: not asyncio.all_tasks() - before)
+
+
+async def test_whose_token_is_no_longer_good_is_refused_though_the_head_is_known() -> None:
+    keys = {"Bearer good": True}
+
+    class Doors:
+        """Lets in whoever has a key that is good now."""
+
+        def known(self, authorization: bytes | None) -> None:
+            return None
+
+        async def admit(self, authorization: bytes | None, shown: object = None) -> Identity:
+            if not keys[(authorization or b"").decode()]:
+                raise AuthorizationError("no longer", challenge="Bearer")
+            return Identity("somebody")
+
+        def step_up(self, scopes: frozenset[str], bound: bool = False) -> str:
+            return "Bearer"
+
+        def document(self, path: str) -> None:
+            return None
+
+        async def close(self) -> None:
+            return None
+
+    app: Any = served().asgi()
+    app._gate = Doors()
+    ask = call("add", headers={"authorization": "Bearer good"}, a=1, b=2)
+    async with listening(app, http=spied(), access_log=False, **WAY) as here, here.connected() as wire:
+        assert [(await wire.ask(ask)).status for _ in range(4)] == [200] * 4
+        keys["Bearer good"] = False
+        assert [(await wire.ask(ask)).status for _ in range(2)] == [401] * 2
+    assert len(PARSED) == 2

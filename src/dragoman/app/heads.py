@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 
 from dragoman.app.backlog import refusing
+from dragoman.app.idle import idling
 from dragoman.app.unread import reading
 from dragoman.app.whole import WholeSend
 
@@ -40,6 +41,10 @@ def leaving(base: Any) -> Any:
             super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
             if self.ending and self.asked():
                 self._last()
+
+        def known(self, data: bytes) -> bool:
+            """Begin the request that `data` is, and perhaps end it; or return False: here none is known."""
+            return False
 
         def asked(self) -> bool:
             """Say whether a request is under way."""
@@ -71,17 +76,16 @@ def leaving(base: Any) -> Any:
 def _parsing() -> Any:
     """Return uvicorn's protocol: the one with the faster parser if that is installed, as uvicorn itself chooses."""
     auto = importlib.import_module("uvicorn.protocols.http.auto").AutoHTTPProtocol
-    base = leaving(auto)
     if auto.__module__.endswith("httptools_impl"):
-        base = importlib.import_module("dragoman.app.repeated").repeated(base)
-    return base
+        return importlib.import_module("dragoman.app.repeated").repeated(leaving(idling(auto)))
+    return leaving(auto)
 
 
 def timed(seconds: float, late: float = 0.0, stalled: float = 30.0) -> type[asyncio.Protocol]:
     """Return uvicorn's protocol for HTTP/1.1, with `seconds` for each head of a request to arrive in.
 
-    Connections that waited for more than `late` seconds are refused where many do. A client that does not read for
-    `stalled` seconds is cut off.
+    Connections that waited for more than `late` seconds are refused where many do, clients that do not read for
+    `stalled` seconds cut off.
     """
     base: Any = refusing(reading(_parsing(), stalled), late)
 
@@ -95,7 +99,11 @@ def timed(seconds: float, late: float = 0.0, stalled: float = 30.0) -> type[asyn
             self._timer = self.loop.call_later(seconds, self._late)
 
         def data_received(self, data: bytes) -> None:
-            if self.refused():
+            if self._new and self.refused():
+                return
+            if self.known(data):
+                if self._timer is not None:
+                    self._stop()
                 return
             super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
             # No request under way: what came was the beginning of a head, or the rest of a body that nobody reads.
@@ -118,10 +126,9 @@ def timed(seconds: float, late: float = 0.0, stalled: float = 30.0) -> type[asyn
 
         def _late(self) -> None:
             self._timer = None
-            if not self.transport.is_closing():
-                if self.begun:
-                    self.transport.write(_LATE)
-                self.end()
+            if self.begun and not self.transport.is_closing():
+                self.transport.write(_LATE)
+            self.end()
 
     return Timed
 

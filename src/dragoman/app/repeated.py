@@ -8,32 +8,57 @@ all else goes to the parser. Limit: httptools, which has to be there; heads with
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from dragoman.app.whole import write_whole
+from dragoman.app.ahead import Ahead
+from dragoman.app.whole import write_answer
 
 LONGEST, MOST, MARKS = 2048, 256, 4096  # bytes of a head that is remembered, how many are, and how many are noticed
+AGAIN = 32  # requests with one head that get a task of their own, after one that had to wait
 _END = b"\r\n\r\n"
 # What says that a request is not like others, and what is nobody's but its sender's.
 _UNUSUAL = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"connection", b"cookie", b"proxy-authorization"})
 _SECRET = frozenset({b"authorization", b"dpop"})
 _OF_CONNECTION = frozenset({"server", "client", "scheme", "state", "headers"})
 
+# Answers one request of a known head, by what was found out about that head.
+Known = Callable[["Again", bytes], Coroutine[Any, Any, None]]
 
-class Head(msgspec.Struct, frozen=True):
-    """What a head means: the scope of its requests without what is the connection's, and the length of their bodies."""
+
+class Head(msgspec.Struct):
+    """What a head means: the scope of its requests without what is the connection's, and the length of their bodies.
+
+    `known` is what the application makes of it, None for one that wants to be told in ASGI's way.
+    """
 
     scope: dict[str, Any]
     headers: list[tuple[bytes, bytes]]
     length: int
+    known: Known | None = None
+    waits: int = 0  # how many of the next requests will have to wait for something, as far as one can tell
 
 
-_known: dict[bytes, Head] = {}
-_seen: set[int] = set()  # marks of heads that came
+class Memory:
+    """What all connections of one server know again."""
+
+    def __init__(self) -> None:
+        self.heads: dict[bytes, Head] = {}
+        self.seen: set[int] = set()  # marks of heads that came
+        self.ahead = Ahead()
+
+    def again(self, head: bytes) -> bool:
+        """Say whether this head was here a while ago. Many are no more than once: proxies write a new id into each."""
+        mark = hash(head)
+        if mark in self.seen:
+            return True
+        if len(self.seen) >= MARKS:
+            self.seen.clear()
+        self.seen.add(mark)
+        return False
 
 
 def read_head(data: bytes, end: int, scope: dict[str, Any]) -> Head | None:
@@ -54,24 +79,14 @@ def read_head(data: bytes, end: int, scope: dict[str, Any]) -> Head | None:
     return Head(shared, list(headers), int(lengths[0]))
 
 
-def _again(head: bytes) -> bool:
-    """Say whether this head was here a while ago. Many are no more than once: proxies write a new id into each."""
-    mark = hash(head)
-    if mark in _seen:
-        return True
-    if len(_seen) >= MARKS:
-        _seen.clear()
-    _seen.add(mark)
-    return False
-
-
 class Repeats:
     """What one connection knows again; `connection` is uvicorn's protocol of it."""
 
-    __slots__ = ("_connection", "_last", "_mine", "_whole", "between")
+    __slots__ = ("_connection", "_last", "_memory", "_mine", "_whole", "between")
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, memory: Memory) -> None:
         self._connection = connection
+        self._memory = memory
         self.between = True  # the parser is at the beginning of a request
         self._last: Any = None  # the request before the data that the parser got
         self._whole = False  # whether that data began where a request begins
@@ -86,25 +101,44 @@ class Repeats:
         if not self._whole:
             return False
         end = data.find(_END) + 4
-        head = _known.get(data[:end])
+        written = data[:end]
+        head = self._memory.heads.get(written)
         if head is None:
-            if self._mine is None or self._mine[0] != data[:end]:
+            if self._mine is None or self._mine[0] != written:
                 return False
             head = self._mine[1]
         if len(data) - end != head.length or connection.access_log:
             return False
         connection._unset_keepalive_if_required()
-        scope = head.scope.copy()
-        scope["server"] = connection.server
-        scope["client"] = connection.client
-        scope["scheme"] = connection.scheme
-        scope["state"] = connection.app_state.copy()
-        scope["headers"] = head.headers.copy()
-        cycle = connection.cycle = Again(scope, connection, data[end:])
-        task = connection.loop.create_task(cycle.run_asgi(connection.app))
-        task.add_done_callback(connection.tasks.discard)
-        connection.tasks.add(task)
+        cycle = connection.cycle = Again(head, connection, data[end:])
+        if head.known is None:
+            self._task(cycle.run_asgi(connection.app))
+        elif head.waits:
+            head.waits -= 1
+            self._task(cycle.answer(head.known))
+        elif not self._memory.ahead.ready(connection.loop):
+            self._task(cycle.answer(head.known))
+        else:
+            self._at_once(cycle, head, head.known)
         return True
+
+    def _at_once(self, cycle: Again, head: Head, known: Known) -> None:
+        """Take the first step of an answer: as a rule there is no other."""
+        step = self._memory.ahead.take(known(cycle, cycle.body_of()), cycle.finish)
+        if step.task is not None:
+            head.waits = AGAIN
+            self._keep(step.task)
+        elif step.error is not None or not (cycle.response_complete or cycle.disconnected):
+            self._task(cycle.finish(step.error))
+
+    def _task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._keep(self._connection.loop.create_task(coroutine))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        """Let the server wait for a task when it stops."""
+        tasks = self._connection.tasks
+        task.add_done_callback(tasks.discard)
+        tasks.add(task)
 
     def learn(self, data: bytes) -> None:
         """Remember the head of `data`, which the parser has just read, if it was one whole and usual request."""
@@ -115,18 +149,22 @@ class Repeats:
             return
         if not cycle.keep_alive or connection.limit_concurrency is not None or connection.config.reset_contextvars:
             return
+        heads = self._memory.heads
         end = data.find(_END) + 4
-        if not _again(data[:end]):
+        if not self._memory.again(data[:end]):
             return
         head = read_head(data, end, cycle.scope)
-        if head is None or data[:end] in _known:
+        if head is None or data[:end] in heads:
             return
+        judge = getattr(connection.app, "judged", None)
+        if judge is not None:
+            head.known = judge({**head.scope, "headers": head.headers})
         if any(name in _SECRET for name, _ in head.headers):
             self._mine = (data[:end], head)
             return
-        if len(_known) >= MOST:
-            _known.clear()
-        _known[data[:end]] = head
+        if len(heads) >= MOST:
+            heads.clear()
+        heads[data[:end]] = head
 
 
 class Again(RequestResponseCycle):
@@ -145,15 +183,47 @@ class Again(RequestResponseCycle):
     expected_content_length = 0
     _event: asyncio.Event | None = None
 
-    def __init__(self, scope: Any, connection: Any, body: bytes) -> None:
+    def __init__(self, head: Head, connection: Any, body: bytes) -> None:
         # And not uvicorn's: it would set all of them.
-        self.scope = scope
-        self.transport = connection.transport
-        self.flow = connection.flow
-        self.logger = connection.logger
-        self.default_headers = connection.server_state.default_headers
-        self.on_response = connection.on_response_complete
+        self._head = head
+        self._connection = connection
         self._unread: bytes | None = body
+
+    def __getattr__(self, name: str) -> Any:
+        # What few requests need is made for those.
+        connection = self._connection
+        if name == "scope":
+            self.scope = self._scope(connection)
+            return self.scope
+        if name == "default_headers":
+            return connection.server_state.default_headers
+        if name == "on_response":
+            return connection.on_response_complete
+        if name in ("transport", "flow", "logger"):
+            return getattr(connection, name)
+        raise AttributeError(name)
+
+    def _scope(self, connection: Any) -> Any:
+        return {
+            **self._head.scope,
+            "server": connection.server,
+            "client": connection.client,
+            "scheme": connection.scheme,
+            "state": connection.app_state.copy(),
+            "headers": self._head.headers.copy(),
+        }
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """Address and port of whoever sent it."""
+        found: tuple[str, int] | None = self._connection.client
+        return found
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that it came in by."""
+        found: asyncio.AbstractEventLoop = self._connection.loop
+        return found
 
     @property
     def message_event(self) -> asyncio.Event:  # type: ignore[override]  # pyright: ignore
@@ -175,8 +245,11 @@ class Again(RequestResponseCycle):
 
     def whole(self, body: bytes) -> bool:
         """Answer with 200 and this JSON, and return True; or do nothing and return False."""
-        if not write_whole(self, body):
+        connection = self._connection
+        if self.response_started or self.disconnected or not self.keep_alive or connection.flow.write_paused:
             return False
+        self.response_started = self.response_complete = True
+        write_answer(connection, body)
         if self._event is not None:
             self._event.set()
         return True
@@ -186,23 +259,42 @@ class Again(RequestResponseCycle):
         self.disconnected = True
         self.transport.abort()
 
+    def body_of(self) -> bytes:
+        """Return the body, which nobody else gets then."""
+        body, self._unread = self._unread, None
+        return body or b""
+
     async def receive(self) -> Any:
         """Return the next ASGI message: the body, and then that the client left."""
-        body = self._unread
-        if body is None or self.disconnected:
+        if self._unread is None or self.disconnected:
             return await super().receive()
-        self._unread = None
-        return {"type": "http.request", "body": body, "more_body": False}
+        return {"type": "http.request", "body": self.body_of(), "more_body": False}
+
+    async def answer(self, known: Known) -> None:
+        """Answer as what knows the head does, in a task of its own."""
+        await self.run_asgi(lambda scope, receive, send: known(self, self.body_of()))
+
+    async def finish(self, error: BaseException | None) -> None:
+        """Do what uvicorn does after an application that is over, by `error` if there is one."""
+
+        async def over(scope: Any, receive: Any, send: Any) -> None:
+            if error is not None:
+                raise error
+
+        await self.run_asgi(over)
 
 
 def repeated(base: Any) -> Any:
     """Return a protocol of uvicorn's that knows heads again."""
+    known_here = Memory()
 
     class Repeated(base):  # type: ignore[misc]
         """One connection."""
 
+        memory = known_here
+
         def connection_made(self, transport: Any) -> None:
-            self._repeats = Repeats(self)
+            self._repeats = Repeats(self, known_here)
             super().connection_made(transport)  # pyright: ignore[reportUnknownMemberType]
 
         def on_message_begin(self) -> None:
@@ -213,11 +305,18 @@ def repeated(base: Any) -> Any:
             self._repeats.between = True
             super().on_message_complete()  # pyright: ignore[reportUnknownMemberType]
 
+        def known(self, data: bytes) -> bool:
+            """Begin the request that `data` is, and perhaps end it; or return False."""
+            return not self.ending and self._repeats.take(data)
+
         def data_received(self, data: bytes) -> None:
-            if self.ending:
-                super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
-            elif not self._repeats.take(data):
-                super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
+            super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
+            if not self.ending:
                 self._repeats.learn(data)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)  # pyright: ignore[reportUnknownMemberType]
+            if not self.connections:
+                known_here.ahead.end()
 
     return Repeated

@@ -45,7 +45,6 @@ class WholeSend:
 
 def write_whole(cycle: Any, body: bytes) -> bool:
     """Answer the request of `cycle` with 200 and this JSON, and return True; or do nothing and return False."""
-    global _made
     if (
         cycle.response_started
         or cycle.disconnected
@@ -57,17 +56,27 @@ def write_whole(cycle: Any, body: bytes) -> bool:
         return False
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
-    lines, form = _made
-    if lines is not cycle.default_headers:
-        lines = cycle.default_headers
+    _write(cycle.transport, cycle.default_headers, body)
+    cycle.on_response()
+    return True
+
+
+def write_answer(connection: Any, body: bytes) -> None:
+    """Answer the request that is under way on a connection of uvicorn's, without asking whether that can be."""
+    _write(connection.transport, connection.server_state.default_headers, body)
+    connection.on_response_complete()
+
+
+def _write(transport: Any, lines: Any, body: bytes) -> None:
+    global _made
+    made, form = _made
+    if made is not lines:
         # No field that uvicorn itself or a user gives it has a per cent sign that would be taken for a place.
         form = _HEAD % b"".join(b"%b: %b\r\n" % line for line in lines).replace(b"%", b"%%")
         _made = lines, form
     head = form % len(body)
     if len(body) < ALONE:
-        cycle.transport.write(head + body)
+        transport.write(head + body)
     else:
-        cycle.transport.write(head)
-        cycle.transport.write(body)
-    cycle.on_response()
-    return True
+        transport.write(head)
+        transport.write(body)

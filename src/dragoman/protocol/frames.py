@@ -41,7 +41,8 @@ def read_frame(data: bytes | msgspec.Raw) -> Frame:
     in one object, wherever that is.
     """
     text = bytes(data) if isinstance(data, msgspec.Raw) else data
-    if too_deep(text, MAX_DEPTH):
+    # With no more brackets than levels nothing is too deep, as in nearly every message.
+    if (len(text) >= LONG or text.count(b"{") + text.count(b"[") > MAX_DEPTH) and too_deep(text, MAX_DEPTH):
         raise MalformedError(f"JSON nested more than {MAX_DEPTH} levels deep", code=INVALID_REQUEST)
     try:
         # What stays raw in the frame is not looked into, and the decoder keeps the last of two members with one name:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from dragoman.errors import MalformedError, RequestError, StoreError
 from dragoman.ports.service import Service
@@ -19,7 +21,7 @@ from dragoman.ports.verifier import Gate
 from dragoman.protocol.envelope import admit
 from dragoman.protocol.exchange import Call, Headers, sign
 from dragoman.protocol.hosts import HostPolicy, cors_headers
-from dragoman.protocol.http import Post, accepted, is_json, read_post
+from dragoman.protocol.http import Accepted, Post, accepted, is_json, read_post
 from dragoman.protocol.identity import Admitted
 from dragoman.transport.http_body import read_body
 from dragoman.transport.http_door import HttpDoor, stopping
@@ -27,6 +29,7 @@ from dragoman.transport.http_gate import FORBIDDEN, admitted, metadata, send_met
 from dragoman.transport.http_handshake import HandshakePosts
 from dragoman.transport.http_plain import (
     ALLOW,
+    Message,
     RawHeaders,
     Receive,
     Refused,
@@ -51,6 +54,28 @@ SINGLE = frozenset(
 
 
 LISTENING = "listening"  # no address, and no principal
+
+
+class Exchange(Protocol):
+    """One request whose head was judged before, and the way back to whoever sent it."""
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """Address and port of whoever sent it."""
+        ...
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that it came in by."""
+        ...
+
+    async def receive(self) -> Message:
+        """Wait for the client to leave."""
+        ...
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        """Send one ASGI message."""
+        ...
 
 
 class Endpoint:
@@ -166,10 +191,54 @@ class Endpoint:
         accepts = accepted(headers.get(b"accept"))
         if not (accepts.json or accepts.stream):
             raise Refused(406, "accept application/json and text/event-stream")
-        service = self._service
-        body = await read_body(headers, receive, service.limits)
+        body = await read_body(headers, receive, self._service.limits)
         if self._started is not asyncio.get_running_loop():
             await self._start()
+        await self._message(body, headers, accepts, scope.get("client"), receive, send, extra)
+
+    def judged(self, scope: Any) -> Callable[[Exchange, bytes], Coroutine[Any, Any, None]] | None:
+        """Return what answers further POSTs that begin with the very head of `scope`, to the byte, and have a body.
+
+        All that depends on a head alone is decided here, once; None if the head has something that is judged each time.
+        """
+        raw: RawHeaders = scope["headers"]
+        headers = dict(raw)
+        accepts = accepted(headers.get(b"accept"))
+        if (
+            len(raw) != len(headers)
+            or b"origin" in headers
+            or b"content-encoding" in headers
+            or int(headers.get(b"content-length", b"0")) > self._service.limits.body
+            or (self._beside is not None and self._beside.takes(scope["path"]))
+            or not (scope["path"] == self._path or self._is_mount(scope))
+            or scope["method"] != "POST"
+            or self._policy.refusal(headers.get(b"host"), None) is not None
+            or not is_json(headers.get(b"content-type"))
+            or not (accepts.json or accepts.stream)
+        ):
+            return None
+        return partial(self._again, scope, headers, accepts)
+
+    async def _again(self, scope: Any, fields: Headers, accepts: Accepted, exchange: Exchange, body: bytes) -> None:
+        """Answer what was `judged`. Who sends it is asked each time."""
+        extra: RawHeaders = []
+        try:
+            headers = dict(fields) if self._gate is None else await admitted(self._gate, fields, scope)
+            if self._started is not exchange.loop:
+                await self._start()
+            await self._message(body, headers, accepts, exchange.client, exchange.receive, exchange, extra)
+        except Refused as refused:
+            await send_refusal(exchange, refused, extra)
+        except StoreError as error:
+            await send_refusal(exchange, unavailable(error), extra)
+        except OSError:
+            log.debug("the client left before its answer", exc_info=True)
+
+    async def _message(
+        self, body: bytes, headers: Headers, accepts: Accepted, client: Any, receive: Receive, send: Send,
+        extra: RawHeaders,
+    ) -> None:  # fmt: skip
+        service = self._service
         try:
             if body[:1] != b"{" and body.lstrip()[:1] == b"[":
                 return await self._handshake.batch(body, headers, receive, send, extra)
@@ -197,7 +266,7 @@ class Endpoint:
         except (RequestError, MalformedError) as error:
             return await send_fault(send, body, error, extra)
         # Whoever it is, by token, else by address.
-        caller = call.caller.principal or (scope.get("client") or ("",))[0]
+        caller = call.caller.principal or (client or ("",))[0]
         if self._policy.proxies is not None and not call.caller.principal:
             caller = self._policy.proxies.caller(caller, headers.get(b"x-forwarded-for"))
         door = call.door = HttpDoor(call.era, receive, send, extra, accepts, service.limits)
