@@ -203,6 +203,8 @@ class Catalogue:
 
 def _merged(found: Sequence[Hits]) -> list[Callable[[], Hit]]:
     """Return the hits of several sources in one list, best first."""
+    if len(found) == 1:
+        return list(found[0].hits)
     scored = [
         (-score * hits.weight, at, place, hit)
         for at, hits in enumerate(found)

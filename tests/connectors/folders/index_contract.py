@@ -208,6 +208,33 @@ def test_exact_text_is_found_where_it_begins_and_across_pieces(places: Places) -
     index.close()
 
 
+@pytest.mark.parametrize("count", range(2, 9))
+def test_most_of_the_words_are_all_of_them_but_one(places: Places, count: int) -> None:
+    index = Index(places("a"))
+    texts = {path: " ".join(text.split()[:14]) for path, text in crowd(5, "x", 80).items()}
+    for path, text in texts.items():
+        put(index, path, text)
+    asked = WORDS[:count]
+    look = Matching(index, OPEN)
+    holds = {path: sum(word in text.split() for word in asked) for path, text in texts.items()}
+    numbers = {one.title.split()[-1]: one.piece for one in look.candidates(look.holding(WORDS, 999, "any"))}
+    most = {numbers[path] for path, held in holds.items() if held >= count - 1}
+    assert set(look.holding(asked, 999, "most")) == most
+    assert set(look.holding(asked, 999)) == {numbers[path] for path, held in holds.items() if held == count}
+    index.close()
+
+
+def test_what_was_counted_is_counted_again_when_another_has_written(places: Places) -> None:
+    index, other = Index(places("a")), Index(places("a"))
+    put(index, "public/a.md", "the pump")
+    for number in range(1, 4):
+        assert [Matching(index, scope).frequency("pump") for scope in (OPEN, scope_of(PUBLIC))] == [number, 1]
+        assert index.counts() == {READY: number}
+        put(other if number % 2 else index, f"private/{number}.md", "another pump")
+    index.close()
+    other.close()
+
+
 def test_both_kinds_of_index_rank_alike(places: Places, tmp_path: Path) -> None:
     index, reference = Index(places("a")), Index(tmp_path / "reference" / "a.db")
     for path, text in {**crowd(3, "x", 60), "y/one.md": "# One\n\nThe boiler's nozzle, and a gasket.\n"}.items():

@@ -1,10 +1,12 @@
 import itertools
 import sqlite3
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.connectors.folders.index_file import IndexFile
+from dragoman.connectors.folders.place import How
 from dragoman.connectors.folders.query import EXCERPT, excerpt, understand
 
 
@@ -14,8 +16,8 @@ def test_no_text_is_syntax_to_the_engine(text: str) -> None:
     db.execute("CREATE VIRTUAL TABLE words USING fts5(title, heading, body)")
     asked = understand(text)
     if texts := [*asked.phrases, *asked.terms]:
-        for every, named in itertools.product((True, False), repeat=2):
-            condition, value = IndexFile.expression(None, texts, every=every, named=named)
+        for how, named in itertools.product(get_args(How), (True, False)):
+            condition, value = IndexFile.expression(None, texts, how, named=named)
             db.execute(f"SELECT * FROM words WHERE {condition}", (value,)).fetchall()
     db.close()
 

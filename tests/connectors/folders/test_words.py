@@ -6,9 +6,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dragoman.connectors.folders.words import distance, folded, root, slips, spellable
+from dragoman.connectors.folders.words import alike, folded, root, slips, spellable
 
 words = st.text(string.ascii_lowercase, min_size=4, max_size=9)
+few = st.text("abc", min_size=1, max_size=9)  # letters, so that words are often alike
 
 
 @given(st.text(max_size=80))
@@ -42,15 +43,30 @@ def test_what_holds_digits_is_its_own_root() -> None:
     assert root("48s") == "48s"
 
 
-@given(words, words)
-def test_distance_counts_slips_alike_in_both_directions(one: str, other: str) -> None:
-    assert distance(one, other, 9) == distance(other, one, 9)
-    assert (distance(one, other, 9) == 0) == (one == other)
+def distance(one: str, other: str) -> int:
+    """The number of slips between two words, letter by letter, as the textbook has it."""
+    rows = [list(range(len(other) + 1))]
+    for at, sign in enumerate(one, 1):
+        row = [at]
+        for to, wanted in enumerate(other, 1):
+            cost = min(rows[-1][to] + 1, row[to - 1] + 1, rows[-1][to - 1] + (sign != wanted))
+            if at > 1 and to > 1 and sign == other[to - 2] and one[at - 2] == wanted:
+                cost = min(cost, rows[-2][to - 2] + 1)
+            row.append(cost)
+        rows.append(row)
+    return rows[-1][-1]
+
+
+@given(few, st.lists(few, max_size=12), st.sampled_from([1, 2]))
+def test_words_are_alike_by_the_number_of_slips_between_them(word: str, others: list[str], most: int) -> None:
+    others.sort()
+    assert alike(word, others, most) == [other for other in others if distance(word, other) <= most]
 
 
 @given(words)
-def test_each_slip_lies_at_a_distance_of_one(word: str) -> None:
-    assert {distance(word, other, 2) for other in slips(word)} <= {0, 1}
+def test_each_slip_makes_a_word_alike(word: str) -> None:
+    found = sorted(set(slips(word)))
+    assert alike(word, found, 1) == found
 
 
 @given(words, st.data())

@@ -222,9 +222,12 @@ class Index:
     def counts(self, scope: Scope = OPEN) -> dict[str, int]:
         """Return how many files are in each state."""
         with self.within(scope) as (db, condition, values):
-            return dict(
-                db.execute(f"SELECT state, count(*) FROM file f{_behind('WHERE', condition)} GROUP BY state", values)
-            )
+            kept = self.place.remembered(db)
+            if (scope.key, "") not in kept:
+                kept[scope.key, ""] = db.execute(
+                    f"SELECT state, count(*) FROM file f{_behind('WHERE', condition)} GROUP BY state", values
+                ).fetchall()
+            return dict(kept[scope.key, ""])
 
     def kinds(self, scope: Scope = OPEN) -> dict[str, int]:
         """Return how many indexed files there are of each kind."""

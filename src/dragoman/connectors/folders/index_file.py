@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dragoman.connectors.folders.place import How, joined
 from dragoman.connectors.folders.words import tokens
 
 VERSION = 3  # of the tables below and of what the readers write: raise it and every index is made again
 BUSY = 10.0  # seconds to wait for another process that writes
 _POOL = 8
+_KEPT = 5_000  # things that one connection remembers: about a megabyte
 
 _SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -77,6 +79,13 @@ class FileLease:
             self._db = None
 
 
+class _Connection(sqlite3.Connection):
+    """One that remembers what it has found out of one state of the index."""
+
+    version = -1
+    kept: dict[Any, Any]
+
+
 class IndexFile:
     """One file, a connection that writes and a few that read.  Any thread may call any method."""
 
@@ -100,16 +109,24 @@ class IndexFile:
         """Return the right to index, not yet taken."""
         return FileLease(self.path.with_suffix(".lock"))
 
-    def expression(self, texts: Sequence[str], *, every: bool, named: bool) -> tuple[str, str]:
+    def expression(self, texts: Sequence[str], how: How = "all", *, named: bool = False) -> tuple[str, str]:
         """Return a condition for pieces with these words or phrases, and its value."""
         # Nothing of it is ever syntax: what stands in quotes is words.
-        found = (" AND " if every else " OR ").join(f'"{" ".join(tokens(text))}"' for text in texts)
+        found = joined([f'"{" ".join(tokens(text))}"' for text in texts], how, " AND ", " OR ")
         return "words MATCH ?", f"{{title heading}}: ({found})" if named else found
 
     def seen(self, link: Any, files: set[int]) -> tuple[str, tuple[Any, ...]]:
         """Return a condition for files with one of these numbers; SQLite asks for each row that it comes to."""
         link.create_function("seen", 1, files.__contains__, deterministic=True)
         return "seen(f.id)", ()
+
+    def remembered(self, link: Any) -> MutableMapping[Any, Any]:
+        """Return what the connection remembers until somebody writes, this process or another."""
+        (version,) = link.execute("PRAGMA data_version").fetchone()
+        if version != link.version or len(link.kept) > _KEPT:
+            link.version, link.kept = version, {}
+        kept: dict[Any, Any] = link.kept
+        return kept
 
     def lower(self, link: Any, text: str) -> str:
         """Return the function that puts texts into lower case: SQLite's own knows ASCII only."""
@@ -171,7 +188,9 @@ class IndexFile:
         return db
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(
+            self.path, timeout=BUSY, isolation_level=None, check_same_thread=False, factory=_Connection
+        )
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute("PRAGMA cache_size=-16000")
         return db

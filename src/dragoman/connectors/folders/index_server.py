@@ -10,7 +10,7 @@ import hashlib
 import re
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, MutableMapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 
 from dragoman.connectors.folders.index_file import VERSION
-from dragoman.connectors.folders.place import IndexGoneError
+from dragoman.connectors.folders.place import How, IndexGoneError, joined
 from dragoman.connectors.folders.words import folded
 from dragoman.connectors.source import SourceError
 from dragoman.store.bounds import shown
@@ -236,16 +236,20 @@ class IndexServer:
         for link in (*pool, *([writer] if writer else [])):
             link.connection.close()
 
-    def expression(self, texts: Sequence[str], *, every: bool, named: bool) -> tuple[str, str]:
+    def expression(self, texts: Sequence[str], how: How = "all", *, named: bool = False) -> tuple[str, str]:
         """Return a condition for pieces with these words or phrases, and its value."""
         label = ":AB" if named else ""
         # Folded, a word has letters and digits only: nothing of it is syntax.
         found = ["(" + " <-> ".join(f"'{word}'{label}" for word in folded(text).split()) + ")" for text in texts]
-        return "p.words @@ to_tsquery('words', ?)", (" & " if every else " | ").join(found)
+        return "p.words @@ to_tsquery('words', ?)", joined(found, how, " & ", " | ")
 
     def seen(self, link: Any, files: set[int]) -> tuple[str, tuple[Any, ...]]:
         """Return a condition for files with one of these numbers, and its values."""
         return "f.id = ANY(?)", (list(files),)
+
+    def remembered(self, link: Any) -> MutableMapping[Any, Any]:
+        """Return nothing: to ask whether somebody has written takes as long as to ask for what would be remembered."""
+        return {}
 
     def lower(self, link: Any, text: str) -> str:
         """Return the function that puts texts into lower case, as the database's locale has it."""

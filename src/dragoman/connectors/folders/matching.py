@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dragoman.connectors.folders.index import Index
+from dragoman.connectors.folders.place import How
 from dragoman.connectors.folders.scope import Scope
-from dragoman.connectors.folders.words import distance, slips
+from dragoman.connectors.folders.words import alike, slips
 
 MOST_COUNTED = 20_000  # pieces with a word; more tell no more
 _LAST = "\U0010ffff"
 _LOOKED_AT = 20_000  # known words with the same beginning or end
 _START, _END = 2, 3  # letters that a word with two slips still has in common with what was meant
 _AT_ONCE = 400  # values in one statement
+_COUNTED_AT_ONCE = 10  # words counted in one statement
 
 
 class Match(NamedTuple):
@@ -61,25 +63,36 @@ class Matching:
         self._scope = scope
 
     def frequency(self, text: str, most: int = MOST_COUNTED) -> int:
-        """Return how many pieces hold the word or phrase, counting no further than `most`."""
-        return len(self.holding([text], most)) if most <= 1 else self._count(text, most)
+        """Return how many pieces hold the word or phrase; with a `most` of one, only whether one does."""
+        return len(self.holding([text], most)) if most <= 1 else self.frequencies([text])[text]
 
-    def _count(self, text: str, most: int) -> int:
-        condition, value = self._place.expression([text], every=True, named=False)
+    def frequencies(self, texts: Sequence[str]) -> dict[str, int]:
+        """Return how many pieces hold each of these words or phrases, counting no further than MOST_COUNTED."""
         with self._index.within(self._scope) as (db, within, values):
-            source = self._place.pieces if within else self._place.words
-            row = db.execute(
-                f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {condition}{_and(within)} LIMIT ?) c",
-                (value, *values, most),
-            ).fetchone()
-            return int(row[0])
+            kept = self._place.remembered(db)
+            about = self._scope.key
+            asked = [text for text in dict.fromkeys(texts) if (about, text) not in kept]
+            for at in range(0, len(asked), _COUNTED_AT_ONCE):
+                some = asked[at : at + _COUNTED_AT_ONCE]
+                source = self._place.pieces if within else self._place.words
+                conditions = [self._place.expression([text]) for text in some]
+                counts = [
+                    f"(SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {condition}{_and(within)} LIMIT ?) c)"
+                    for condition, _ in conditions
+                ]
+                row = db.execute(
+                    f"SELECT {', '.join(counts)}",
+                    [value for _, asked_for in conditions for value in (asked_for, *values, MOST_COUNTED)],
+                ).fetchone()
+                kept.update(((about, text), int(count)) for text, count in zip(some, row, strict=True))
+            return {text: kept[about, text] for text in texts}
 
-    def holding(self, texts: Sequence[str], limit: int, *, every: bool = True, named: bool = False) -> list[int]:
-        """Return the first `limit` pieces that hold all of these words and phrases, or any of them.
+    def holding(self, texts: Sequence[str], limit: int, how: How = "all", *, named: bool = False) -> list[int]:
+        """Return the first `limit` pieces that hold all, most or any of these words and phrases.
 
         With `named`, words count only in titles, paths and headings.
         """
-        condition, value = self._place.expression(texts, every=every, named=named)
+        condition, value = self._place.expression(texts, how, named=named)
         with self._index.within(self._scope) as (db, within, values):
             source = self._place.pieces if within else self._place.words
             piece = self._place.piece
@@ -124,9 +137,7 @@ class Matching:
 
     def files(self) -> int:
         """Return how many files there are."""
-        with self._index.within(self._scope) as (db, within, values):
-            row = db.execute(f"SELECT count(*) FROM file f{' WHERE ' if within else ''}{within}", values).fetchone()
-            return int(row[0])
+        return sum(self._index.counts(self._scope).values())
 
     # --- words that somebody meant ----------------------------------------------------------------------------
 
@@ -138,12 +149,12 @@ class Matching:
         near = self._frequent(self._known(dict.fromkeys(slips(word))))
         if near or len(word) < 8:
             return near
-        return self._frequent([one for one in self._alike(word) if distance(word, one, 2) <= 2])
+        return self._frequent(sorted(self._alike(word)))
 
     def _frequent(self, words: Sequence[str]) -> str:
         # What is noted may be in no document any more, or only in those that are out of scope.
-        counted = [(-self.frequency(word), word) for word in words[:50]]
-        return min(((count, word) for count, word in counted if count), default=(0, ""))[1]
+        counted = self.frequencies(words[:50])
+        return min(((-count, word) for word, count in counted.items() if count), default=(0, ""))[1]
 
     def _known(self, words: dict[str, None]) -> list[str]:
         found: list[str] = []
@@ -156,18 +167,18 @@ class Matching:
         return sorted(found)
 
     def _alike(self, word: str) -> list[str]:
-        start, end = word[:_START], word[::-1][:_END]
+        """Return known words with two slips, of which one end or the other is without."""
+        found: dict[str, None] = {}
         with self._index.place.reading() as db:
-            found: dict[str, None] = {}
-            for column, text in (("term", start), ("back", end)):
+            for column, text, end in (("term", word, word[:_START]), ("back", word[::-1], word[::-1][:_END])):
                 rows = db.execute(
-                    f"SELECT term FROM word WHERE {column} >= ? AND {column} < ? AND length(term) BETWEEN ? AND ? "
+                    f"SELECT {column} FROM word WHERE {column} >= ? AND {column} < ? AND length(term) BETWEEN ? AND ? "
                     f"ORDER BY {column} LIMIT ?",
-                    (text, text + _LAST, len(word) - 2, len(word) + 2, _LOOKED_AT),
+                    (end, end + _LAST, len(word) - 2, len(word) + 2, _LOOKED_AT),
                 )
-                found.update((row[0], None) for row in rows.fetchall())
-        letters = set(word)
-        return [one for one in found if len(letters.symmetric_difference(one)) <= 4]
+                near = alike(text, [row[0] for row in rows.fetchall()], 2)
+                found.update(dict.fromkeys(near if column == "term" else [one[::-1] for one in near]))
+        return list(found)
 
 
 def _and(condition: str) -> str:

@@ -6,11 +6,13 @@ not at all, and readers wait for nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from dragoman.errors import ToolError
+
+How: TypeAlias = Literal["all", "most", "any"]  # of several words: "most" are all of them but one
 
 
 class IndexGoneError(ToolError):
@@ -88,8 +90,8 @@ class Place(Protocol):
         """Release everything.  Safe to call twice."""
         ...
 
-    def expression(self, texts: Sequence[str], *, every: bool, named: bool) -> tuple[str, str]:
-        """Return a condition for pieces that hold all of these words and phrases, or any of them, and its value.
+    def expression(self, texts: Sequence[str], how: How = "all", *, named: bool = False) -> tuple[str, str]:
+        """Return a condition for pieces that hold all, most or any of these words and phrases, and its value.
 
         With `named`, words count only where they are in a title, a path or a heading.
         """
@@ -97,6 +99,10 @@ class Place(Protocol):
 
     def seen(self, link: Link, files: set[int]) -> tuple[str, tuple[Any, ...]]:
         """Return a condition for files `f` with one of these numbers, and its values, for this connection."""
+        ...
+
+    def remembered(self, link: Link) -> MutableMapping[Any, Any]:
+        """Return what this connection may remember of the index as it is now: it is empty once that has changed."""
         ...
 
     def lower(self, link: Link, text: str) -> str:
@@ -110,3 +116,19 @@ class Place(Protocol):
     def take_words(self, link: Link, file: int) -> None:
         """Take the words of a file's pieces out, before they go."""
         ...
+
+
+def joined(words: Sequence[str], how: How, both: str, either: str) -> str:
+    """Return an expression of words, joined by an engine's signs for "both" and "either"."""
+    return _most(words, both, either) if how == "most" else (both if how == "all" else either).join(words)
+
+
+def _most(words: Sequence[str], both: str, either: str) -> str:
+    if len(words) < 3:
+        return either.join(words)
+    # One half whole and the other but for one, either way: far fewer words than one list for each that is left out.
+    half = len(words) // 2
+    left, right = words[:half], words[half:]
+    first = f"({both.join(left)}{both}({_most(right, both, either)}))"
+    second = both.join(right) if half == 1 else f"({_most(left, both, either)}){both}{both.join(right)}"
+    return f"{first}{either}({second})"

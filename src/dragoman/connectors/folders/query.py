@@ -6,6 +6,7 @@ Nothing of a query is ever syntax but the quotes around a phrase.
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import msgspec
 
@@ -26,6 +27,7 @@ _RECENT = frozenset(["latest", "newest", "recent", "recently", "last", "current"
 _PHRASE = re.compile(r'"([^"]{1,200})"')
 _TERM = re.compile(r"[^\W_]+(?:[-./:,'\u2019_@+]+[^\W_]+)*")
 _LONGEST = 64  # characters of a word
+_PLACES = 50  # of one word in a piece
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,16 +63,23 @@ def _words(term: str) -> list[str]:
 
 def excerpt(body: str, query: Query, size: int = EXCERPT) -> str:
     """Return the stretch of `body` with the most different words of the query, on one line, about `size` long."""
-    starts = [(found.start(), stem) for stem in _stems(query) for found in _positions(body, stem)]
-    starts.sort()
+    lowered = body.lower()
+    if len(lowered) != len(body):
+        lowered = body  # letters whose other case is longer: places would not be the same
+    starts = sorted((at, stem) for stem in dict.fromkeys(_stems(query)) for at in _positions(lowered, stem))
     best, count = 0, 0
     left = 0
-    for right, (at, _) in enumerate(starts):
+    within: Counter[str] = Counter()
+    for at, stem in starts:
+        within[stem] += 1
         while at - starts[left][0] > size * 2 // 3:
+            gone = starts[left][1]
+            within[gone] -= 1
+            if not within[gone]:
+                del within[gone]
             left += 1
-        different = len({stem for _, stem in starts[left : right + 1]})
-        if different > count:
-            best, count = starts[left][0], different
+        if len(within) > count:
+            best, count = starts[left][0], len(within)
     begin = max(0, best - size // 6)
     if begin:
         begin = body.find(" ", begin, best) + 1 or begin
@@ -100,5 +109,12 @@ def _stems(query: Query) -> list[str]:
     return [root(word) for text in (*query.phrases, *query.terms) for word in folded(text).split()]
 
 
-def _positions(body: str, stem: str) -> list[re.Match[str]]:
-    return list(re.finditer(rf"\b{re.escape(stem)}", body, re.IGNORECASE))[:50]
+def _positions(body: str, stem: str) -> list[int]:
+    """Return where words begin with the stem, the first of them."""
+    found: list[int] = []
+    at = body.find(stem)
+    while at >= 0 and len(found) < _PLACES:
+        if not at or not (body[at - 1].isalnum() or body[at - 1] == "_"):
+            found.append(at)
+        at = body.find(stem, at + 1)
+    return found

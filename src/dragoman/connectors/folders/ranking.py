@@ -7,35 +7,25 @@ gaps.
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections import Counter
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from dragoman.connectors.folders.index import File, Index
-from dragoman.connectors.folders.matching import MOST_COUNTED, Candidate, Match, Matching
+from dragoman.connectors.folders.matching import Match, Matching
 from dragoman.connectors.folders.query import Query
 from dragoman.connectors.folders.scope import OPEN, Scope
+from dragoman.connectors.folders.weighing import Asked, weighed
 from dragoman.connectors.folders.words import LEAST, folded, root
 
 MAX_HITS = 200
-WEIGHED = 200  # pieces, at most, whose words are counted: about ten microseconds each
+WEIGHED = 200  # pieces, at most, whose words are counted: about five microseconds each
 _BESIDE = 100  # of those, at most, that hold only some of the words
 _ENOUGH = 30  # results that hold all the words, from which on those that hold only some are not looked for
 _PER_FILE = 2  # results of one file before those of others
 _NEAR = 0.8  # of the best score: the newest is only sought among what fits about as well
-_TITLE, _HEADING = 5.0, 2.0  # how much a word counts there, in the text 1
-_K, _B, _LENGTH = 1.2, 0.5, 1_000  # BM25's constants; characters of a usual piece
 _PIECES = 10  # pieces of a usual file: how rare a word is, is judged by files, which are counted faster
-_TOGETHER = 0.3  # of the score: words that stand together as they were asked for
-_PLACED = 40  # pieces, the best, of which is also judged how close together the words are
-_SENTENCE = 80  # characters within which words stand close together
-_LOOKED_AT = 20  # places of one word in a piece
-_OTHER = 0.85  # of a word's weight, where it stands in another form only
-_NAMES = 0.25  # of a word's weight: that it is in the title, or half of it for a heading
-_PARTLY = 0.7  # of the score of what holds not all the words
-_UNSEEN = 0.5  # times that a word stands where the index sees it, and we do not, in a form of its own
 _GUESSED = 0.8  # of a word's weight, where another stands in for it
 
 
@@ -49,17 +39,6 @@ class Ranked(NamedTuple):
     all_words: bool
 
 
-class _Asked(NamedTuple):
-    """One word or phrase: how it stands in a folded text, how its forms begin there, and how much it tells."""
-
-    whole: str
-    start: str
-    weight: float
-
-
-_Weighed: TypeAlias = tuple[float, Candidate, tuple[str, str, str]]
-
-
 def rank(index: Index, query: Query, limit: int, scope: Scope = OPEN) -> Ranked:
     """Return up to `limit` matches (at most MAX_HITS) within the scope."""
     limit = min(limit, MAX_HITS)
@@ -69,11 +48,11 @@ def rank(index: Index, query: Query, limit: int, scope: Scope = OPEN) -> Ranked:
         return Ranked(query, [], {}, replaced, False)
     asked, lost = _weighed(look, query, replaced, counted)
     strict = _all(look, query)
-    whole = _scored(look.candidates(strict), asked, lost, True)
+    whole = weighed(look.candidates(strict), asked, lost, True)
     partly: list[Match] = []
     if len(whole) < _ENOUGH and len(query.terms) + len(query.phrases) > 1 and query.terms:
         some = set(_some(look, query, counted)).difference(strict)
-        partly = _scored(look.candidates(list(some)), asked, lost, False)
+        partly = weighed(look.candidates(list(some)), asked, lost, False)
     matches = (whole + partly)[:MAX_HITS]
     files = index.by_id({match.file for match in matches})
     # A file may have gone between the two look-ups.
@@ -103,9 +82,14 @@ def _some(look: Matching, query: Query, counted: dict[str, int]) -> list[int]:
     terms = sorted(query.terms, key=lambda term: counted[term])
     found: dict[int, None] = {}
     if 2 < len(terms) <= 8:
-        for left in reversed(terms):
-            others = [term for term in terms if term != left]
-            found.update(dict.fromkeys(look.holding(others, _BESIDE // len(terms))))
+        most = look.holding(terms, _BESIDE + 1, "most")
+        if len(most) > _BESIDE:  # of so many, some without each of the words, the most frequent first
+            most = [
+                piece
+                for left in reversed(terms)
+                for piece in look.holding([term for term in terms if term != left], _BESIDE // len(terms))
+            ]
+        found.update(dict.fromkeys(most))
     rare: list[str] = []
     total = 0
     for term in terms:
@@ -113,22 +97,22 @@ def _some(look: Matching, query: Query, counted: dict[str, int]) -> list[int]:
         if rare and total > _BESIDE:
             break
         rare.append(term)
-    found.update(dict.fromkeys(look.holding(rare, _BESIDE, every=False)))
+    found.update(dict.fromkeys(look.holding(rare, _BESIDE, "any")))
     return list(found)[:_BESIDE]
 
 
 def _weighed(
     look: Matching, query: Query, replaced: dict[str, str], counted: dict[str, int]
-) -> tuple[list[_Asked], float]:
+) -> tuple[list[Asked], float]:
     """Return what is asked for with its weights, and the weight of what is nowhere."""
     pieces = max(look.files() * _PIECES, 1)
     guessed = {word for word in replaced.values() if word}
-    asked: list[_Asked] = []
+    asked: list[Asked] = []
     for text in (*query.phrases, *query.terms):
         weight = _telling(pieces, counted[text] if text in counted else look.frequency(text))
         words = folded(text).split()
         start = f" {' '.join(words)} " if len(words) > 1 or text in query.phrases else f" {root(words[0])}"
-        asked.append(_Asked(f" {' '.join(words)} ", start, weight * (_GUESSED if text in guessed else 1.0)))
+        asked.append(Asked(f" {' '.join(words)} ", start, weight * (_GUESSED if text in guessed else 1.0)))
     lost = sum(_telling(pieces, 0) for word in replaced.values() if not word)
     return asked, lost + sum(_telling(pieces, counted[word]) * (1 - _GUESSED) for word in guessed)
 
@@ -138,72 +122,19 @@ def _telling(pieces: int, holding: int) -> float:
     return math.log(1 + (max(pieces, holding) - holding + 0.5) / (holding + 0.5))
 
 
-def _scored(candidates: list[Candidate], asked: list[_Asked], lost: float, whole: bool) -> list[Match]:
-    least = _UNSEEN if whole else 0.0
-    total = sum(one.weight for one in asked) + lost or 1.0
-    titles: dict[str, str] = {}
-    found: list[_Weighed] = []
-    for candidate in candidates:
-        if (title := titles.get(candidate.title)) is None:
-            title = titles[candidate.title] = folded(candidate.title)
-        if (heading := titles.get(candidate.heading)) is None:
-            heading = titles[candidate.heading] = folded(candidate.heading)
-        body = folded(candidate.body)
-        norm = _K * (1 - _B + _B * len(body) / _LENGTH)
-        score = 0.0
-        for one in asked:
-            above, top = heading.count(one.start), title.count(one.start)
-            count = body.count(one.start) + _HEADING * above + _TITLE * min(top, 2)
-            if count := count or least:
-                form = 1.0 if one.whole in body or one.whole in title or one.whole in heading else _OTHER
-                names = 1.0 if top else 0.5 if above else 0.0
-                score += one.weight * form * ((1 - _NAMES) * count / (count + norm) + _NAMES * names)
-        share = (score / total) * (1.0 if whole else _PARTLY)
-        found.append((share, candidate, (title, heading, body)))
-    found.sort(key=lambda one: (-one[0], one[1].piece))
-    placed = [_placed(one, asked, at < _PLACED) for at, one in enumerate(found)]
-    return sorted(placed, key=lambda match: (-match.score, match.piece))
-
-
-def _placed(weighed: _Weighed, asked: list[_Asked], look: bool) -> Match:
-    share, candidate, texts = weighed
-    near = 0.0
-    if look:
-        in_title = all(one.start in texts[0] for one in asked)
-        near = 1.0 if in_title or len(asked) < 2 else (_together(asked, texts) + _close(asked, texts[2])) / 2
-    score = share * (1 - _TOGETHER + _TOGETHER * near)
-    return Match(candidate.piece, candidate.file, score, candidate.part, candidate.line)
-
-
-def _together(asked: list[_Asked], texts: tuple[str, str, str]) -> float:
-    """Return which share of the words stands right behind the word that they were asked behind."""
-    pairs = [one.whole + other.whole[1:] for one, other in itertools.pairwise(asked)]
-    return sum(any(pair in text for text in texts) for pair in pairs) / len(pairs)
-
-
-def _close(asked: list[_Asked], body: str) -> float:
-    """Return how close to each other the words stand somewhere in the text: 1 for within a sentence, less for more."""
-    places = sorted(
-        (found.start(), number)
-        for number, one in enumerate(asked)
-        for found in itertools.islice(re.finditer(re.escape(one.start), body), _LOOKED_AT)
-    )
-    last: dict[int, int] = {}
-    best = len(body) + 1
-    for at, number in places:
-        last[number] = at
-        if len(last) == len(asked):
-            best = min(best, at - min(last.values()))
-    return min(1.0, _SENTENCE / max(best, 1)) if len(last) == len(asked) else 0.0
-
-
 def _openings_first(matches: list[Match], files: dict[int, File], query: Query) -> list[Match]:
     """Where the words are a file's name or title, all its pieces fit alike: show it from its beginning."""
     starts = [f" {root(word)}" for term in query.terms for word in folded(term).split()]
     names = {number: folded(f"{file.title} {file.path}") for number, file in files.items()}
     named = {number for number, name in names.items() if all(start in name for start in starts)}
-    ordered = {number: iter(sorted(match for match in matches if match.file == number)) for number in named}
-    return [next(ordered[match.file]) if match.file in ordered else match for match in matches]
+    if not named:
+        return matches
+    ordered = iter(sorted((match for match in matches if match.file in named), key=lambda match: match.piece))
+    pieces: dict[int, list[Match]] = {number: [] for number in named}
+    for match in ordered:
+        pieces[match.file].append(match)
+    openings = {number: iter(found) for number, found in pieces.items()}
+    return [next(openings[match.file]) if match.file in openings else match for match in matches]
 
 
 def _newest_first(matches: list[Match], files: dict[int, File]) -> list[Match]:
@@ -236,9 +167,10 @@ def _spelled(look: Matching, query: Query) -> tuple[Query, dict[str, str], dict[
     replaced: dict[str, str] = {}
     counted: dict[str, int] = {}
     wanted = list(query.terms)
+    look.frequencies(wanted)  # all at once, since most of them are words that there are
     while wanted:
         term = wanted.pop(0)
-        if count := look.frequency(term, MOST_COUNTED):
+        if count := look.frequency(term):
             counted.setdefault(term, count)
             continue
         like = next((other for other in _otherwise(term) if look.frequency(other, 1)), "")

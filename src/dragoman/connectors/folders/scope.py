@@ -35,6 +35,11 @@ class Scope(NamedTuple):
         """Whether paths have to be judged."""
         return bool(self.patterns) or not self.view.everything
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes it another scope than others."""
+        return self.view.allow, self.view.deny, self.patterns, self.condition, self.values
+
     def sees(self, path: str) -> bool:
         """Tell whether the path is in."""
         return self.view.sees(path) and all(matches(pattern, path) for pattern in self.patterns)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Container, Iterator
+from bisect import bisect_left
+from collections.abc import Container, Iterator, Sequence
 
 _ASCII = bytes(ord(chr(at).lower()) if chr(at).isalnum() else 32 for at in range(128)) + bytes(128)
 _SIGNS = re.compile(r"[\W_]+")
@@ -17,6 +18,7 @@ _ENDING = re.compile(r"(?<=\w{3})(?:ations?|ions?|ings?|ments?|ities|ity|ies|ers
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _TOKEN = re.compile(r"[^\W_]+")
 _LETTERS = string.ascii_lowercase
+_LAST = "\U0010ffff"  # sorts behind every letter
 _LONGEST = 30
 LEAST = 4  # letters, from which on a word can be misspelt
 
@@ -87,3 +89,59 @@ def distance(one: str, other: str, most: int) -> int:
         if min(row) > most:
             return most + 1
     return min(row[-1], most + 1)
+
+
+def alike(word: str, others: Sequence[str], most: int) -> list[str]:
+    """Return those of `others`, which are sorted, that lie at most `most` slips from the word.
+
+    A slip is a letter put in, left out or replaced, or two neighbours swapped.
+    Words that begin alike are judged together as far as they do, and given up
+    together.
+    """
+    rows = [list(range(len(word) + 1))]
+    judged = ""  # the letters that the rows are of
+    found: list[str] = []
+    number = 0
+    while number < len(others):
+        other = others[number]
+        number += 1
+        same = 0
+        for sign, known in zip(other, judged, strict=False):
+            if sign != known:
+                break
+            same += 1
+        del rows[same + 1 :]
+        least = 0
+        for at in range(same + 1, len(other) + 1):
+            least = _judge(word, other, at, rows, most)
+            if least > most:
+                number = bisect_left(others, other[:at] + _LAST, number)
+                break
+        judged = other[: len(rows) - 1]
+        if least <= most and rows[-1][-1] <= most:
+            found.append(other)
+    return found
+
+
+def _judge(word: str, other: str, at: int, rows: list[list[int]], most: int) -> int:
+    """Add the distances of the first `at` letters of `other` to all beginnings of the word, exact up to `most`.
+
+    Returns the least of them.
+    """
+    before, sign, last = rows[-1], other[at - 1], other[at - 2] if at > 1 else ""
+    row = [most + 1] * len(before)
+    left = row[0] = least = at
+    for to in range(max(1, at - most), min(len(word), at + most) + 1):
+        wanted = word[to - 1]
+        cost = before[to - 1] + (sign != wanted)
+        if before[to] < cost:
+            cost = before[to] + 1
+        if left < cost:
+            cost = left + 1
+        if last == wanted and to > 1 and sign == word[to - 2] and rows[-2][to - 2] < cost:
+            cost = rows[-2][to - 2] + 1
+        row[to] = left = cost
+        if cost < least:
+            least = cost
+    rows.append(row)
+    return least
