@@ -183,10 +183,14 @@ async def test_the_stream_outside_of_calls_is_opened_later_where_it_is_refused_f
         else:
             got.stream(b": hello\n\n")
 
-    async with serving(legacy(answer)) as url, Client(url, mode="legacy") as one:
-        async with asyncio.timeout(5), one.listen() as changes:
-            # Something may have been missed meanwhile.
-            assert (await anext(aiter(changes))).kind == "tools"
+    async with (
+        serving(legacy(answer)) as url,
+        Client(url, mode="legacy") as one,
+        asyncio.timeout(5),
+        one.listen() as changes,
+    ):
+        # Something may have been missed meanwhile.
+        assert (await anext(aiter(changes))).kind == "tools"
     assert len(gets) == 2
 
 

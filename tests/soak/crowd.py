@@ -33,14 +33,25 @@ class Soaking:
         self.refused = 0
         self.over = asyncio.Event()
 
-    async def visit(self, name: str, target: Any, mode: str, pause: float) -> None:
-        """Be one client until it is over: connect, do something between twenty and sixty times, leave, and so on."""
-        dice = random.Random(f"{self.seed} {name}")
-        acts: dict[str, Act] = {
+    @property
+    def acts(self) -> dict[str, Act]:
+        """What clients do."""
+        return {
             "add": self.add, "listed": listed, "charge": charge, "ask": ask, "task": task, "give up": give_up,
             "block": block, "wrong": wrong, "listen": listen,
         }  # fmt: skip
+
+    async def everything(self, target: Any, mode: str) -> None:
+        """Do everything once."""
+        async with Client(target, mode=mode, on_elicit=lambda question: "Ada") as client:
+            for name, act in self.acts.items():
+                await act(client, name)
+
+    async def visit(self, name: str, target: Any, mode: str, pause: float) -> None:
+        """Be one client until it is over: connect, do something between twenty and sixty times, leave, and so on."""
+        dice = random.Random(f"{self.seed} {name}")
         order: list[str] = []
+        acts = self.acts
         options = Options(wrap=self.counting)
         while not self.over.is_set():
             act = "open"
