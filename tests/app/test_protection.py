@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 from tests.auth.issuing import RESOURCE, Issuer, bearing, challenge, endpoint, issuing, protected
+from tests.faults.measure import figure
 from tests.transport.raw_http import Answer, Ask, call, hello, in_process, listening, modern, old
 
 from dragoman import (
@@ -301,8 +303,10 @@ async def test_keys_protect_a_server_without_an_issuer() -> None:
 async def test_an_issuer_that_is_down_shuts_the_door_and_says_when_to_come_again() -> None:
     async with issuing() as issuer:
         issuer.down = True
+        begun = time.monotonic()
         answer = await modern_call(guarded(issuer), issuer.token(), call("greet"))
         assert answer.status == 503 and answer.headers["retry-after"] == "5" and challenge(answer) == ""
+    figure("closed", "until a new key was refused while its issuer was down", time.monotonic() - begun, 1.0, "s")
 
 
 async def test_several_issuers_are_told_apart_and_their_subjects_too() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 from tests.auth.issuing import EC_KEY, OTHER_KEY, RSA_KEY, jwk
+from tests.faults.measure import figure, times
 
 from dragoman.auth.issuer_keys import FRESH, PAUSE, RETRY, STALE, IssuerKeys
 from dragoman.errors import TransportError
@@ -54,12 +56,15 @@ async def test_keys_are_fetched_once_and_kept() -> None:
 
 
 async def test_an_unknown_key_is_fetched_for_once_in_half_a_minute() -> None:
-    source = Source("a")
+    """F24"""
+    source, number = Source("a"), times(100, 10_000)
     assert await source.finds("a") == ["a"]
     source.show("a", "new")
-    for _ in range(100):
+    for _ in range(number):
         assert await source.finds("new") == []
     assert source.loads == 1
+    figure("F24", "tokens with unknown keys in half a minute", number)
+    figure("F24", "fetches for them, after the first", source.loads - 1, 1)
     source.now += PAUSE
     assert await source.finds("new") == ["new"]
     assert source.loads == 2
@@ -75,15 +80,19 @@ async def test_a_hundred_requests_wait_for_one_fetch() -> None:
 
 
 async def test_known_keys_wait_for_no_fetch() -> None:
+    """F24"""
     source = Source("a")
     await source.finds("a")
     source.now += FRESH + 1
     source.held = asyncio.Event()
     waiting = asyncio.create_task(source.finds("unknown"))
     await asyncio.sleep(0)
+    begun = time.monotonic()
     async with asyncio.timeout(1):
-        assert await source.finds("a") == ["a"]
+        for _ in range(100):
+            assert await source.finds("a") == ["a"]
     assert not waiting.done()
+    figure("F24", "a known key, while a fetch takes for ever", (time.monotonic() - begun) * 10, 1.0, "ms")
     source.held.set()
     assert await waiting == []
 
@@ -107,6 +116,7 @@ async def test_keys_serve_while_their_issuer_is_down_and_not_for_ever() -> None:
     assert await source.finds("a") == ["a"]
     await settled(source)
     assert source.loads == 2
+    figure("F24", "keys serve while their issuer is down, for", STALE / 3600, None, "h")
     source.now += STALE
     with pytest.raises(TransportError, match="it is down"):
         await source.finds("a")

@@ -121,6 +121,13 @@ def desk(limits: Limits, **options: object) -> Server:
         return time.monotonic()
 
     @server.tool
+    def hoard(megabytes: int, seconds: float) -> int:
+        """Hold memory for a while."""
+        held = bytearray(megabytes * 1024 * 1024)
+        time.sleep(seconds)
+        return len(held)
+
+    @server.tool
     async def clock() -> float:
         return time.time()
 

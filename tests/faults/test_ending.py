@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 import time
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.faults.crowd import Crowd
-from tests.faults.measure import PATIENCE, SLACK, Desk, figure, served, settles, times
+from tests.faults.measure import MIB, PATIENCE, SLACK, Desk, figure, served, settles, times
 from tests.transport.raw_http import call
 
 from dragoman import Client
@@ -73,6 +74,31 @@ async def test_without_a_descriptor_left_it_does_not_spin_and_goes_on_when_there
                 assert time.monotonic() - begun < PATIENCE
             figure("F23", "processor while no descriptor is left", spent, 50.0, "%")
             figure("F23", "until others are served again", time.monotonic() - begun, 5.0, "s")
+
+
+@pytest.mark.skipif(SLACK > 1, reason="a process of its own: in `make faults`")
+async def test_without_memory_calls_fail_and_the_server_goes_on() -> None:
+    """F23: more is wanted than the system gives, in one piece and in many; what fails is that call, with an error."""
+    number, added = times(16, 400), 0
+    with served(killed=True, quiet=False, threads=16) as desk:
+        async with Client(desk.url, mode="modern", timeout=PATIENCE) as client:
+            await asyncio.gather(*[client.call_tool("block", {"seconds": 0.01}) for _ in range(16)])
+            resource.prlimit(desk.process.pid, resource.RLIMIT_AS, (desk.space + 400 * MIB,) * 2)
+            huge = await client.call_tool("hoard", {"megabytes": 4000, "seconds": 0}, raise_on_error=False)
+            assert huge.is_error
+            hoarding = [
+                client.call_tool("hoard", {"megabytes": 150, "seconds": 0.2}, raise_on_error=False)
+                for _ in range(number)
+            ]
+            hoarded = asyncio.gather(*hoarding)
+            while not hoarded.done():
+                assert (await client.call_tool("add", {"a": 1, "b": 2})).structured == {"result": 3}
+                added += 1
+            failed = sum(result.is_error for result in await hoarded)
+            assert 0 < failed < number
+            assert (await client.call_tool("hoard", {"megabytes": 60, "seconds": 0})).structured is not None
+            figure("F23", "calls that found no memory, and said so", failed + 1)
+            figure("F23", "calls of others served meanwhile", added)
 
 
 async def test_a_server_that_is_told_to_end_under_load_loses_no_call(desk: Desk) -> None:

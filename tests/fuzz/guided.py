@@ -1,7 +1,7 @@
 """One reader under atheris: `python -m tests.fuzz.guided NAME SECONDS FOLDER`, led by what of our code is entered.
 
-It begins with what the reader takes, knows the words that `mutations` has, and goes on after what it finds: FOLDER/found
-gets a line for each place from which something escaped, or where one input took longer than all may.
+It begins with what the reader takes, knows the words that `mutations` has, and goes on after what it finds:
+FOLDER/found gets a line for each place from which something escaped, or where one input took longer than all may.
 Limit: what takes more memory than 2 GiB, or never ends, is told by libFuzzer, which ends there.
 """
 

@@ -5,25 +5,19 @@ A reader may raise what is ours. Anything else that escapes is a fault: nobody u
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import tempfile
 import time
-import zipfile
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable
 
+from tests.fuzz.gathered import GATHERED
+from tests.fuzz.target import OURS, Target, filed, text, zipped
 from tests.security.test_every_reader import LEGAL, READERS, filled
 
 from dragoman.configs import jsonc, tomltext, yamltext
-from dragoman.configs.faults import UnreadableError
 from dragoman.connectors.databases.statement import parsed, read_change, read_statement
-from dragoman.connectors.extract.document import Unreadable
 from dragoman.connectors.extract.worker import answer
 from dragoman.connectors.settings.reading import settings_of
-from dragoman.errors import McpError
 from dragoman.protocol import trace
 from dragoman.protocol.bearer import checked_resource, read_bearer, read_bound
 from dragoman.protocol.challenge import read_challenges
@@ -32,7 +26,6 @@ from dragoman.protocol.headers import check_standard, decode_value
 from dragoman.protocol.hosts import HostPolicy, read_authority, read_origin
 from dragoman.protocol.http import accepted, is_json, read_post
 from dragoman.protocol.http_reply import ReplyReader
-from dragoman.protocol.issuing import Denied
 from dragoman.protocol.lines import LineReader
 from dragoman.protocol.proofs import read_proof
 from dragoman.protocol.sealed import Ring, seal, unseal
@@ -42,20 +35,7 @@ from dragoman.protocol.validator import Validator
 from dragoman.registry.bundle import look
 from dragoman.wire.methods import METHODS
 
-OURS = (McpError, Denied, Unreadable, UnreadableError)
 RING = Ring.of([b"s" * 32])
-
-
-class Target(NamedTuple):
-    """`read` takes bytes, and raises one of `ours` for what it refuses."""
-
-    read: Callable[[bytes], object]
-    seeds: Sequence[bytes]
-    ours: tuple[type[Exception], ...] = OURS
-
-
-def text(read: Callable[[str], object]) -> Callable[[bytes], object]:
-    return lambda data: read(data.decode("latin-1"))
 
 
 def lines(data: bytes) -> None:
@@ -128,29 +108,53 @@ def sql(data: bytes) -> None:
 
 
 def document(name: str) -> Callable[[bytes], object]:
-    def read(data: bytes) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / name
-            path.write_bytes(data)
-            answer(os.fspath(path))
-
-    return read
-
-
-def packed(members: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return out.getvalue()
+    return filed(name, lambda path: answer(os.fspath(path)))
 
 
 WORD = b'<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body/></w:document>'
-ZIP = packed({"manifest.json": b'{"name":"x"}', "word/document.xml": WORD, "[Content_Types].xml": b"<Types/>"})
+ZIP = zipped({"manifest.json": b'{"name":"x"}', "word/document.xml": WORD, "[Content_Types].xml": b"<Types/>"})
 REPLY = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{}}}'
 YAML = b"sources:\n  papers: ./papers\n  shop: {kind: database, url: shop.db}\n"
 
+ODT = zipped(
+    {
+        "mimetype": b"application/vnd.oasis.opendocument.text",
+        "content.xml": b'<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+        b'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:text><text:h>a</text:h>'
+        b"<text:p>b</text:p></office:text></office:body></office:document-content>",
+    }
+)
+SLIDES = zipped(
+    {
+        "[Content_Types].xml": b"<Types/>",
+        "ppt/slides/slide1.xml": b'<p:sld xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" '
+        b'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"><a:t>a</a:t></p:sld>',
+    }
+)
+SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+PARTS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+SHEETS = zipped(
+    {
+        "[Content_Types].xml": b"<Types/>",
+        "xl/workbook.xml": f'<workbook xmlns="{SHEET}" xmlns:r="{PARTS}"><sheets><sheet name="a" sheetId="1" '
+        'r:id="r1"/></sheets></workbook>'.encode(),
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PARTS.replace("officeDocument", "package")}">'
+        f'<Relationship Id="r1" Type="{PARTS}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>'.encode(),
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{SHEET}"><sheetData><row r="1"><c r="A1"><v>1</v></c></row>'
+        "</sheetData></worksheet>".encode(),
+    }
+)
+PDF = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>endobj\n"
+    b"4 0 obj<</Length 33>>stream\nBT /F 9 Tf 9 9 Td (hello) Tj ET  \nendstream endobj\n"
+    b"5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
+)
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060"
+    "000000050001a5f645400000000049454e44ae426082"
+)
 SCHEMA = b'{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{}}}'
 SELECT, UPDATE = b"SELECT a, count(*) FROM b WHERE c = 'd' GROUP BY 1", b"WITH x AS (SELECT 1) UPDATE a SET b = 2"
 MAIL = b"Subject: =?utf-8?q?a?=\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nc\n"
@@ -192,6 +196,14 @@ TARGETS: dict[str, Target] = {
     "mail": Target(document("a.eml"), [MAIL]),
     "CSV": Target(document("a.csv"), [b'a;b\n"c";1\n']),
     "rich text": Target(document("a.rtf"), [rb"{\rtf1\ansi a\'e9\u8364?}"]),
+    "an OpenDocument text": Target(document("a.odt"), [ODT]),
+    "slides": Target(document("a.pptx"), [SLIDES]),
+    "a book of sheets": Target(document("a.xlsx"), [SHEETS]),
+    "a PDF": Target(document("a.pdf"), [PDF]),
+    "a picture": Target(document("a.png"), [PNG]),
+    "a mailbox": Target(document("a.mbox"), [b"From a@b Thu Jan  1 00:00:00 2026\n" + MAIL]),
+    "Markdown": Target(document("a.md"), [b"---\ntitle: a\n---\n# b\n\n- c\n"]),
+    **GATHERED,
 }
 
 

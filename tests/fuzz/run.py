@@ -42,7 +42,7 @@ def attacked(name: str, examples: int, start: int, taken: Counter[str]) -> str:
 
 
 def guided(name: str, seconds: float) -> str:
-    """Attack a reader with atheris in a process of its own; return what it found, and what ended it if something did."""
+    """Attack a reader with atheris in a process of its own; return what it found, and what ended it."""
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, "-m", "tests.fuzz.guided", name, str(int(seconds)), folder]
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, errors="replace")

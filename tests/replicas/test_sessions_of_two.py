@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faults.measure import figure
 from tests.transport.raw_http import LEGACY, Ask, Place, Wire, call, hello, in_process, listening, old, until
 
 from dragoman import Context, Limits, Server
@@ -365,6 +366,7 @@ async def test_without_its_store_nobody_is_let_in_and_nobody_hangs(tmp_path: Pat
         refused = await in_process(app, ask)
         assert (refused.status, refused.headers["retry-after"]) == (503, "1")
         assert "store is gone" not in refused.body.decode()
+    figure("closed", "requests let in without the store that has their sessions, of 4", 0, 0)
     assert (await in_process(app, Ask(old("logging/setLevel", 3, level="error"), headers))).status == 503
     store.broken = False
     assert (await in_process(app, Ask(calling("who"), unknown))).status == 404
