@@ -39,6 +39,10 @@ def alone() -> Iterator[None]:
     modules, path, argv = dict(sys.modules), list(sys.path), list(sys.argv)
     yield
     uninstall()
+    for name in sys.modules.keys() - modules.keys():
+        # `from package import module` would find what is gone.
+        package, _, child = name.rpartition(".")
+        vars(sys.modules.get(package, sys)).pop(child, None) if package else None
     sys.modules.clear()
     sys.modules.update({**modules, **hidden})
     sys.path[:], sys.argv[:] = path, argv

@@ -364,7 +364,7 @@ async def test_mounted_servers_may_be_nested_and_have_no_prefix() -> None:
     assert list(await listed(outer)) == ["in_deep", "proxy_deep"]
     async with Client(outer.native) as client:
         assert [prompt.name for prompt in await client.list_prompts()] == ["in_said", "proxy_said"]
-    with pytest.raises(UnsupportedArgumentError, match="mount a FastMCP of the same process"):
+    with pytest.raises(UnsupportedArgumentError, match="mount a FastMCP, or create_proxy"):
         outer.mount("https://example.com/mcp")
 
 
@@ -413,8 +413,8 @@ def test_what_would_be_unsafe_to_leave_out_is_refused() -> None:
     mcp = fast.FastMCP("x")
     with pytest.raises(UnsupportedArgumentError, match=r"'auth' of FastMCP\.tool"):
         mcp.tool(auth=lambda context: False)(lambda: 1)
-    with pytest.raises(UnsupportedArgumentError, match="'transforms' of FastMCP"):
-        fast.FastMCP("x", transforms=[object()])
+    with pytest.raises(UnsupportedArgumentError, match="'providers' of FastMCP"):
+        fast.FastMCP("x", providers=[object()])
     with pytest.raises(UnsupportedAttributeError, match="from_openapi"):
         fast.FastMCP.from_openapi({})
 

@@ -73,3 +73,14 @@ def of_prompt(face: Any, name: str) -> Blame:
         return errors.RequestError(INTERNAL_ERROR, _text(face, what, error))
 
     return blame
+
+
+@contextlib.contextmanager
+def told(rule: Blame) -> Generator[None]:
+    """While entered, what is raised is told as `rule` says."""
+    try:
+        yield
+    except Exception as error:
+        if (shown := rule(error)) is None:
+            raise
+        raise shown from error

@@ -25,6 +25,9 @@ from dragoman.serving.context import Context as NativeContext
 from dragoman.serving.shapes import is_list
 from dragoman.wire.base import LogLevel
 
+MOST_SESSIONS = 10_000  # that have switched something on or off
+MOST_RULES = 100  # of one session
+
 
 class RequestMeta(Model):
     """The `_meta` of a request."""
@@ -266,6 +269,66 @@ class FastContext(Context):
     async def delete_state(self, key: str) -> None:
         """Forget what was kept."""
         self._server.states.get(self.session_id, {}).pop(key, None)
+
+    def visibility(self) -> list[dict[str, Any]]:
+        """Return what this session has switched on and off, in order."""
+        scope = self._scope()
+        rules: list[dict[str, Any]] = [] if scope is None else self._server.visibility.get(scope, [])
+        return rules
+
+    def _scope(self) -> str | None:
+        """Return whose the rules are: the session's, the user's, or those of whoever is on stdio."""
+        caller = self.call.caller
+        if caller.session or caller.principal:
+            return caller.session or caller.principal
+        return None if self.headers else ""
+
+    async def _rule(self, rules: list[dict[str, Any]]) -> None:
+        scope = self._scope()
+        if scope is None:
+            raise RuntimeError(
+                "what is visible belongs to a session or a user, and this call has neither: it came over HTTP in a "
+                "version of the protocol without sessions; let the server ask who calls (auth=...)"
+            )
+        if len(rules) > MOST_RULES:
+            raise RuntimeError(f"a session switches things at most {MOST_RULES} times; reset_visibility() begins anew")
+        kept = self._server.visibility
+        kept.pop(scope, None)
+        if len(kept) >= MOST_SESSIONS:
+            kept.pop(next(iter(kept)))
+        kept[scope] = rules
+        for notify in (self.notify_tools_changed, self.notify_resources_changed, self.notify_prompts_changed):
+            await notify()
+
+    async def enable_components(self, **what: Any) -> None:
+        """Show this session what fits: `names`, `keys`, `tags`, `components`, `version`, `match_all`."""
+        self._server.offering.begin()
+        await self._rule([*self.visibility(), {"enabled": True, **what}])
+
+    async def disable_components(self, **what: Any) -> None:
+        """Hide from this session what fits."""
+        self._server.offering.begin()
+        await self._rule([*self.visibility(), {"enabled": False, **what}])
+
+    async def reset_visibility(self) -> None:
+        """Show this session what everybody sees."""
+        await self._rule([])
+
+    async def list_resources(self) -> Any:
+        """Return the server's resources."""
+        return await self._server.list_resources()
+
+    async def list_prompts(self) -> Any:
+        """Return the server's prompts."""
+        return await self._server.list_prompts()
+
+    async def get_prompt(self, name: str, arguments: dict[str, Any] | None = None) -> Any:
+        """Return one of the server's prompts, filled in."""
+        return await self._server.render_prompt(name, arguments)
+
+    def client_supports_extension(self, extension_id: str) -> bool:
+        """Say whether the client has an extension of the protocol."""
+        return extension_id in (self.client_capabilities.extensions or {})
 
     async def send_notification(self, notification: Any) -> None:
         """Send any notification, made as a model of `mcp.types`."""

@@ -1,6 +1,6 @@
 """What stands for `fastmcp.FastMCP`: decorators without parentheses, mounting, dependencies, and loose components.
 
-Promise: what is mounted is served under its prefix. Limit: proxies, providers, transforms and versions are refused.
+Promise: what is mounted is served under its prefix. Limit: of one name there is one version, the last.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import Any, ClassVar, TypeVar
 from dragoman.app.server import Server
 from dragoman.compat import context as contexts
 from dragoman.compat.authorization import get_access_token
+from dragoman.compat.components import Component, FunctionTool
 from dragoman.compat.context import Context, FastContext
+from dragoman.compat.mounted import Companion, FastMCPProvider, behind
+from dragoman.compat.offering import Offering
 from dragoman.compat.providers import FileSystemProvider
 from dragoman.compat.refusal import unsupported_argument, unsupported_attribute
 from dragoman.compat.registry import PromptEntry, ResourceEntry, ToolEntry
 from dragoman.compat.resolve import CurrentContext, CurrentHeaders, CurrentServer, Depends, Progress
 from dragoman.compat.server import Face
 from dragoman.compat.tools import Tool
+from dragoman.compat.transforms import Namespace, Visibility
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 CurrentFastMCP = CurrentServer
-
-_INSTEAD = {
-    "transforms": "register the tools as they shall be seen",
-}
 
 
 class FastMCP(Face):
@@ -70,41 +70,123 @@ class FastMCP(Face):
     )
 
     def __init__(self, name: str | None = None, instructions: str | None = None, **options: Any) -> None:
-        for option, instead in _INSTEAD.items():
-            if options.pop(option, None):
-                raise unsupported_argument("FastMCP", option, instead)
-        if options.get("middleware"):
-            raise unsupported_argument("FastMCP", "middleware", "dragoman.Server has middleware of its own")
+        middleware, transforms = options.pop("middleware", None) or (), options.pop("transforms", None) or ()
         self._mounted: list[tuple[FastMCP, str]] = []
+        self._remote = False  # whether something is mounted that is not of this process
         providers = options.pop("providers", None) or ()
+        tools = options.pop("tools", None) or ()
         self.taken = {"error": "error", "ignore": "keep"}.get(options.get("on_duplicate") or "", "replace")
         super().__init__(name, instructions, **options)
         self.masks = bool(options.get("mask_error_details"))
+        self.visibility: dict[str, list[dict[str, Any]]] = {}
+        self.offering = Offering(self)
+        for tool in tools:
+            self.add_tool(tool)
+        for one in middleware:
+            self.add_middleware(one)
         for provider in providers:
             self.add_provider(provider)
+        for transform in transforms:
+            self.add_transform(transform)
 
     @property
     def native(self) -> Server:
         """The Dragoman server underneath, with what is mounted."""
         mounted, self._mounted = self._mounted, []
         for server, prefix in mounted:
-            _ = server.native  # what is mounted on it in turn
-            self.registry.take(server.registry, prefix)
+            inner = server.native  # what is mounted on it in turn
+            if server.offering.used:
+                self.offering.begin()
+                self.offering.providers.append(FastMCPProvider(server, prefix))
+                self.native_server.surface.companions.append(Companion(inner))
+            elif server.remote:
+                self.native_server.mount(inner, prefix)
+                self._remote = True
+            else:
+                self.registry.take(server.registry, prefix)
         return super().native
+
+    @property
+    def remote(self) -> bool:
+        """Whether something is mounted that is not of this process."""
+        return self._remote
+
+    @property
+    def middleware(self) -> list[Any]:
+        """The middleware, outermost first."""
+        return self.offering.middleware
+
+    def add_middleware(self, middleware: Any) -> None:
+        """Put hooks around what clients ask; those added first are outermost."""
+        self.offering.begin()
+        self.offering.middleware.append(middleware)
+
+    def add_transform(self, transform: Any) -> None:
+        """Change what is offered; later transforms get what earlier ones made."""
+        self.offering.begin()
+        self.offering.transforms.append(transform)
+
+    def enable(self, *, only: bool = False, **what: Any) -> FastMCP:
+        """Show what fits: `names`, `keys`, `tags`, `components`, `version`; with `only`, nothing else."""
+        if only:
+            self.add_transform(Visibility(False, match_all=True))
+        self.add_transform(Visibility(True, **what))
+        return self
+
+    def disable(self, **what: Any) -> FastMCP:
+        """Neither list nor answer what fits."""
+        self.add_transform(Visibility(False, **what))
+        return self
 
     def mount(self, server: Any, namespace: str | None = None, *, prefix: str | None = None, **options: Any) -> None:
         """Serve another server's tools, resources and prompts too, under a prefix."""
         if isinstance(server, str):  # mount("prefix", server), as in earlier versions
             server, namespace = namespace, server
         if not isinstance(server, FastMCP):
-            raise unsupported_argument("FastMCP.mount", "server", "mount a FastMCP of the same process")
+            raise unsupported_argument(
+                "FastMCP.mount", "server", "mount a FastMCP, or create_proxy(...) of its address"
+            )
+        if options.get("tool_names"):
+            raise unsupported_argument("FastMCP.mount", "tool_names", "add a ToolTransform to what is mounted")
         self._mounted.append((server, namespace or prefix or ""))
 
-    def add_provider(self, provider: Any, **options: Any) -> None:
-        """Register what a folder of files marks."""
-        if not isinstance(provider, FileSystemProvider):
-            raise unsupported_argument("FastMCP", "providers", "register tools, resources and prompts with decorators")
-        provider.provide(self.registry)
+    def add_provider(self, provider: Any, *, namespace: str = "") -> None:
+        """Offer what comes from somewhere else: a folder of files, or a provider of the file's own."""
+        if isinstance(provider, FileSystemProvider):
+            provider.provide(self.registry)
+            return
+        if not hasattr(provider, "list_tools"):
+            raise unsupported_argument("FastMCP", "providers", "a provider is a Provider of fastmcp.server.providers")
+        if hasattr(provider, "begin"):
+            provider.begin(self.native_server)
+        if namespace:
+            provider.add_transform(Namespace(namespace))
+        self.offering.begin()
+        self.offering.providers.append(provider)
+
+    def add_tool(self, fn: Any, name: str | None = None, **options: Any) -> Any:
+        """Register a function, or offer a tool made as an object."""
+        if isinstance(fn, FunctionTool):
+            named = {
+                "name": fn.name,
+                "title": fn.title,
+                "description": fn.description,
+                "tags": fn.tags,
+                "meta": fn.meta,
+            }
+            given = {**fn.options, **{key: value for key, value in named.items() if value}}
+            super().add_tool(fn.fn, **{**given, **options, **({"name": name} if name else {})})
+            return fn
+        if isinstance(fn, Component):
+            self.offering.begin()
+            self.offering.local.more[fn.key] = fn
+            return fn
+        return super().add_tool(fn, name, **options)
+
+    def stand_for(self, target: Any) -> None:
+        """Serve what an address, a file or a configuration leads to."""
+        self.native_server.mount(Server.proxy(target, name=f"{self.name} behind"))
+        self._remote = True
 
     async def import_server(self, server: Any, prefix: str | None = None, **options: Any) -> None:
         """Take over another server's tools, resources and prompts, under a prefix."""
@@ -128,13 +210,64 @@ class FastMCP(Face):
         """Serve over HTTP from a running event loop."""
         await self.run_streamable_http_async(**options)
 
+    async def list_tools(self, *, run_middleware: bool = True) -> list[Any]:
+        """Return the tools as objects, as clients are listed them."""
+        _ = self.native
+        return await self.offering.listed("tool", run_middleware=run_middleware)
+
+    async def list_resources(self, *, run_middleware: bool = True) -> list[Any]:
+        """Return the resources as objects."""
+        _ = self.native
+        return await self.offering.listed("resource", run_middleware=run_middleware)
+
+    async def list_resource_templates(self, *, run_middleware: bool = True) -> list[Any]:
+        """Return the resource templates as objects."""
+        _ = self.native
+        return await self.offering.listed("template", run_middleware=run_middleware)
+
+    async def list_prompts(self, *, run_middleware: bool = True) -> list[Any]:
+        """Return the prompts as objects."""
+        _ = self.native
+        return await self.offering.listed("prompt", run_middleware=run_middleware)
+
     async def get_tools(self) -> dict[str, Any]:
         """Return the tools by name."""
         return {tool.name: tool for tool in await self.list_tools()}
 
-    async def get_tool(self, name: str) -> Any:
+    async def get_tool(self, name: str, version: Any = None) -> Any:
         """Return one tool, None if there is none of that name."""
-        return (await self.get_tools()).get(name)
+        _ = self.native
+        return await self.offering.get("tool", name, version)
+
+    async def get_resource(self, uri: Any, version: Any = None) -> Any:
+        """Return one resource, None if there is none at that URI."""
+        _ = self.native
+        return await self.offering.get("resource", str(uri), version)
+
+    async def get_resource_template(self, uri: Any, version: Any = None) -> Any:
+        """Return the template that a URI is of, None if it is of none."""
+        _ = self.native
+        return await self.offering.get("template", str(uri), version)
+
+    async def get_prompt(self, name: str, version: Any = None) -> Any:
+        """Return one prompt, None if there is none of that name."""
+        _ = self.native
+        return await self.offering.get("prompt", name, version)
+
+    async def render_prompt(self, name: str, arguments: dict[str, Any] | None = None, **options: Any) -> Any:
+        """Return a prompt, filled in. Raises NotFoundError."""
+        _ = self.native
+        return await self.offering.render(name, arguments, run_middleware=options.get("run_middleware", True))
+
+    async def call_tool(self, name: str, arguments: dict[str, Any] | None = None, **options: Any) -> Any:
+        """Return the result of a tool, called from here. Raises ToolError if it fails."""
+        _ = self.native
+        return await self.offering.call_tool(name, arguments, run_middleware=options.get("run_middleware", True))
+
+    async def read_resource(self, uri: Any, context: Any = None, **options: Any) -> Any:
+        """Return what a resource holds: `contents`, each with `content` and `mime_type`."""
+        _ = self.native
+        return await self.offering.read(str(uri), run_middleware=options.get("run_middleware", True))
 
     @classmethod
     def from_openapi(cls, *given: Any, **options: Any) -> Any:
@@ -147,17 +280,23 @@ class FastMCP(Face):
         raise unsupported_attribute("FastMCP", "from_fastapi", "write a tool for each route that is wanted")
 
     @classmethod
-    def as_proxy(cls, *given: Any, **options: Any) -> Any:
-        """Refused: proxies are not made here."""
-        raise unsupported_attribute("FastMCP", "as_proxy", "point clients at the other server")
+    def as_proxy(cls, backend: Any, **options: Any) -> FastMCP:
+        """Return a server that stands for another one, as `create_proxy` does."""
+        return create_proxy(backend, **options)
 
 
 def create_proxy(target: Any, name: str | None = None, **options: Any) -> FastMCP:
-    """Return a server that serves what `target`, a server of this process, serves; others are refused."""
-    if not isinstance(target, FastMCP):
-        raise unsupported_argument("create_proxy", "target", "point clients at the other server")
-    proxy = FastMCP(name or target.name, **options)
-    proxy.mount(target)
+    """Return a server that stands for `target`: a server of this process, an address, a file, a configuration.
+
+    Calls go on as `dragoman.Server.proxy` sends them. Raises LocalError for what cannot be connected to.
+    """
+    options.pop("mode", None)
+    if isinstance(target, FastMCP):
+        proxy = FastMCP(name or target.name, **options)
+        proxy.mount(target)
+        return proxy
+    proxy = FastMCP(name or "FastMCPProxy", **options)
+    proxy.stand_for(behind(target))
     return proxy
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from dragoman.app.server import Server
 from dragoman.protocol.exchange import Call
 from dragoman.serving.context import Context
+from dragoman.serving.lifecycle import ping
 from dragoman.wire.lifecycle import ServerCapabilities
 
 
@@ -31,3 +32,21 @@ def declare(server: Server) -> None:
 def capabilities_of(server: Server) -> ServerCapabilities:
     """Return what the server declares now."""
     return server.surface.capabilities()
+
+
+def offer(server: Server) -> None:
+    """Let the server answer for tools, resources and prompts, though none is registered: others may have some."""
+    surface = server.surface
+    for method, handler in (
+        ("tools/list", surface.tools.list),
+        ("tools/call", surface.tools.call),
+        ("resources/list", surface.resources.list),
+        ("resources/templates/list", surface.resources.list_templates),
+        ("resources/read", surface.resources.read),
+        ("resources/subscribe", ping),
+        ("resources/unsubscribe", ping),
+        ("prompts/list", surface.prompts.list),
+        ("prompts/get", surface.prompts.get),
+    ):
+        surface.kernel.handle(method, handler)
+    surface.changed()

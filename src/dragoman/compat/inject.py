@@ -29,6 +29,9 @@ from dragoman.serving.context import Context as NativeContext
 # The context of the call that runs: `get_context()` takes no argument, so it has to be found without one.
 CURRENT: contextvars.ContextVar[Any] = contextvars.ContextVar("dragoman_compat_context")
 
+# What functions raise in the call that runs, before it is told as a result; None where nobody asks.
+RAISED: contextvars.ContextVar[list[Exception] | None] = contextvars.ContextVar("dragoman_compat_raised", default=None)
+
 _CALL = "dragoman_call"
 _UNIONS = (typing.Union, types.UnionType)
 
@@ -151,6 +154,8 @@ def _opened(dressing: Dressing, bound: inspect.BoundArguments) -> Generator[tupl
         dressing.check(bound.arguments)
         yield context, bound.arguments
     except Exception as error:
+        if (noted := RAISED.get()) is not None:
+            noted.append(error)
         if (told := dressing.blame(error)) is None:
             raise
         raise told from error

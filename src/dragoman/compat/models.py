@@ -51,8 +51,8 @@ class Model:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__()
         fields = dict(cls.__fields__)
-        for name in inspect.get_annotations(cls):
-            if not name.startswith("__"):
+        for name, annotation in inspect.get_annotations(cls).items():
+            if not name.startswith("__") and not str(annotation).startswith("ClassVar"):
                 default = cls.__dict__.get(name, _MISSING)
                 # Pydantic's Field(default=...) in a user's own subclass: the default is in an attribute of it.
                 fields[name] = getattr(default, "default", default)

@@ -37,6 +37,9 @@ _RESOURCES = _names("resources", "Resource FileResource FunctionResource TextRes
 _EXTENSION = _names("extension", "Extension MethodBinding ToolBinding ResourceBinding")
 _CLIENTS = _names("clients", "ClientSession ClientSessionGroup StdioServerParameters stdio_client")
 _STATE = _names("security", "InvalidRequestState RequestStateSecurity RequestStateBoundary")
+_TRANSFORMED = _names(
+    "transformed", "ArgTransform ArgTransformConfig ToolTransformConfig TransformedTool forward forward_raw"
+)
 _CONTEXT_V2 = {"ServerRequestContext": "handlers:ServerRequestContext"} | _names(
     "lowlevel", "CallNext HandlerResult ServerMiddleware"
 )
@@ -75,7 +78,54 @@ MODULES: dict[str, dict[str, str]] = {
     "fastmcp.server.auth.providers": {},
     **{f"fastmcp.server.auth.providers.{home}": _declared(names) for home, names in _PROVIDERS.items()},
     "fastmcp.server.auth.providers.jwt": _names("authorization", "JWTVerifier StaticTokenVerifier"),
-    "fastmcp.server.providers": {"FileSystemProvider": "providers:FileSystemProvider"},
+    "fastmcp.server.providers": {
+        **_names("providers", "FileSystemProvider LocalProvider Provider"),
+        **_names("skills", "ClaudeSkillsProvider SkillProvider SkillsDirectoryProvider"),
+        **_names("mounted", "FastMCPProvider"),
+    },
+    "fastmcp.server.providers.base": _names("providers", "Provider"),
+    "fastmcp.server.providers.filesystem": _names("providers", "FileSystemProvider"),
+    "fastmcp.server.providers.local_provider": _names("providers", "LocalProvider"),
+    "fastmcp.server.providers.fastmcp_provider": _names("mounted", "FastMCPProvider"),
+    "fastmcp.server.providers.proxy": _names("mounted", "ProxyClient"),
+    "fastmcp.server.providers.skills": _names(
+        "skills",
+        "ClaudeSkillsProvider CodexSkillsProvider CopilotSkillsProvider CursorSkillsProvider GeminiSkillsProvider "
+        "GooseSkillsProvider OpenCodeSkillsProvider SkillProvider SkillsDirectoryProvider VSCodeSkillsProvider",
+    ),
+    "fastmcp.server.proxy": _names("mounted", "ProxyClient"),
+    "fastmcp.server.transforms": _names(
+        "transforms", "Namespace ToolTransform Transform VersionFilter VersionSpec Visibility is_enabled"
+    )
+    | _names("catalogue", "PromptsAsTools ResourcesAsTools"),
+    "fastmcp.server.transforms.namespace": _names("transforms", "Namespace"),
+    "fastmcp.server.transforms.visibility": _names("transforms", "Visibility is_enabled"),
+    "fastmcp.server.transforms.tool_transform": _names("transforms", "ToolTransform"),
+    "fastmcp.server.transforms.version_filter": _names("transforms", "VersionFilter"),
+    "fastmcp.server.transforms.catalog": _names("catalogue", "CatalogTransform"),
+    "fastmcp.server.transforms.prompts_as_tools": _names("catalogue", "PromptsAsTools"),
+    "fastmcp.server.transforms.resources_as_tools": _names("catalogue", "ResourcesAsTools"),
+    "fastmcp.server.transforms.search": _names("searching", "BM25SearchTransform RegexSearchTransform"),
+    "fastmcp.server.transforms.search.base": _names("searching", "BaseSearchTransform"),
+    "fastmcp.server.transforms.search.bm25": _names("searching", "BM25SearchTransform"),
+    "fastmcp.server.transforms.search.regex": _names("searching", "RegexSearchTransform"),
+    "fastmcp.server.middleware": _names("middleware", "CallNext Middleware MiddlewareContext"),
+    "fastmcp.server.middleware.middleware": _names("middleware", "CallNext Middleware MiddlewareContext"),
+    "fastmcp.server.middleware.logging": _names("watching", "LoggingMiddleware StructuredLoggingMiddleware"),
+    "fastmcp.server.middleware.timing": _names("watching", "DetailedTimingMiddleware TimingMiddleware"),
+    "fastmcp.server.middleware.error_handling": _names("mending", "ErrorHandlingMiddleware RetryMiddleware"),
+    "fastmcp.server.middleware.rate_limiting": _names(
+        "limiting",
+        "RateLimitError RateLimitingMiddleware SlidingWindowRateLimiter SlidingWindowRateLimitingMiddleware "
+        "TokenBucketRateLimiter",
+    ),
+    "fastmcp.server.middleware.response_limiting": _names("limiting", "ResponseLimitingMiddleware"),
+    "fastmcp.server.middleware.caching": _names(
+        "caching",
+        "CallToolSettings GetPromptSettings ListPromptsSettings ListResourcesSettings ListToolsSettings "
+        "ReadResourceSettings ResponseCachingMiddleware",
+    ),
+    "fastmcp.server.middleware.tool_injection": _names("mending", "ToolInjectionMiddleware"),
     "mcp": {
         **_PROTOCOL_ERRORS,
         **_CLIENTS,
@@ -203,9 +253,20 @@ MODULES: dict[str, dict[str, str]] = {
     "fastmcp.resources": {
         **_names("resources", "ResourceContent ResourceResult TextResource FileResource Resource"),
         "resource": "fast:resource",
+        "ResourceTemplate": "components:ResourceTemplate",
     },
-    "fastmcp.tools": {"ToolResult": "results:ToolResult", "tool": "fast:tool", "Tool": "tools:Tool"},
-    "fastmcp.tools.tool": {"ToolResult": "results:ToolResult", "Tool": "tools:Tool"},
+    "fastmcp.resources.template": _names("components", "ResourceTemplate"),
+    "fastmcp.tools": {
+        **_TRANSFORMED,
+        **_names("components", "FunctionTool Tool"),
+        "ToolResult": "results:ToolResult",
+        "tool": "fast:tool",
+    },
+    "fastmcp.tools.base": {"ToolResult": "results:ToolResult", "Tool": "components:Tool"},
+    "fastmcp.tools.tool": {"ToolResult": "results:ToolResult", **_names("components", "FunctionTool Tool")},
+    "fastmcp.tools.function_tool": {**_names("components", "FunctionTool"), "tool": "fast:tool"},
+    "fastmcp.tools.tool_transform": _TRANSFORMED,
+    "fastmcp.utilities.versions": _names("components", "VersionSpec"),
     "fastmcp.utilities": {},
     "fastmcp.utilities.types": _names("media", "Image Audio File"),
     "fastmcp.utilities.logging": _names("logs", "get_logger configure_logging"),
@@ -221,8 +282,6 @@ INSTEAD: dict[str, str] = {
     "fastmcp.apps": "return content or structured values from tools instead",
     "fastmcp.server.auth": "put an authorizing proxy in front, or serve over stdio",
     "fastmcp.server.providers": "register tools, resources and prompts with decorators",
-    "fastmcp.server.transforms": "register the tools as they shall be seen",
-    "fastmcp.server.middleware": "dragoman.Server has middleware of its own",
     "fastmcp.client": "dragoman.Client is a client for every transport",
     "fastmcp.cli": "the command is `dragoman`",
     "fastmcp.experimental": "use what is not experimental",

@@ -116,7 +116,7 @@ def tool_result(value: Any) -> tools.CallToolResult | None:
         )
     if isinstance(value, ToolResult):
         return tools.CallToolResult(
-            content=value.content,
+            content=[block(item) for item in value.content],
             structured_content=UNSET if value.structured_content is None else value.structured_content,
             is_error=UNSET if value.is_error is None else value.is_error,
             meta=value.meta or UNSET,
