@@ -21,6 +21,7 @@ from dragoman.cli import hosting
 from dragoman.cli.outcome import OK, UsageError
 from dragoman.cli.paste import own_words
 from dragoman.connectors.assembly import PROFILES, build
+from dragoman.errors import LocalError
 from dragoman.transport.wire_fds import seize
 
 FILES = ("dragoman.yaml", "dragoman.yml", "dragoman.json")
@@ -161,11 +162,13 @@ def protect(server: Server, made: Any) -> None:
     said = made.auth
     if said:
         protection: Any = import_module("dragoman.app.protection")
-        reading: Any = import_module("dragoman.connectors.settings.reading")
+        shaping: Any = import_module("dragoman.connectors.shaping")
         try:
-            protection.protect(server, reading.checked(said, protection.AuthSettings, "auth"))
+            protection.protect(server, shaping.shaped(said, protection.AuthSettings, "auth"))
         except ValueError as fault:
             raise UsageError(f"{made.read.path}: {fault}") from None
+        except LocalError as fault:
+            raise UsageError(f"{made.read.path}: auth: {fault}") from None
 
 
 def judge_openness(server: Server, place: hosting.Place, options: argparse.Namespace) -> None:

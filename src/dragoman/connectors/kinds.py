@@ -13,8 +13,6 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from dragoman.connectors.code.kind import KIND as GIT
 from dragoman.connectors.code.logs_kind import KIND as LOGS
 from dragoman.connectors.databases.kind import KIND as DATABASE
@@ -22,6 +20,7 @@ from dragoman.connectors.folders.crawl import visible
 from dragoman.connectors.folders.kind import KIND as DOCUMENTS
 from dragoman.connectors.kind import Kind, Opening, scheme_of, slug
 from dragoman.connectors.programs.kind import KIND as PROGRAMS
+from dragoman.connectors.shaping import shaped
 from dragoman.connectors.source import Source, SourceError
 from dragoman.connectors.trees.kind import KIND as FILES
 from dragoman.serving.nearest import nearest
@@ -67,9 +66,9 @@ def open_options(kind: str, name: str, given: Mapping[str, Any], opening: Openin
             f"{kind} takes no {unknown[0]!r}{nearest(unknown[0], known.options.__struct_encode_fields__)}"
         )
     try:
-        options = msgspec.convert(given, known.options)
-    except msgspec.ValidationError as fault:
-        raise SourceError(f"{name}: {fault}") from fault
+        options = shaped(given, known.options, "")
+    except ValueError as fault:
+        raise SourceError(str(fault)) from fault
     return _opened(known, name, options, opening)
 
 

@@ -23,6 +23,14 @@ _INT = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _ENDLESS = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+# What the reader says of the commonest slips, and what was done.
+_IN_WORDS = {
+    "found character '\\t' that cannot start any token": "a tab stands where YAML wants spaces",
+    "mapping values are not allowed here": "a second colon, or a line that is indented otherwise than those above it; "
+    "a text with a colon and a space in it wants quotes",
+    "expected ',' or '}', but got '<stream end>'": "a { is opened and never closed",
+    "expected ',' or ']', but got '<stream end>'": "a [ is opened and never closed",
+}
 _PLAIN_TAGS = frozenset({f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq")})
 
 
@@ -62,6 +70,10 @@ def read_mapping(text: str) -> dict[str, Any]:
     try:
         node = yaml.compose(text, Loader=_Loader)
         found = _value(node, 0) if node is not None else None
+    except yaml.MarkedYAMLError as error:
+        mark, fault = error.problem_mark or error.context_mark, error.problem or error.context
+        place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ValueError(f"its front matter is no YAML{place}: {_IN_WORDS.get(str(fault), fault)}") from None
     except yaml.YAMLError as error:
         raise ValueError(f"its front matter is no YAML: {' '.join(str(error).split())[:300]}") from None
     except RecursionError:

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from dragoman.connectors.settings.reading import checked
 from dragoman.connectors.settings.rules import judge_of
 from dragoman.connectors.settings.shape import Access
+from dragoman.connectors.shaping import shaped
 from dragoman.connectors.view import ALL, View
 from dragoman.protocol.exchange import Caller
 from dragoman.protocol.identity import Identity
@@ -21,7 +21,7 @@ def caller(subject: str = "ann", scopes: str = "", client: str = "", **claims: o
 
 
 def judge(local: bool = True, hosted: bool = False, **said: object):
-    made = judge_of({"files": checked(said, Access, "sources.files")}, local=local, hosted=hosted)
+    made = judge_of({"files": shaped(said, Access, "sources.files")}, local=local, hosted=hosted)
     return (lambda who: ALL) if made is None else (lambda who: made(who, "files"))
 
 
@@ -98,4 +98,4 @@ def test_a_source_for_this_machine_alone_is_not_there_for_a_model_elsewhere_whoe
 )
 def test_wrong_rules_are_refused(said: dict, text: str) -> None:
     with pytest.raises(ValueError, match=text):
-        checked(said, Access, "sources.files")
+        shaped(said, Access, "sources.files")

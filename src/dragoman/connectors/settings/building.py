@@ -19,10 +19,11 @@ from dragoman.connectors.kinds import KINDS, open_options, open_source
 from dragoman.connectors.recording import Recorder
 from dragoman.connectors.settings.approving import Book, Unapproved, argvs
 from dragoman.connectors.settings.prompting import add_owners_prompts
-from dragoman.connectors.settings.reading import Read, checked, digest_of, read_settings
+from dragoman.connectors.settings.reading import Read, digest_of, read_settings
 from dragoman.connectors.settings.rules import judge_of
 from dragoman.connectors.settings.secrets import Filled
 from dragoman.connectors.settings.shape import Access, Settings
+from dragoman.connectors.shaping import shaped
 from dragoman.connectors.source import Source, SourceError
 from dragoman.serving.nearest import nearest
 
@@ -233,7 +234,7 @@ def _apart(said: dict[str, Any], where: str) -> tuple[dict[str, Any], Access]:
                 f"{where}: {kind.name} takes no {key!r}{nearest(key, sorted({*taken, *_ACCESS}))}{unsaid}"
             )
     try:
-        access: Access = checked({key: value for key, value in said.items() if key not in own}, Access, where)
+        access: Access = shaped({key: value for key, value in said.items() if key not in own}, Access, where)
     except ValueError as fault:
         raise SourceError(str(fault)) from fault
     return own, access

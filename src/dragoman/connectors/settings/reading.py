@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 import sys
-from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import msgspec
 
 from dragoman.connectors.settings.shape import Settings
+from dragoman.connectors.shaping import shaped
 from dragoman.connectors.source import SourceError
-from dragoman.serving.nearest import nearest
 
 FILE = "dragoman.yaml"
 MAX_BYTES = 256 * 1024
 EXTRA = "yaml"
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,21 +59,8 @@ def settings_of(data: bytes, json: bool = False) -> Settings:
         said: Any = msgspec.json.decode(data) if json else _yaml(data)
     except msgspec.DecodeError as fault:
         raise ValueError(f"it is no JSON: {fault}") from fault
-    found: Settings = checked(said, Settings, "")
+    found: Settings = shaped(said, Settings, "")
     return found
-
-
-def checked(said: Any, shape: Any, where: str) -> Any:
-    """Return a value as its shape.  Raises ValueError that names the place, and the nearest key for an unknown one."""
-    try:
-        return msgspec.convert(said, shape)
-    except msgspec.ValidationError as fault:
-        text, _, place = str(fault).partition(" - at `")
-        path = ".".join(filter(None, (where, place.rstrip("`").removeprefix("$").removeprefix("."))))
-        if unknown := _UNKNOWN.match(text):
-            text = f"there is no key {unknown[1]!r}{nearest(unknown[1], _keys_at(shape, place))}"
-        # msgspec writes [...] for a key of a mapping, whose name is then looked for in what was said.
-        raise ValueError(f"{_named(path, said, where, shape)}: {text}" if path else text) from fault
 
 
 def _bytes(path: Path) -> bytes:
@@ -116,37 +100,3 @@ def _yaml(data: bytes) -> dict[str, Any]:
     except ValueError as fault:
         raise ValueError(str(fault).replace("its front matter", "it")) from fault
     return found
-
-
-def _keys_at(shape: Any, place: str) -> list[str]:
-    """Return the keys that there are at a place of a shape."""
-    for step in re.findall(r"\.(\w+)|\[", place.rstrip("`").removeprefix("$")):
-        if step and isinstance(shape, type) and issubclass(shape, msgspec.Struct):
-            shape = get_type_hints(shape)[step]
-        elif get_origin(shape) is not None:
-            shape = get_args(shape)[-1]
-    if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
-        return list(shape.__struct_encode_fields__)
-    return []
-
-
-def _named(path: str, said: Any, where: str, shape: Any) -> str:
-    """Return the path with the names of the keys that `[...]` stands for, as far as they can be told."""
-    if "[...]" not in path:
-        return path
-    before, _, after = path.partition("[...]")
-    found = said
-    for step in before.removeprefix(where).split("."):
-        if step and isinstance(found, Mapping):
-            found = found.get(step)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    if not isinstance(found, Mapping):
-        return path
-    hints = get_type_hints(shape) if isinstance(shape, type) else {}
-    declared = hints.get(before.rpartition(".")[2])
-    one = get_args(declared)[-1] if declared is not None and get_args(declared) else Any
-    for name, value in found.items():  # pyright: ignore[reportUnknownVariableType]
-        try:
-            msgspec.convert(value, one)
-        except msgspec.ValidationError:
-            return f"{before}.{name}{after}"
-    return path
