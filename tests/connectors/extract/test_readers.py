@@ -11,6 +11,7 @@ from tests.connectors import fixtures
 
 from dragoman.connectors.extract.document import Document
 from dragoman.connectors.extract.registry import convert
+from dragoman.connectors.extract.text import decode
 
 
 def text_of(document: Document) -> str:
@@ -44,6 +45,15 @@ def test_html_becomes_markdown() -> None:
     assert "alert" not in text
     assert "menu" not in text
     assert [heading.title for heading in document.outline] == ["Pumps"]
+
+
+@pytest.mark.parametrize(
+    "declared", ["a\0b", "undefined", "punycode", "idna", "unicode_escape", "hex", "\u00e9", "nothing", ""]
+)
+def test_an_encoding_that_no_document_is_written_in_is_passed_over(declared: str) -> None:
+    """Found by fuzzing: names with a NUL, and what Python calls encodings."""
+    assert decode("a\\u0041 \u00e4".encode(), declared) == "a\\u0041 \u00e4"
+    assert decode(b"\xe4", "latin-1") == "\u00e4"
 
 
 def test_html_is_decoded_by_its_own_declaration() -> None:

@@ -17,6 +17,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# What Python decodes, and no document is written in: some take the square of the length, some raise what is their own.
+_NO_ENCODING = frozenset({"idna", "punycode", "undefined", "unicode-escape", "unicode_escape", "raw-unicode-escape"})
 _FRONT_MATTER = re.compile(r"\A---\n(.{0,4000}?)\n(?:---|\.\.\.)\n", re.DOTALL)
 _KEY_LINE = re.compile(r"^(title|date|author):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _SECRET = re.compile(r"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY")
@@ -43,9 +45,9 @@ def _decode(data: bytes, declared: str) -> str:
             return data.decode(encoding, "replace")
     for encoding in (declared, "utf-8"):
         try:
-            if encoding:
+            if encoding and codecs.lookup(encoding).name not in _NO_ENCODING:
                 return data.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
+        except (ValueError, LookupError):  # the first also for a name with a NUL in it
             continue
     return data.decode("cp1252", "replace")
 
