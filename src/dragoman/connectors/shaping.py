@@ -13,6 +13,7 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 import msgspec
 
 from dragoman.serving.nearest import nearest
+from dragoman.serving.shapes import is_list
 
 _WORDS = {
     "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "object": "a mapping",
@@ -68,7 +69,7 @@ def _member(said: Any, steps: list[Any]) -> Any:
     for step in steps:
         if isinstance(said, Mapping):
             said = cast("Mapping[str, Any]", said).get(step)
-        elif isinstance(said, list) and str(step).startswith("["):
+        elif is_list(said) and str(step).startswith("["):
             at = int(str(step)[1:-1])
             said = said[at] if at < len(said) else None
     return said
@@ -78,7 +79,7 @@ def _pruned(said: Any, steps: list[Any], key: Any) -> Any:
     """Return a copy of `said` in which the mapping at `steps` has only `key`."""
     if not steps:
         return {key: said[key]}
-    if isinstance(said, list):
+    if is_list(said):
         at = int(steps[0][1:-1])
         return [_pruned(one, steps[1:], key) if number == at else one for number, one in enumerate(said)]
     return {name: _pruned(one, steps[1:], key) if name == steps[0] else one for name, one in said.items()}
