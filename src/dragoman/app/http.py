@@ -58,7 +58,7 @@ def endpoint(server: Server, options: HttpOptions, host: str = "127.0.0.1", boun
         raise LocalError(f"with sse, {STREAM_PATH} and {POST_PATH} are those of the older transport; change path")
     gate = _gate(server, url)
     beside = import_module("dragoman.app.protection").site(server) if server.auth else None
-    return Endpoint(server.service, sessions, policy, path, sse, gate, beside)
+    return Endpoint(server.service, sessions, policy, path, sse, gate, beside or server.surface.beside)
 
 
 def _gate(server: Server, url: str) -> Gate | None:

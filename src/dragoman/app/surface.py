@@ -136,6 +136,7 @@ class Surface:
         self.places: Any = None  # the tasks of mounted servers and our own (see `app.task_places`)
         self.followers: list[Callable[[], None]] = []  # told after each change, before anybody else
         self.mirrored = ServerCapabilities()  # of whoever answers instead
+        self.beside: Any = None  # what is served over HTTP at paths of its own (a `transport.site.SiteApp`, or like it)
         self.forwards = False  # whether somebody else answers, and the registries only mirror what that one has
         self._extensions: dict[str, dict[str, Any]] = {}
         self._experimental: dict[str, dict[str, Any]] = {}

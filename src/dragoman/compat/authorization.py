@@ -95,6 +95,7 @@ class ClientRegistrationOptions(Model):
     """Whether clients may register themselves."""
 
     enabled: bool = False
+    client_secret_expiry_seconds: int | None = None
     valid_scopes: list[str] | None = None
     default_scopes: list[str] | None = None
 
@@ -112,6 +113,7 @@ class AuthSettings(Model):
     resource_server_url: Any = None
     required_scopes: list[str] | None = None
     validate_token_resource: bool | None = None
+    identity_assertion_enabled: bool = False
     client_registration_options: Any = None
     revocation_options: Any = None
     service_documentation_url: Any = None

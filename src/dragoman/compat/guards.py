@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
+from dragoman.app.registration import checked_auth
+from dragoman.app.server import Server
 from dragoman.auth.issuer_keys import joserfc
 from dragoman.auth.jwt import ALGORITHMS, JWTAuth
 from dragoman.compat.authorization import JWTVerifier, RemoteAuthProvider
 from dragoman.errors import LocalError, TokenError
+from dragoman.ports.service import Middleware
 from dragoman.ports.verifier import Verifier
 from dragoman.protocol.bearer import checked_resource, checked_scopes
 from dragoman.protocol.identity import Identity
@@ -70,8 +74,8 @@ def verifiers(options: Mapping[str, Any]) -> list[Verifier] | None:
     Raises LocalError for what is contradictory.
     """
     settings, verifier, auth = options.get("auth"), options.get("token_verifier"), options.get("auth")
-    if options.get("auth_server_provider") is not None:
-        return None
+    if (provider := options.get("auth_server_provider")) is not None:
+        return _of_provider(provider, settings)
     if verifier is not None:
         return _of_settings(verifier, settings)
     if isinstance(auth, RemoteAuthProvider):
@@ -79,6 +83,28 @@ def verifiers(options: Mapping[str, Any]) -> list[Verifier] | None:
     if hasattr(auth, "verify_token"):
         return _judges(auth, [], _public(getattr(auth, "base_url", None)))
     return None
+
+
+def apply(server: Server, options: Mapping[str, Any], refuse: Middleware) -> None:
+    """Let a server that is made ask who calls it, as `options` declare; where that cannot be served, nobody may."""
+    if all(one is None for one in options.values()) or server.auth:
+        return
+    if found := verifiers(options):
+        server.auth = checked_auth(found)
+        server.surface.guard()
+    else:
+        server.middleware(refuse)
+
+
+def _of_provider(provider: Any, settings: Any) -> list[Verifier] | None:
+    """Return the authorization server that a file brings itself, as verifier of its tokens."""
+    if settings is None:
+        raise LocalError("auth_server_provider needs auth=AuthSettings(...), which says at which address it issues")
+    issuer, url = str(settings.issuer_url), settings.resource_server_url
+    resource = checked_resource(str(url)) if url is not None else _public(issuer)
+    # Loaded only here: it needs the HTTP of sites.
+    made: Verifier = import_module("dragoman.compat.issuing").Issued(provider, settings, issuer, resource)
+    return [made]
 
 
 def _of_settings(verifier: Any, settings: Any) -> list[Verifier] | None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeAlias
 
 from dragoman.app.server import Server as NativeServer
-from dragoman.compat import serving, types
+from dragoman.compat import guards, serving, types
 from dragoman.compat.ground import capabilities_of, declare
 from dragoman.compat.handlers import (
     METHOD_TYPES,
@@ -307,6 +307,9 @@ class Server(Handlers):
 
     def streamable_http_app(self, **options: Any) -> serving.HttpApp:
         """Return the server as an ASGI application."""
+        guards.apply(
+            self.native_server, {name: options.pop(name, None) for name in serving.GUARDS}, serving.refuse_http
+        )
         return serving.HttpApp(self, options, [])
 
     @property

@@ -207,7 +207,20 @@ MODULES: dict[str, dict[str, str]] = {
     "mcp.server.streamable_http": _names("transports", "EventStore EventMessage EventCallback EventId StreamId"),
     "mcp.server.streamable_http_manager": {"StreamableHTTPSessionManager": "transports:StreamableHTTPSessionManager"},
     "mcp.server.auth": {},
-    "mcp.server.auth.provider": _names("authorization", "AccessToken TokenVerifier"),
+    "mcp.server.auth.provider": _names("authorization", "AccessToken TokenVerifier")
+    | _names(
+        "oauth",
+        "AuthorizationCode AuthorizationParams AuthorizeError IdentityAssertionParams OAuthAuthorizationServerProvider "
+        "ProviderTokenVerifier RefreshToken RegistrationError TokenError construct_redirect_uri",
+    ),
+    "mcp.shared.auth": _names(
+        "oauth",
+        "AuthorizationCodeResult InvalidRedirectUriError InvalidScopeError JWT_BEARER_GRANT_TYPE "
+        "OAuthClientInformationFull OAuthClientMetadata OAuthMetadata OAuthToken ProtectedResourceMetadata",
+    ),
+    "mcp.shared.auth_utils": _names(
+        "oauth", "calculate_token_expiry check_resource_allowed resource_url_from_server_url"
+    ),
     "mcp.server.auth.settings": _names("authorization", "AuthSettings ClientRegistrationOptions RevocationOptions"),
     "mcp.server.auth.middleware": {},
     "mcp.server.auth.middleware.auth_context": {"get_access_token": "authorization:get_access_token"},

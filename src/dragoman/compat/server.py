@@ -19,6 +19,7 @@ from dragoman.compat.messages import Prompt
 from dragoman.compat.models import Model
 from dragoman.compat.refusal import unsupported_argument, unsupported_attribute
 from dragoman.compat.registry import PromptEntry, Registry, ResourceEntry, ToolEntry
+from dragoman.compat.routes import Routes
 from dragoman.compat.security import DEFAULT_RESOURCE_SECURITY
 from dragoman.compat.settings import Settings
 from dragoman.compat.stage import note
@@ -32,10 +33,8 @@ _SHOWN = ("title", "description", "instructions", "website_url", "version")
 # What is kept in `settings`, and what is taken for the sake of the file.
 _KEPT = frozenset(Settings.__fields__)
 _TAKEN = frozenset({"cache_hints", "subscriptions", "request_state_security", "resource_security"})
-# Declarations of who may call.
-_GUARDS = ("auth", "token_verifier", "auth_server_provider")
 _MADE_OF = ("icons", "tools", "resources", "extensions", "middleware")
-_ACCEPTED = _KEPT | _TAKEN | frozenset((*_SHOWN, *_GUARDS, *_MADE_OF))
+_ACCEPTED = _KEPT | _TAKEN | frozenset((*_SHOWN, *serving.GUARDS, *_MADE_OF))
 
 
 class Face:
@@ -69,7 +68,7 @@ class Face:
         self._options = options
         self.settings = Settings(**{key: value for key, value in options.items() if key in _KEPT})
         self.dependencies = list(self.settings.dependencies)
-        declared = any(options.get(guard) is not None for guard in _GUARDS)
+        declared = any(options.get(guard) is not None for guard in serving.GUARDS)
         served = guards.verifiers(options) if declared else None
         said = serving.shown(options, self)
         if served:
@@ -80,6 +79,9 @@ class Face:
         self.states: dict[str, dict[str, Any]] = {}
         self._routes: list[Any] = []
         self._handlers: Handlers | None = None
+        for verifier in served or ():
+            if hasattr(verifier, "site"):
+                verifier.site = Routes(self._routes, verifier.site)
         if declared and not served:
             self.native_server.middleware(serving.refuse_http)
         for wrapper in options.get("middleware") or ():
@@ -238,6 +240,8 @@ class Face:
 
         def decorate(function: F) -> F:
             self._routes.append((path, methods, name, function))
+            surface = self.native_server.surface
+            surface.beside = surface.beside or Routes(self._routes)
             return function
 
         return decorate

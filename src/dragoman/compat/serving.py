@@ -31,6 +31,8 @@ from dragoman.wire.lifecycle import ClientCapabilities, RequestMeta
 from dragoman.wire.methods import METHODS
 
 _SHOWN = ("title", "description", "instructions", "website_url", "version")
+# Declarations of who may call.
+GUARDS = ("auth", "token_verifier", "auth_server_provider")
 _HTTP = ("http", "streamable-http", "streamable_http", "sse")
 
 
