@@ -33,7 +33,7 @@ def credentials(auth: object, url: str, settings: HttpSettings) -> Credentials:
     """Return the credentials for the server at `url`. Raises LocalError for what can be none."""
     waiting: Waiting = nullcontext
     if isinstance(auth, Waited):
-        auth, waiting = auth
+        waiting, auth = auth.waiting, auth.auth
     if isinstance(auth, str):
         return Bearer(auth, url)
     if not isinstance(auth, Login):

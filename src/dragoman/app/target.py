@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -80,7 +80,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     auth: Any = None
 
 
-class Way(NamedTuple):
+class Way(msgspec.Struct, frozen=True):
     """How to reach a target; `key` is its name among those whose era is remembered, "" for none."""
 
     dial: Dial
@@ -106,9 +106,8 @@ class Entry(msgspec.Struct):
 
 def way_to(target: Target, headers: Fields, options: Options) -> Way:
     """Return the way to `target`. Raises LocalError if it is nothing that can be connected to."""
-    dial, key = _way(target, headers, options)
-    wrap = options.wrap
-    return Way(dial, key) if wrap is None else Way(lambda: wrap(dial()), key)
+    way, wrap = _way(target, headers, options), options.wrap
+    return way if wrap is None else Way(lambda: wrap(way.dial()), way.key)
 
 
 def _way(target: Target, headers: Fields, options: Options) -> Way:
@@ -227,7 +226,7 @@ class Filed(msgspec.Struct, frozen=True):
     name: str
 
 
-class Defined(NamedTuple):
+class Defined(msgspec.Struct, frozen=True):
     """A server of a configuration: as it is `written`, and as it is `meant`, variables filled in.
 
     `place` is for people, `target` how a command line names it.
@@ -264,7 +263,7 @@ def _filed(target: Filed, headers: Fields, options: Options) -> Way:
     if found.meant.command is None:
         return way
     if options.cwd and not found.meant.cwd:
-        found = found._replace(meant=msgspec.structs.replace(found.meant, cwd=options.cwd))
+        found = msgspec.structs.replace(found, meant=msgspec.structs.replace(found.meant, cwd=options.cwd))
 
     def dial() -> Exchange:
         # Each time anew: an approval may come, or go. What is judged is what was read, and not the file as it is now.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import UNSET
@@ -24,7 +24,7 @@ Key: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
 Pages: TypeAlias = tuple[msgspec.Raw, ...]
 
 
-class _Entry(NamedTuple):
+class _Entry(msgspec.Struct, frozen=True):
     pages: Pages
     until: float
     size: int

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
+
+import msgspec
 
 
 class Waits:
@@ -50,7 +52,7 @@ class Waits:
             bound.reschedule(when)
 
 
-class Waited(NamedTuple):
+class Waited(msgspec.Struct, frozen=True):
     """What a client proves itself with, and how it says that a user is being waited for."""
 
     auth: Any

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import NamedTuple
 from urllib.parse import urlsplit
+
+import msgspec
 
 from dragoman.errors import UnsafeAddressError
 from dragoman.protocol.patterns import late_pattern
@@ -33,7 +34,7 @@ class Reach(IntEnum):
     NEVER = 3
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True):
     """Where a URL leads. `host` is a name in lower case or an address without brackets."""
 
     scheme: str

@@ -10,7 +10,7 @@ import base64
 import binascii
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -39,7 +39,7 @@ class Rules(msgspec.Struct, frozen=True):
     kinds: frozenset[str] = TYPES
 
 
-class Unverified(NamedTuple):
+class Unverified(msgspec.Struct, frozen=True):
     """A token's two readable parts, of which nothing is known to be true yet."""
 
     header: dict[str, Any]

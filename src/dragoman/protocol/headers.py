@@ -10,7 +10,9 @@ from __future__ import annotations
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple, cast
+from typing import Literal, cast
+
+import msgspec
 
 from dragoman.errors import LocalError, MalformedError
 from dragoman.protocol.patterns import late_pattern
@@ -52,7 +54,7 @@ class SchemaFault(LocalError):
         self.path = path
 
 
-class HeaderRule(NamedTuple):
+class HeaderRule(msgspec.Struct, frozen=True):
     """One parameter that is repeated in a header: full lower-case name, path of property names, declared type."""
 
     header: str

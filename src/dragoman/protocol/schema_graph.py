@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 from urllib.parse import urljoin
+
+import msgspec
 
 from dragoman.protocol.patterns import late_pattern
 
@@ -27,7 +29,7 @@ _CLASS = late_pattern(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
 Link: TypeAlias = Callable[["Node"], None]
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True):
     """Where a schema stands: its path, the URI that its references are relative to, and the resource it belongs to."""
 
     path: str
@@ -62,7 +64,7 @@ class Node:
         return [*self.members.values(), *self.patterns, *self.rest, *self.names, *self.prefix, *self.items]
 
 
-class Graph(NamedTuple):
+class Graph(msgspec.Struct, frozen=True):
     """All schemas that a value may meet; `root` is applied to the value itself."""
 
     root: Node
@@ -260,7 +262,7 @@ def _map(schema: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _step(place: Place, *steps: str) -> Place:
-    return place._replace(path="/".join((place.path, *steps)))
+    return msgspec.structs.replace(place, path="/".join((place.path, *steps)))
 
 
 def _joined(base: str, reference: str) -> str:

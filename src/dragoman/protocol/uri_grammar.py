@@ -7,8 +7,9 @@ All four levels are understood; operators that the RFC only reserves are refused
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 from urllib.parse import quote
+
+import msgspec
 
 from dragoman.errors import LocalError
 from dragoman.protocol.patterns import late_pattern
@@ -42,7 +43,7 @@ class TemplateError(LocalError):
         self.at = at
 
 
-class Operator(NamedTuple):
+class Operator(msgspec.Struct, frozen=True):
     """How an expression writes its variables (RFC 6570, appendix A)."""
 
     first: str
@@ -64,7 +65,7 @@ OPERATORS = {
 }
 
 
-class Variable(NamedTuple):
+class Variable(msgspec.Struct, frozen=True):
     """One variable of an expression; `prefix` is 0 without a `:n` modifier."""
 
     name: str
@@ -72,7 +73,7 @@ class Variable(NamedTuple):
     explode: bool
 
 
-class Expression(NamedTuple):
+class Expression(msgspec.Struct, frozen=True):
     """What stands between braces, and the place of its opening brace."""
 
     symbol: str

@@ -7,8 +7,9 @@ What a value may look like is limited: see `Matcher.match`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
+
+import msgspec
 
 from dragoman.protocol.patterns import late_pattern
 from dragoman.protocol.uri_grammar import RESERVED, SUB_DELIMS, UNRESERVED, Expression, Part, Variable
@@ -24,14 +25,14 @@ _TRIPLET = late_pattern("%[0-9A-Fa-f]{2}")
 _ASCII = "".join(map(chr, range(128)))
 
 
-class _Literal(NamedTuple):
+class _Literal(msgspec.Struct, frozen=True):
     """These characters, in this order."""
 
     text: bytes
     tables: tuple[bytes, ...]  # one for each character
 
 
-class _Run(NamedTuple):
+class _Run(msgspec.Struct, frozen=True):
     """As many characters of one class as can be had, `least` or more; a capture."""
 
     table: bytes  # translates a text into "1" where a character is of the class, "0" elsewhere
@@ -40,7 +41,7 @@ class _Run(NamedTuple):
     which: int  # the variable's number in the expression; a named expression is one run for all of them
 
 
-class _Optional(NamedTuple):
+class _Optional(msgspec.Struct, frozen=True):
     """Go on with the next step, or skip to step number `skip`."""
 
     skip: int
@@ -182,7 +183,7 @@ def _joined(parts: tuple[Part, ...]) -> list[Part]:
             and isinstance(part, Expression)
             and part.symbol == "&" == last.operator.separator
         ):
-            joined[-1] = last._replace(variables=last.variables + part.variables)
+            joined[-1] = msgspec.structs.replace(last, variables=last.variables + part.variables)
         else:
             joined.append(part)
     return joined

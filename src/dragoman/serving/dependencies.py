@@ -12,7 +12,9 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
+
+import msgspec
 
 from dragoman.errors import RegistrationError
 from dragoman.serving.context import Context
@@ -44,7 +46,7 @@ class Depends:
         return f"Depends({getattr(self.provider, '__name__', self.provider)!r})"
 
 
-class Node(NamedTuple):
+class Node(msgspec.Struct, frozen=True):
     """One provider of a function: how it is called, and what with; `needs` are places in the list of nodes."""
 
     provider: Provider

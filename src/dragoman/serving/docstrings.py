@@ -7,7 +7,8 @@ Linear in the text, and never fails: what is not understood stays in the summary
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field
+
+import msgspec
 
 MAX_CHARS = 50_000
 
@@ -18,12 +19,11 @@ _FIELDS = frozenset({"param", "parameter", "arg", "argument", "key", "keyword"})
 _TYPES = frozenset({"type", "rtype"})
 
 
-@dataclass(slots=True)
-class Docstring:
+class Docstring(msgspec.Struct):
     """`summary` is the text without its parameter sections; `parameters` maps names to descriptions."""
 
     summary: str = ""
-    parameters: dict[str, str] = field(default_factory=dict[str, str])
+    parameters: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
 
 def parse(doc: str | None) -> Docstring:

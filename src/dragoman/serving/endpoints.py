@@ -6,7 +6,6 @@ the function declares, so a date or a list needs no parsing there.  A parameter 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, get_args
 
@@ -37,8 +36,7 @@ class NotServed(LocalError):
     """A URI that fits a template, but whose values the function cannot take: there is no such resource."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class PromptPlan:
+class PromptPlan(msgspec.Struct, frozen=True):
     """A prompt's function, ready for calls.
 
     `decode(raw)` returns its arguments and raises ArgumentFaults;
@@ -66,8 +64,7 @@ class PromptPlan:
             raise OutputMismatch(Fault("$", "messages", hint=str(error)), where=self.where) from error
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ResourcePlan:
+class ResourcePlan(msgspec.Struct, frozen=True):
     """A resource's function, ready for reads. `decode(values)` raises NotServed when a value does not convert."""
 
     name: str

@@ -7,7 +7,8 @@ Every fault is told, never only the first.  Values are cut at 80 characters: a f
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from dragoman.errors import LocalError, McpError
 from dragoman.serving.nearest import nearest
@@ -17,8 +18,7 @@ MAX_FAULTS = 20
 MAX_CHOICES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """One thing that is wrong: where (`$.days`), what was expected, what came, and how to mend it."""
 
     path: str

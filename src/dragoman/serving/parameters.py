@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, Optional, TypeAlias, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from dragoman.errors import RegistrationError
 from dragoman.serving import pydantic_bridge as bridge
@@ -25,8 +26,7 @@ Function: TypeAlias = Callable[..., Any]
 Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """One parameter that the caller fills in; `default` is MISSING when it is required."""
 
     name: str
@@ -40,8 +40,7 @@ class Parameter:
         return self.default is MISSING
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """A function, read. `context_index` is the place of the context among the positional ones, None by keyword."""
 
     name: str

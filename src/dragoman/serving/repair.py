@@ -7,7 +7,6 @@ reading: a string that fits stays the string it is.  Every argument is judged by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,8 +23,7 @@ _OPEN = {"[": list, "{": dict}
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-@dataclass(slots=True)
-class Argument:
+class Argument(msgspec.Struct):
     """How one argument is decoded: `kind` by msgspec, or `adapter` by pydantic."""
 
     name: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from inspect import signature
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
+import msgspec
 from msgspec import UNSET, UnsetType, structs
 
 from dragoman.errors import RegistrationError, RequestError
@@ -44,7 +45,7 @@ Beyond: TypeAlias = Callable[[Call], Awaitable[Reply | None]]
 LISTED = "+"  # begins cursors of listers, with the lister's number; those of fixed resources are numbers
 
 
-class Further(NamedTuple):
+class Further(msgspec.Struct, frozen=True):
     """A server mounted in this one: whether listers add to its list, for one caller only or not, and their pages."""
 
     listed: Callable[[], bool]

@@ -7,7 +7,6 @@ Functions are never changed.  Values that a call cannot mean are told back, all 
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -26,8 +25,7 @@ _CONSTANTS = (int, float, bool, str, bytes, type(None))
 Decode: TypeAlias = Callable[[bytes | msgspec.Raw], Arguments]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """A function's signature, ready for calls.
 
     `decode(raw)` returns positional and keyword arguments without the context,

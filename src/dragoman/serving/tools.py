@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType, structs
@@ -40,7 +40,7 @@ _NARROWING = frozenset({"format", "pattern", "enum", "const", "maxLength", "allO
 CUT = 2000  # characters of a text result that are still shown when the rest is behind a link
 
 
-class TaskUse(NamedTuple):
+class TaskUse(msgspec.Struct, frozen=True):
     """That calls of a tool can be tasks.
 
     `detaches` says that the function calls `ctx.detach()` where it wants to be

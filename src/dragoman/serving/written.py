@@ -6,12 +6,11 @@ model as any other fault is. Limit: nothing is mended here, since such a schema 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from dragoman.errors import RegistrationError
 from dragoman.protocol.validator import Validator
@@ -32,10 +31,10 @@ def checked(plan: Plan, arguments: Mapping[str, Any] | None, result: Mapping[str
     """
     if arguments:
         takes = _validator("input", arguments, plan.where)
-        plan = dataclasses.replace(plan, decode=_decode(takes, plan.decode, plan.context_parameter))
+        plan = structs.replace(plan, decode=_decode(takes, plan.decode, plan.context_parameter))
     if result:
         gives = _validator("output", result, plan.where)
-        plan = dataclasses.replace(plan, encode=_encode(gives, plan.encode, plan.where))
+        plan = structs.replace(plan, encode=_encode(gives, plan.encode, plan.where))
     return plan
 
 
