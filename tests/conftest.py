@@ -34,6 +34,7 @@ def pytest_collection(session: pytest.Session) -> None:
 
     Every one of them needs all modules, compiled with assertions that explain themselves; twenty seconds, once.
     """
+    gc.disable()
     parts, mine = (os.environ.get(f"PYTEST_XDIST_WORKER{word}", "") for word in ("_COUNT", ""))
     config = session.config
     if not mine or config.args != config.getini("testpaths"):
@@ -54,11 +55,7 @@ def pytest_collection_finish() -> None:
     """What all tests together import is never garbage: whoever looks for leaks need not look through it each time."""
     gc.collect()
     gc.freeze()
-
-
-def pytest_sessionfinish() -> None:
-    """At the end it may go."""
-    gc.unfreeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ docs/design/house.md says why. Each rule is a function from one module to its fa
 
 import ast
 import functools
+import gc
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,11 +145,22 @@ def walked(tree: ast.AST) -> list[ast.AST]:
 
 @functools.cache
 def package() -> list[Module]:
-    return [parse(file.relative_to(SRC).as_posix(), file.read_text("utf-8")) for file in sorted(SRC.rglob("*.py"))]
+    gc.collect()
+    gc.disable()  # a million nodes that all stay: looking for garbage among them takes longer than making them
+    try:
+        return [parse(file.relative_to(SRC).as_posix(), file.read_text("utf-8")) for file in sorted(SRC.rglob("*.py"))]
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
-def imported(module: Module, tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield (line, dotted name) of each import below `tree`; relative ones resolved, `from a import b` as a and a.b."""
+@functools.cache
+def imported(module: Module, tree: ast.AST) -> list[tuple[int, str]]:
+    """Return (line, dotted name) of each import below `tree`, none of them relative; `from a import b` as a and a.b."""
+    return list(_imported(module, tree))
+
+
+def _imported(module: Module, tree: ast.AST) -> Iterator[tuple[int, str]]:
     folder = module.name.split(".") if module.path.endswith("__init__.py") else module.name.split(".")[:-1]
     for node in walked(tree):
         if isinstance(node, ast.Import):
@@ -158,6 +170,11 @@ def imported(module: Module, tree: ast.AST) -> Iterator[tuple[int, str]]:
             source = ".".join([*start, *([node.module] if node.module else [])])
             yield node.lineno, source
             yield from ((node.lineno, f"{source}.{alias.name}") for alias in node.names)
+
+
+def imported_inside(module: Module, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[tuple[int, str]]:
+    lines = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+    return [(line, name) for line, name in imported(module, module.tree) if line in lines]
 
 
 def type_only(module: Module) -> set[int]:
@@ -242,14 +259,16 @@ def versions_live_in_eras(module: Module) -> Iterator[str]:
 
 def imports_stand_on_top(module: Module) -> Iterator[str]:
     for function in functions(module.tree):
-        for line, name in imported(module, function):
+        for line, name in imported_inside(module, function):
             allowed = LAZY.get(module.path, set())
             if not any(name == lazy or name.startswith(f"{lazy}.") for lazy in allowed):
                 yield f"{module.path}:{line}: {function.name} imports {name}; declare it in LAZY or move it to the top"
 
 
 def extras_are_lazy(module: Module) -> Iterator[str]:
-    inside = {line for function in functions(module.tree) for line, _ in imported(module, function)} | type_only(module)
+    inside = {line for function in functions(module.tree) for line, _ in imported_inside(module, function)} | type_only(
+        module
+    )
     for line, name in imported(module, module.tree):
         if name.split(".")[0] in EXTRAS and line not in inside and not module.path.startswith(HOMES_OF_EXTRAS):
             yield f"{module.path}:{line}: imports {name}, an extra that may be missing, at module level"
@@ -269,7 +288,7 @@ def one_fetcher(module: Module) -> Iterator[str]:
 
 def imported_by_word(tree: ast.AST) -> Iterator[tuple[int, str]]:
     for node in walked(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in IMPORT_BY_WORD:
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in IMPORT_BY_WORD:
             words = [word.value for word in node.args[:1] if isinstance(word, ast.Constant)]
             yield from ((node.lineno, str(word)) for word in words)
 
@@ -294,7 +313,7 @@ def few_start_processes(module: Module) -> Iterator[str]:
         # A shell takes words apart in its own way, so nobody uses one.
         if isinstance(node, ast.Attribute | ast.Name) and (
             getattr(node, "attr", getattr(node, "id", "")) in {"create_subprocess_shell", "subprocess_shell", "popen"}
-            or ast.unparse(node) == "os.system"
+            or (isinstance(node, ast.Attribute) and node.attr == "system" and ast.unparse(node) == "os.system")
         ):
             yield f"{module.path}:{node.lineno}: {ast.unparse(node)} starts a shell"
         if isinstance(node, ast.keyword) and node.arg == "shell" and ast.unparse(node.value) != "False":

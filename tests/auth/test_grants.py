@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.auth.issuing import EC_KEY, RSA_KEY
 from tests.auth.world import Issuer, world
 from tests.transport.raw_peer import Got, serving
 
@@ -36,11 +36,7 @@ async def test_a_program_proves_itself_by_its_secret(metadata) -> None:
         assert there.one.at("/register") == [] and there.pages == []
 
 
-@pytest.mark.parametrize("key, algorithm", [
-    (ec.generate_private_key(ec.SECP256R1()), "ES256"),
-    (rsa.generate_private_key(65537, 2048), "RS256"),
-    (rsa.generate_private_key(65537, 2048), "PS256"),
-])  # fmt: skip
+@pytest.mark.parametrize("key, algorithm", [(EC_KEY, "ES256"), (RSA_KEY, "RS256"), (RSA_KEY, "PS256")])
 async def test_a_program_proves_itself_by_its_signature(key, algorithm: str) -> None:
     """XAUTH-02: PyJWT verifies what was signed; there is no client_id beside it."""
     async with world(one=Issuer(metadata={"token_endpoint_auth_methods_supported": ["private_key_jwt"]})) as there:
@@ -65,7 +61,7 @@ def test_a_program_has_one_way_to_prove_itself() -> None:
     assert "hush" not in repr(ClientCredentials(client_id="me", client_secret="hush"))
 
 
-@pytest.mark.parametrize("key, algorithm", [("no key", "ES256"), (pem(rsa.generate_private_key(65537, 2048)), "ES256")])
+@pytest.mark.parametrize("key, algorithm", [("no key", "ES256"), (pem(RSA_KEY), "ES256")])
 async def test_a_key_that_cannot_sign_is_told_of_without_its_text(key: str, algorithm: str) -> None:
     async with world() as there:
         with pytest.raises((LocalError, AuthorizationError), match="cannot sign") as caught:
