@@ -57,6 +57,16 @@ def mutations() -> list[Mutation]:
     ]
 
 
+def modes() -> list[Mutation]:
+    """Return the failure modes of others, each as changes with the tests that are to notice them."""
+    found = tomllib.loads((HERE / "modes.toml").read_text("utf-8"))
+    return [
+        Mutation(row, each["what"], each["file"], each["old"], each["new"], tuple(each["tests"]))
+        for row, changes in found.items()
+        for each in changes
+    ]
+
+
 def judged(src: Path, tests: tuple[str, ...]) -> tuple[int, str]:
     """Return how pytest ends with the package below `src`, and what it says."""
     words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--no-header", *tests]
@@ -112,7 +122,7 @@ def run(chosen: list[Mutation], show: Callable[[str], None] = print) -> int:
 
 def picked(words: list[str]) -> Iterator[Mutation]:
     """Yield the changes of the rows that begin with one of `words`, all without any."""
-    return (each for each in mutations() if not words or each.row.startswith(tuple(words)))
+    return (each for each in [*mutations(), *modes()] if not words or each.row.startswith(tuple(words)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from tests.mutations.run import SRC, Mutation, mutations, tried
+from tests.faults.page import table
+from tests.mutations.run import SRC, Mutation, modes, mutations, tried
 from tests.requirements.page import area_of, rows
 
 AREAS = {"AUTHRS", "AUTHC", "AUTHAS", "XAUTH"}
@@ -19,8 +20,13 @@ def test_every_rule_of_authorization_that_is_tested_has_a_mutation() -> None:
     assert {each.row for each in mutations()} == tested
 
 
+def test_every_test_that_holds_a_failure_mode_has_a_mutation() -> None:
+    held = {(f"mode-{name}", test) for name, row in table()["mode"].items() for test in row["tests"]}
+    assert {(each.row, test) for each in modes() for test in each.tests} == held
+
+
 def test_what_a_mutation_changes_is_there_once_and_is_python_afterwards() -> None:
-    for each in mutations():
+    for each in [*mutations(), *modes()]:
         text = (SRC / "dragoman" / each.file).read_text("utf-8")
         changed = each.changed(text)
         assert changed != text

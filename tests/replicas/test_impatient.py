@@ -11,7 +11,7 @@ from tests.replicas.crowd import ROOT
 from tests.transport.impatient import Impatient, impatient
 from tests.transport.raw_http import listening, until
 
-from dragoman import Client, Context, Limits, Server
+from dragoman import Client, Context, Limits, PeerError, Server
 
 RESUME = """
 import asyncio, json, sys
@@ -66,4 +66,26 @@ async def test_a_task_outlives_every_timeout_on_its_way(mode: str, tmp_path: Pat
         go_on.set()
         assert (await following).text == "at last, Ada"
         assert await elsewhere == "at last, Ada"
+    await server.service.stop()
+
+
+@pytest.mark.parametrize("mode", ["modern", "legacy"])
+async def test_behind_a_proxy_that_buffers_a_question_ends_by_its_time_or_needs_no_stream(mode: str) -> None:
+    """Over a stream that nobody sees before its end, each side would wait for the other."""
+    server = Server("asking", limits=Limits(call_seconds=0.5))
+
+    @server.tool
+    async def who(ctx: Context) -> str:
+        return await ctx.elicit("Who?", str)
+
+    async with (
+        listening(server.asgi()) as place,
+        impatient(place.port, total=20, idle=20, holds=True) as proxy,
+        Client(proxy.url, mode=mode, on_elicit=lambda question: "Ada", timeout=15) as client,
+    ):
+        if mode == "modern":
+            assert (await client.call_tool("who")).text == "Ada"
+        else:
+            with pytest.raises(PeerError, match="took longer than"):
+                await client.call_tool("who")
     await server.service.stop()

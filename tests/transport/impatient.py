@@ -18,8 +18,9 @@ PATIENCE = 20.0  # seconds that the head of an answer has
 class Impatient:
     """Where it listens, how often it cut something off that was not over, and how often not."""
 
-    def __init__(self, port: int, total: float, idle: float) -> None:
+    def __init__(self, port: int, total: float, idle: float, holds: bool = False) -> None:
         self.url = ""
+        self._holds = holds
         self.cuts = 0
         self.passed = 0
         self._port = port
@@ -47,6 +48,9 @@ class Impatient:
             back.transport.abort()
 
     async def _answer(self, server: asyncio.StreamReader, client: asyncio.StreamWriter, limit: asyncio.Timeout) -> None:
+        if self._holds:
+            client.write(await asyncio.wait_for(server.read(), self._total))
+            await client.drain()
         streams = False
         while data := await asyncio.wait_for(server.read(65536), self._idle if streams else PATIENCE):
             if not streams and b"text/event-stream" in data:
@@ -59,9 +63,9 @@ class Impatient:
 
 
 @contextlib.asynccontextmanager
-async def impatient(port: int, *, total: float, idle: float) -> AsyncIterator[Impatient]:
-    """Put a proxy before a port of this machine; times are in seconds."""
-    proxy = Impatient(port, total, idle)
+async def impatient(port: int, *, total: float, idle: float, holds: bool = False) -> AsyncIterator[Impatient]:
+    """Put a proxy before a port of this machine; times are in seconds. One that `holds` passes whole answers on."""
+    proxy = Impatient(port, total, idle, holds)
     serving = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     proxy.url = f"http://127.0.0.1:{serving.sockets[0].getsockname()[1]}/mcp"
     async with serving:

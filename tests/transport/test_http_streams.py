@@ -73,6 +73,19 @@ async def test_a_session_hears_of_changes_on_its_stream() -> None:
             pass
 
 
+async def test_calls_of_a_session_are_answered_while_it_listens() -> None:
+    server = a_server()
+    server.tool(name="three")(lambda: 3)
+    async with session_on(server) as (place, headers), place.connected() as wire:
+        wire.write(get(headers))
+        assert (await wire.head())[0] == 200
+        async with asyncio.timeout(10):
+            answer = await place.ask(Ask(old("tools/call", 2, name="three", arguments={}), headers))
+        assert answer.status == 200 and "3" in answer.body.decode()
+        server.prompt(name="new")(lambda: "x")
+        await message(wire)
+
+
 async def test_a_quiet_listening_stream_is_kept_alive() -> None:
     async with session_on(a_server(quiet_seconds=0.05)) as (place, headers), place.connected() as wire:
         wire.write(get(headers))
