@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dragoman.app.launching import approvals
 from dragoman.cli import entry, serve
 from dragoman.cli.outcome import UsageError
 
@@ -137,3 +138,19 @@ def test_it_is_put_into_a_client_and_taken_out_again(place: Path, capsys: pytest
     assert words[-3:] == ["serve", str(place / "papers"), "--stdio"] and os.path.isabs(words[0])
     assert entry.run(["serve", "papers", "--uninstall", "cursor", "--yes"]) == 0
     assert list(json.loads(file.read_text())["mcpServers"]) == ["other"]
+
+
+def test_an_approval_is_listed_and_taken_back(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mcp.json").write_text('{"mcpServers": {"w": {"command": "python", "args": ["w.py"]}}}')
+    assert entry.run(["approve"]) == 0
+    assert capsys.readouterr().out == "nothing was approved\n"
+    assert entry.run(["approve", "mcp.json#w", "--json"]) == 0
+    digest = json.loads(capsys.readouterr().out)["digest"]
+    assert entry.run(["approve", "mcp.json#w", "--digest", digest]) == 0
+    assert entry.run(["approve", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out.partition("approved\n")[2])) == [digest]
+    assert entry.run(["approve", "--forget", "mcp.json#w"]) == 0
+    assert entry.run(["approve", "--forget", "--digest", digest, "--json"]) == 0
+    assert capsys.readouterr().out.startswith(f"taken back: {digest}\n") and not approvals().kept()
+    for words in (["--forget"], ["--forget", "mcp.json#w", "--digest", digest], ["--forget", "mcp.json#none"]):
+        assert entry.run(["approve", *words]) == 2

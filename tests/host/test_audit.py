@@ -117,9 +117,7 @@ def test_the_commands_show_report_and_purge_the_log(
     assert "sales/get" in shown and "allowed" in shown and "\x1b" not in shown
     assert run(["audit", "list", "--last", "1", "--json"]) == 0
     assert [record["what"] for record in json.loads(capsys.readouterr().out)] == ["sent"]
-    assert (
-        run(["audit", "report"]) == 0 and capsys.readouterr().out == "big (hosted): 1 requests, 2.0 kB\n  file:///a\n"
-    )
+    assert run(["audit", "report"]) == 0 and capsys.readouterr().out == "big (hosted): 1 request, 2.0 kB\n  file:///a\n"
     for wrong in (["purge"], ["purge", "--days", "0"], ["purge", "--all", "--days", "3"], ["list", "--all"], ["what"]):
         assert run(["audit", *wrong]) == 2
     assert run(["audit", "purge", "--all"]) == 0 and audit.files() == []

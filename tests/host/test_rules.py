@@ -70,6 +70,9 @@ def test_rules_are_read_from_json_and_yaml(tmp_path: Path) -> None:
     path.write_text('{"rules": {"sales/*": "deny", "sales/*": "allow"}}')
     with pytest.raises(LocalError, match="twice"):
         Rules.read(path)
+    path.write_text('{"rules": {"sales/*": "alow"}}')
+    with pytest.raises(LocalError, match=r"the rule 'sales/\*' has 'alow'; verdicts are allow"):
+        Rules.read(path)
     path = tmp_path / "rules.yaml"
     path.write_text("rules:\n  sales/*: ask always\n")
     assert Rules.read(path).match("sales", "x").verdict is Verdict.ALWAYS

@@ -171,6 +171,18 @@ class Approvals:
         kept = _Kept(place=launch.place, program=launch.program, words=launch.words, risky=risky)
         self._write(_File(approved={**file.approved, digest: kept}))
 
+    def forget(self, digest: str) -> bool:
+        """Take an approval back: say whether there was one of that digest."""
+        file = self._read()
+        if digest not in file.approved:
+            return False
+        self._write(_File(approved={one: kept for one, kept in file.approved.items() if one != digest}))
+        return True
+
+    def kept(self) -> dict[str, dict[str, Any]]:
+        """Return what was approved, as plain data by digest: `place`, `program`, `words` and `risky`."""
+        return {digest: msgspec.to_builtins(one) for digest, one in self._read().approved.items()}
+
     def _read(self) -> _File:
         data = private_files.own(self.path, MOST, "remove it, and approve again")
         if data is None:

@@ -22,30 +22,64 @@ EPILOG = """\
 examples:
   dragoman approve ~/.cursor/mcp.json#weather                       show what it would start
   dragoman approve ~/.cursor/mcp.json#weather --digest 3f0c...      let exactly that be started
-  dragoman approve dragoman.yaml                    the commands of what `dragoman serve` reads"""
+  dragoman approve dragoman.yaml                    the commands of what `dragoman serve` reads
+  dragoman approve                                  what was approved
+  dragoman approve --forget ~/.cursor/mcp.json#weather              take that back"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.usage = "\n  dragoman approve FILE[#NAME] [--digest DIGEST [--risky]]"
+    parser.usage = (
+        "\n  dragoman approve FILE[#NAME] [--digest DIGEST [--risky]]\n  dragoman approve [--json]"
+        "\n  dragoman approve --forget FILE[#NAME]|--digest DIGEST"
+    )
     parser.add_argument("words", nargs="*", metavar="FILE[#NAME]", help="an entry of a client's configuration file")
     parser.add_argument("--digest", default="", help="approve it, if this is still its digest")
     parser.add_argument("--risky", action="store_true", help="approve what is said to be a risk too")
+    parser.add_argument("--forget", action="store_true", help="take an approval back")
     parser.add_argument("--json", action="store_true", help="print JSON; an error is one JSON object on stderr")
 
 
 def run(options: argparse.Namespace) -> int:
     """Show a command, or approve it; of what `dragoman serve` reads, all, or the one of that name or digest."""
     words: list[str] = options.words
+    if options.forget and (options.risky or bool(words) == bool(options.digest)):
+        raise UsageError("--forget takes FILE#NAME, or the --digest that 'dragoman approve' shows")
+    if not words and options.command is None and (options.forget or not options.digest):
+        return _forget([options.digest], options) if options.forget else _list(options)
     if len(words) == 1 and options.command is None and _is_settings(words[0]):
         launches = _of_settings(words[0], options.digest)
     else:
         launches = [_of_client(options)]
+    if options.forget:
+        return _forget([launch.digest for launch in launches], options)
     kept = approvals()
     for launch in launches:
         if options.digest:
             kept.approve(launch, options.digest, risky=options.risky)
         _show(launch, kept.approved(launch), as_json=options.json)
+    return OK
+
+
+def _list(options: argparse.Namespace) -> int:
+    paper, kept = Paper(sys.stdout), approvals().kept()
+    if options.json:
+        paper.line(show.as_json(kept))
+        return OK
+    for digest, one in kept.items():
+        paper.line(f"{digest}  {one_line(one['place'])}: {one_line(' '.join([one['program'], *one['words'][1:]]))}")
+    if not kept:
+        paper.line("nothing was approved")
+    return OK
+
+
+def _forget(digests: list[str], options: argparse.Namespace) -> int:
+    kept, paper = approvals(), Paper(sys.stdout)
+    gone = [digest for digest in digests if kept.forget(digest)]
+    if options.json:
+        paper.line(show.as_json({"forgotten": gone}))
+    else:
+        paper.line(f"taken back: {', '.join(gone)}" if gone else "that was not approved")
     return OK
 
 

@@ -80,7 +80,7 @@ def _told(record: Record) -> str:
     allowed = "" if "allowed" not in record else "allowed" if record["allowed"] is True else "denied"
     facts = [f"{name} {record[name]}" for name in _SHOWN if name in record]
     items: list[Any] = record.get("items") or []
-    facts += [f"{len(items)} items"] if items else []
+    facts += [_counted(len(items), "item")] if items else []
     return "  ".join(filter(None, (str(record.get("at", "")), what, where, allowed, ", ".join(facts))))
 
 
@@ -91,9 +91,13 @@ def _report(audit: Audit, paper: Paper, *, as_json: bool) -> int:
         return OK
     for sent in found:
         model = visible(sent.model)
-        paper.line(f"{model} ({visible(sent.place)}): {sent.requests} requests, {size(sent.size)}")
+        paper.line(f"{model} ({visible(sent.place)}): {_counted(sent.requests, 'request')}, {size(sent.size)}")
         for item, count in sorted(sent.items.items()):
             paper.line(f"  {one_line(item)}" + (f"  × {count}" if count > 1 else ""))
     if not found:
         paper.line("nothing went to any model")
     return OK
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -38,7 +38,9 @@ def run(options: argparse.Namespace) -> int:
         return _list(paper, as_json=options.json)
     if words[0] == "forget" and len(words) == (1 if options.all else 2):
         gone = Book().forget("" if options.all else words[1])
-        paper.line(show.as_json({"forgotten": gone}) if options.json else f"{gone} servers are asked about again")
+        named = "all of them" if options.all else one_line(words[1])
+        told = f"asked about again: {named}" if gone else "nothing was approved that this names"
+        paper.line(show.as_json({"forgotten": gone}) if options.json else told)
         return OK
     if words[0] == "check" and len(words) > 2:
         return _check(Rules.read(Path(words[1])), words[2:], paper, as_json=options.json)

@@ -111,9 +111,10 @@ def lines_of(event: Event) -> list[tuple[str, str]]:
     match event:
         case Asked():
             how = "by a search" if event.searched else f"{event.tokens:,} tokens"
+            tools = "tool" if event.tools == 1 else "tools"
             return [
                 ("1 asked", visible(event.question)),
-                ("", f"{'':<{WIDTH}} to {one_line(event.model)}, with {event.tools} tools on offer ({how})"),
+                ("", f"{'':<{WIDTH}} to {one_line(event.model)}, with {event.tools} {tools} on offer ({how})"),
             ]
         case Wants():
             return [

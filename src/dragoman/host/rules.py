@@ -18,6 +18,7 @@ import msgspec
 from dragoman.auth import private_files
 from dragoman.errors import LocalError, MalformedError
 from dragoman.protocol.strict import read_strict
+from dragoman.serving.shapes import is_object
 
 MOST = 256 * 1024  # bytes of a file with rules
 MAX_RULES = 2000
@@ -75,7 +76,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         try:
             found = msgspec.convert(said, _Written)
         except msgspec.ValidationError as error:
-            raise LocalError(f"{where}: {error}; verdicts are {', '.join(Verdict)}") from None
+            told = _strange_rule(said) or error
+            raise LocalError(f"{where}: {told}; verdicts are {', '.join(Verdict)}") from None
         if len(found.rules) > MAX_RULES:
             raise LocalError(f"{where}: {len(found.rules)} rules, at most {MAX_RULES}; use wildcards")
         for pattern, verdict in found.rules.items():
@@ -117,6 +119,15 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             if best is None or rank > best[0]:
                 best = rank, Match(verdict, pattern, named and literal)
         return Match(self.default, "", False) if best is None else best[1]
+
+
+def _strange_rule(said: Any) -> str:
+    """Return which rule has no verdict, in words; "" if all have one, or there is no table of rules."""
+    rules = said.get("rules") if is_object(said) else None
+    for rule, verdict in rules.items() if is_object(rules) else ():
+        if verdict not in list(Verdict):
+            return f"the rule {rule!r} has {verdict!r}"
+    return ""
 
 
 def _check(pattern: str, verdict: Verdict, where: str) -> None:
