@@ -35,6 +35,27 @@ from dragoman.app.target import Options  # noqa: E402
 CACHE = ROOT / ".compat"
 # Shows that of two tools with one name the second is dropped.
 DROPS = {"docs_src/troubleshooting/tutorial002.py"}
+# Show that tools stay out of the list until they are searched for, or switched on.
+HIDES = {"examples/namespace_activation/server.py", "examples/search/server_bm25.py", "examples/search/server_regex.py"}
+# The one that sends texts is kept from reaching anybody.
+SURGE = {
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    **{
+        f"SURGE_{name}": "1234567"
+        for name in ("API_KEY", "ACCOUNT_ID", "MY_PHONE_NUMBER", "MY_FIRST_NAME", "MY_LAST_NAME")
+    },
+}
+# What an example says that its user sets before it is started; without it, its own package would not start it either.
+SETTINGS = {
+    "examples/auth/auth0_mcp/server.py": {
+        "AUTH0_CONFIG_URL": "https://tenant.example.com/.well-known/openid-configuration"
+    },
+    "examples/auth/propelauth_oauth/server.py": {
+        f"PROPELAUTH_{name}": "https://auth.example.com"
+        for name in ("AUTH_URL", "INTROSPECTION_CLIENT_ID", "INTROSPECTION_CLIENT_SECRET")
+    },
+    **dict.fromkeys(("examples/text_me.py", "examples/mcpserver/text_me.py", "examples/fastmcp/text_me.py"), SURGE),
+}
 STARTS_IN, CALLS_IN = 30.0, 6.0  # seconds
 OURS = ("the server's log has the cause", "not supported by dragoman")
 TRACEBACK = re.compile(r'^  File "([^"]+)", line \d+', re.MULTILINE)
@@ -102,7 +123,8 @@ def made_up(schema: dict[str, Any], defs: dict[str, Any] | None = None) -> Any:
 class Run:
     """One server, started and asked."""
 
-    def __init__(self, target: str, folder: Path, log: Path, mode: str) -> None:
+    def __init__(self, target: str, folder: Path, log: Path, mode: str, settings: dict[str, str]) -> None:
+        self.settings = settings
         self.target = target
         self.mode = mode
         self.folder = folder
@@ -114,7 +136,7 @@ class Run:
         """Return what is wrong with the server, or nothing."""
         words = [sys.executable, "-m", "dragoman", "run", self.target, "--stdio"]
         command = ["sh", "-c", f"exec {shlex.join(words)} 2>{shlex.quote(str(self.log))}"]
-        env = {"PYTHONPATH": str(HERE / "blocker"), "HOME": str(self.log.parent)}
+        env = {**self.settings, "PYTHONPATH": str(HERE / "blocker"), "HOME": str(self.log.parent)}
         try:
             async with Client(
                 command, timeout=STARTS_IN, mode=self.mode, options=Options(env=env, cwd=str(self.folder))
@@ -223,7 +245,7 @@ async def judge(example: Example, folder: Path, gate: asyncio.Semaphore, mode: s
         listed: Counter[str] = Counter()
         for number, name in enumerate(names):
             log = folder / f"{example.name.replace('/', '-')}.{number}.log"
-            run = Run(f"{example.file}{name}", example.file.parent, log, mode)
+            run = Run(f"{example.file}{name}", example.file.parent, log, mode, SETTINGS.get(example.name, {}))
             fault = await run.fault()
             if not name and (choices := CHOICES.search(fault)):
                 names += [f":{choice.partition(':')[2]}" for choice in choices[1].split(", ") if choice]
@@ -232,7 +254,7 @@ async def judge(example: Example, folder: Path, gate: asyncio.Semaphore, mode: s
             verdict.notes += run.notes
             listed += run.listed
         short = registered(example.file) - listed
-        if short and not verdict.fault and example.name not in DROPS:
+        if short and not verdict.fault and example.name not in DROPS | HIDES:
             verdict.fault = f"lists fewer than it registers: {dict(short)} missing"
         return verdict
 

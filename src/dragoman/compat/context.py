@@ -30,9 +30,14 @@ MOST_RULES = 100  # of one session
 
 
 class RequestMeta(Model):
-    """The `_meta` of a request."""
+    """The `_meta` of a request: with attributes as in 1.x, a mapping as in 2.x."""
 
     progress_token: int | str | None = None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return what is called `name`, in either spelling."""
+        found = self.__dict__.get(self._known(name))
+        return default if found is None else found
 
 
 class RequestContext:

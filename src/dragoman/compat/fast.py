@@ -21,6 +21,7 @@ from dragoman.compat.refusal import unsupported_argument, unsupported_attribute
 from dragoman.compat.registry import PromptEntry, ResourceEntry, ToolEntry
 from dragoman.compat.resolve import CurrentContext, CurrentHeaders, CurrentServer, Depends, Progress
 from dragoman.compat.server import Face
+from dragoman.compat.settings import settings as everywhere
 from dragoman.compat.tools import Tool
 from dragoman.compat.transforms import Namespace, Visibility
 
@@ -77,7 +78,8 @@ class FastMCP(Face):
         tools = options.pop("tools", None) or ()
         self.taken = {"error": "error", "ignore": "keep"}.get(options.get("on_duplicate") or "", "replace")
         super().__init__(name, instructions, **options)
-        self.masks = bool(options.get("mask_error_details"))
+        masks = options.get("mask_error_details")
+        self.masks = bool(everywhere.mask_error_details if masks is None else masks)
         self.visibility: dict[str, list[dict[str, Any]]] = {}
         self.offering = Offering(self)
         for tool in tools:

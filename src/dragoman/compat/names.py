@@ -218,6 +218,7 @@ MODULES: dict[str, dict[str, str]] = {
         "AuthorizationCodeResult InvalidRedirectUriError InvalidScopeError JWT_BEARER_GRANT_TYPE "
         "OAuthClientInformationFull OAuthClientMetadata OAuthMetadata OAuthToken ProtectedResourceMetadata",
     ),
+    "mcp.shared.inbound": _names("inbound", "InboundLadderRejection InboundModernRoute classify_inbound_request"),
     "mcp.shared.auth_utils": _names(
         "oauth", "calculate_token_expiry check_resource_allowed resource_url_from_server_url"
     ),
@@ -238,7 +239,12 @@ MODULES: dict[str, dict[str, str]] = {
         "Context": "context:FastContext",
         "Client": "clients:Client",
         "Image": "media:Image",
+        "settings": "settings:settings",
     },
+    "fastmcp.apps": _names("pages", "AppConfig ResourceCSP ResourcePermissions UI_EXTENSION_ID UI_MIME_TYPE"),
+    "fastmcp.apps.config": _names("pages", "AppConfig ResourceCSP ResourcePermissions"),
+    "fastmcp.server.apps": _names("pages", "AppConfig ResourceCSP ResourcePermissions"),
+    "fastmcp.settings": {"Settings": "settings:FastSettings"},
     "fastmcp.client": {"Client": "clients:Client"},
     "fastmcp.server": {
         "FastMCP": "fast:FastMCP",
@@ -292,7 +298,9 @@ INSTEAD: dict[str, str] = {
     "mcp.server.experimental": "a tool that answers directly, with progress, does without tasks",
     "mcp.server.websocket": "serve over stdio or streamable HTTP",
     "mcp.shared": "dragoman's own names are in `from dragoman import ...`",
-    "fastmcp.apps": "return content or structured values from tools instead",
+    "fastmcp.apps": "give a tool a page of your own: app=AppConfig(resource_uri=...), or dragoman.Server.app",
+    "mcp.server.connection": "dragoman drives its own connections: server.run(), or dragoman.Server.asgi()",
+    "mcp.server.runner": "dragoman drives its own connections: server.run(), or dragoman.Server.asgi()",
     "fastmcp.server.auth": "put an authorizing proxy in front, or serve over stdio",
     "fastmcp.server.providers": "register tools, resources and prompts with decorators",
     "fastmcp.client": "dragoman.Client is a client for every transport",

@@ -22,6 +22,7 @@ from dragoman.compat.exceptions import ResourceNotFoundError, ToolError
 from dragoman.compat.inject import CURRENT, Dressing, Parts, dress, output_type
 from dragoman.compat.messages import PromptResult
 from dragoman.compat.models import Model, to_wire
+from dragoman.compat.pages import UI_MIME_TYPE, said
 from dragoman.compat.refusal import unsupported_argument
 from dragoman.compat.resources import ResourceContent, ResourceResult
 from dragoman.compat.types import (
@@ -55,7 +56,7 @@ _SAID = ("name", "title", "description", "mime_type")
 _UNUSED = frozenset(
     {"tags", "version", "enabled", "task", "run_in_thread", "exclude_args", "annotations", "structured_output"}
 )
-_REFUSED = {"auth": "put an authorizing proxy in front", "app": "return content or structured values instead"}
+_REFUSED = {"auth": "put an authorizing proxy in front"}
 
 
 class ToolEntry(NamedTuple):
@@ -163,12 +164,14 @@ class Registry:
             self._begin, _contents, blame.of_resource(self.face, entry.uri), check=_guard(entry.security, entry.uri)
         )
         shown = {key: entry.options[key] for key in _SAID if entry.options.get(key)}
+        if uri.startswith("ui://"):
+            shown.setdefault("mime_type", UI_MIME_TYPE)
         notes = entry.options.get("annotations")
         if notes is not None:
             shown["annotations"] = to_wire(Model(**dict(notes)), Annotations)
-        said = cast(ResourceOptions, {**shown, **_shared(entry.options)})
+        given = cast(ResourceOptions, {**shown, **_shared(entry.options)})
         with blame.placed(entry.function):
-            self.native.add_resource(dress(parts, dressing), uri, **said)
+            self.native.add_resource(dress(parts, dressing), uri, **given)
         self.resources[entry.uri] = entry
         for variable in variables:
             self._can_complete(uri, variable, False)
@@ -184,9 +187,9 @@ class Registry:
         parts = Parts(entry.function)
         dressing = Dressing(self._begin, _messages, blame.of_prompt(self.face, name))
         shown = {key: entry.options[key] for key in ("title", "description") if entry.options.get(key)}
-        said = cast(PromptOptions, {"name": name, **shown, **_shared(entry.options)})
+        given = cast(PromptOptions, {"name": name, **shown, **_shared(entry.options)})
         with blame.placed(entry.function):
-            self.native.add_prompt(dress(parts, dressing), **said)
+            self.native.add_prompt(dress(parts, dressing), **given)
         self.prompts[name] = entry
         for parameter in parts.parameters:
             self._can_complete(name, parameter.name, True)
@@ -267,6 +270,8 @@ def _shared(options: Options) -> dict[str, Any]:
     meta = dict(options.get("meta") or {})
     if options.get("tags"):
         meta["tags"] = sorted(options["tags"])
+    if options.get("app"):
+        meta["ui"] = {**meta.get("ui", {}), **said(options["app"])}
     if meta:
         shared["meta"] = meta
     return shared

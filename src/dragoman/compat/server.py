@@ -24,6 +24,7 @@ from dragoman.compat.security import DEFAULT_RESOURCE_SECURITY
 from dragoman.compat.settings import Settings
 from dragoman.compat.stage import note
 from dragoman.compat.subscriptions import SubscriptionBus, follow, tell
+from dragoman.compat.tool_table import ToolTable
 from dragoman.compat.tools import Tool
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -147,6 +148,11 @@ class Face:
         return self._handlers
 
     _lowlevel_server = _mcp_server
+
+    @property
+    def _tool_manager(self) -> ToolTable:
+        """The tools by name, for files that reach for them there."""
+        return ToolTable(self.native_server)
 
     # --- registering ------------------------------------------------------------------------------------------
 

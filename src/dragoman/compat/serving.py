@@ -98,6 +98,7 @@ class HttpApp:
         self.server = face
         self._routes = routes
         self._endpoint: Any = None
+        self._around: list[tuple[Any, dict[str, Any]]] = []
         self._options = options
         self.state = Model()
 
@@ -106,7 +107,17 @@ class HttpApp:
             self._endpoint = self._make()
         await self._endpoint(scope, receive, send)
 
+    def add_middleware(self, middleware: Any, **options: Any) -> None:
+        """Put ASGI middleware around the application, as Starlette does: what is added last is outermost."""
+        self._around.append((middleware, options))
+
     def _make(self) -> Any:
+        application = self._bare()
+        for middleware, options in self._around:
+            application = middleware(application, **options)
+        return application
+
+    def _bare(self) -> Any:
         endpoint: Any = self.server.native.asgi(**http_options(self.server, self._options))
         if not self._routes:
             return endpoint

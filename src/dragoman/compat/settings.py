@@ -35,3 +35,16 @@ class Settings(Model):
     transport_security: Any = None
     retry_interval: int | None = None
     event_store: Any = None
+
+
+class FastSettings(Settings):
+    """What can be set for all servers of a file, as `fastmcp.settings`: a server reads it when it is made."""
+
+    mask_error_details: bool = False
+    transport: str = "stdio"
+    strict_input_validation: bool = False
+    show_server_banner: bool = False
+    test_mode: bool = False
+
+
+settings = FastSettings()
