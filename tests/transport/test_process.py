@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import selectors
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -274,3 +275,30 @@ async def test_stderr_is_passed_on_when_asked_for(capsys: pytest.CaptureFixture[
 async def test_a_terminals_interrupt_does_not_reach_the_process() -> None:
     async with running(ECHO) as exchange:
         assert os.getpgid(exchange._transport.get_pid()) != os.getpgid(0)
+
+
+class _Counted(selectors.DefaultSelector):
+    """A selector that counts how often it was asked: once in each turn of the loop."""
+
+    turns = 0
+
+    def select(self, timeout: float | None = None) -> Any:
+        self.turns += 1
+        return super().select(timeout)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be polled there")
+def test_a_call_takes_two_turns_of_the_loop_one_to_wait_and_one_to_go_on() -> None:
+    selector = _Counted()
+
+    async def calls() -> int:
+        async with running(ECHO) as exchange:
+            await exchange.send(ASK)
+            before = selector.turns
+            for _ in range(20):
+                await exchange.send(ASK)
+            return selector.turns - before
+
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+        taken = runner.run(calls())
+    assert taken <= 20 * 2 + 10, f"{taken} turns for 20 calls"
