@@ -1,6 +1,6 @@
 import functools
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -117,3 +117,11 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     assert why_not("a.pdf", 10) == ""
     monkeypatch.setitem(registry.FORMATS, ".pdf", registry.FORMATS[".pdf"]._replace(package="not_installed_here"))
     assert why_not("a.pdf", 10) == 'pdf files need the package not_installed_here: pip install "dragoman[docs]"'
+
+
+@given(st.text(st.sampled_from("aB./ "), max_size=12))
+def test_endings_are_what_pathlib_calls_suffixes(name: str) -> None:
+    known = dict.fromkeys([".a", ".b", ".ab", ".ba"], FORMATS[".txt"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "FORMATS", known)
+        assert registry.format_of(name) == known.get(PurePosixPath(name).suffix.lower())

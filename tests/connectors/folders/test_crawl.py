@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 from tests.connectors import fixtures
 
 from dragoman.connectors.folders import crawl
-from dragoman.connectors.folders.crawl import Folder, NotServed, visible
+from dragoman.connectors.folders.crawl import PROFILE_MARKS, Folder, NotServed, visible
 
 
 @pytest.fixture
@@ -139,3 +140,34 @@ def test_a_profile_of_a_browser_or_mail_program_is_not_served(tmp_path: Path, ma
     with pytest.raises(NotServed):
         folder.locate("link.txt")
     assert folder.left.hidden and folder.locate("backup/fine.txt")
+
+
+def test_a_folder_that_becomes_a_profile_later_is_served_no_more(served: Path) -> None:
+    for place in (served, served / "sub"):
+        os.utime(place, (1_000_000_000, 1_000_000_000))
+    folder = Folder(served)
+    for _ in range(2):
+        assert folder.locate("sub/b.md")
+    (served / "sub" / "logins.json").write_text("{}")
+    os.utime(served / "sub", (1_000_000_000, 1_000_000_000))
+    with pytest.raises(NotServed):
+        folder.locate("sub/b.md")
+    assert folder.locate("a.md")
+
+
+def test_what_was_no_profile_is_remembered_only_once_its_time_tells_of_a_change(
+    served: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    there = os.path.lexists
+    monkeypatch.setattr(os.path, "lexists", lambda path: (looked.append(path), there(path))[1])
+    folder = Folder(served)
+    folder.locate("a.md")
+    first = len(looked)
+    folder.locate("a.md")
+    assert first == len(PROFILE_MARKS)
+    assert len(looked) == 2 * first  # made a moment ago: a mark might have come in the same tick of the clock
+    monkeypatch.setattr(crawl, "_SETTLED", -1)
+    folder.locate("a.md")
+    folder.locate("a.md")
+    assert len(looked) == 3 * first

@@ -73,7 +73,10 @@ def test_changes_are_seen_while_it_runs(tmp_path: Path, monkeypatch: pytest.Monk
         assert [hit().title for hit in source.search(ALL, Question(text="sluices"), 5).hits] == ["sluices"]
 
 
-def test_closing_in_the_middle_is_prompt_and_the_next_start_goes_on(tmp_path: Path) -> None:
+def test_closing_in_the_middle_is_prompt_and_the_next_start_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.connectors.folders.indexer._BATCH", 5)
     folder = tmp_path / "papers"
     folder.mkdir()
     for number in range(150):
@@ -120,3 +123,44 @@ def test_a_disk_that_is_not_there_for_a_while_loses_nothing(tmp_path: Path) -> N
         assert source.progress().indexed == 1
         (tmp_path / "away").rename(folder)
         assert source.search(ALL, Question(text="pumps"), 5).hits
+
+
+def test_files_are_read_while_others_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dragoman.connectors.folders.indexer._BATCH", 1)
+    folder = written(tmp_path / "papers", a_md="# pump", b_md="# tank", c_md="# pipe")
+    third = threading.Event()
+    convert, store = Converter.convert, Index.store
+
+    def converting(self, path):
+        if path.endswith("c.md"):
+            third.set()
+        return convert(self, path)
+
+    def storing(self, found, document, day):
+        # The second is written while the third is read, never the third before the first is written.
+        assert found.path != "b.md" or third.wait(30)
+        store(self, found, document, day)
+
+    monkeypatch.setattr(Converter, "convert", converting)
+    monkeypatch.setattr(Index, "store", storing)
+    with documents(folder) as source:
+        assert source.progress().text() == "3 of 3 indexed"
+
+
+@pytest.mark.parametrize("file", ["a.md", "c.md"])
+def test_a_write_that_fails_ends_the_indexing_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, file: str
+) -> None:
+    monkeypatch.setattr("dragoman.connectors.folders.indexer._BATCH", 1)
+    folder = written(tmp_path / "papers", a_md="# pump", b_md="# tank", c_md="# pipe")
+    store = Index.store
+
+    def storing(self, found, document, day):
+        if found.path == file:
+            raise OSError("disk full")
+        store(self, found, document, day)
+
+    monkeypatch.setattr(Index, "store", storing)
+    with documents(folder) as source:
+        assert source.progress().indexed == (0 if file == "a.md" else 2)
+    assert "disk full" in caplog.text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from pathlib import PurePath
+import os
 from typing import NamedTuple
 
 from dragoman.connectors.extract.archive import OLE
@@ -87,10 +87,15 @@ _BARE = frozenset(
 
 def format_of(name: str) -> Format | None:
     """Return the format of a file of that name, None when there is no reader for it."""
-    path = PurePath(name)
-    if not path.suffix and path.name.lower() in _BARE:
-        return _TEXT
-    return FORMATS.get(path.suffix.lower())
+    bare, ending = _named(name)
+    return FORMATS.get(ending) if ending else _TEXT if bare in _BARE else None
+
+
+def _named(name: str) -> tuple[str, str]:
+    """Return the last step of a path and its ending, in lower case.  As pathlib does; that takes ten times as long."""
+    bare = name.replace(os.sep, "/").rstrip("/").rpartition("/")[2].lower()
+    at = bare.rfind(".")
+    return bare, bare[at:] if 0 < at < len(bare) - 1 else ""
 
 
 def missing_package(known: Format) -> str:
@@ -101,18 +106,21 @@ def missing_package(known: Format) -> str:
 def why_not(name: str, size: int) -> str:
     """Return why a file of that name and size, in bytes, is not even tried; empty when it is."""
     known = format_of(name)
-    suffix = PurePath(name).suffix.lower()
-    if known is None and suffix in (".db", ".sqlite", ".sqlite3"):
-        return "a database: name it as a source of its own (dragoman serve FOLDER FILE.db)"
-    if known is None and suffix in (".doc", ".ppt"):
-        return f"the format of Office before 2007: save it as {suffix}x"
     if known is None:
-        return f"no reader for {suffix} files" if suffix else "no reader for files without an ending"
+        return _unknown(_named(name)[1])
     if size > MAX_FILE_BYTES:
         return f"too large: {size:,} bytes, and the limit is {MAX_FILE_BYTES:,}"
     if missing := missing_package(known):
         return f'{known.kind} files need the package {missing}: pip install "dragoman[{EXTRA}]"'
     return ""
+
+
+def _unknown(suffix: str) -> str:
+    if suffix in (".db", ".sqlite", ".sqlite3"):
+        return "a database: name it as a source of its own (dragoman serve FOLDER FILE.db)"
+    if suffix in (".doc", ".ppt"):
+        return f"the format of Office before 2007: save it as {suffix}x"
+    return f"no reader for {suffix} files" if suffix else "no reader for files without an ending"
 
 
 def picture(name: str, data: bytes, page: int) -> tuple[bytes, str]:

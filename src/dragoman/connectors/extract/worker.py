@@ -53,7 +53,9 @@ def read_file(path: str, page: int | None = None) -> Answer:
         if reason := why_not(path, info.st_size):
             raise Unreadable(reason)
         try:
-            name, data = os.path.basename(path), stream.read(MAX_FILE_BYTES + 1)
+            name, data = os.path.basename(path), stream.read(info.st_size + 1)
+            if len(data) > info.st_size:  # it grew; room for the largest file that there may be would cost each one
+                data += stream.read(MAX_FILE_BYTES + 1 - len(data))
             if page is None:
                 return Answer(document=convert(name, data))
             made, mime_type = picture(name, data, page)

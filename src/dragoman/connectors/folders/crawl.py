@@ -10,12 +10,15 @@ import fnmatch
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 MAX_FILES = 200_000
 MAX_DEPTH = 40
+_SETTLED = 3_000_000_000  # nanoseconds: FAT's clock, the coarsest, goes by two seconds
+_MOST_PLAIN = 10_000
 
 # Keys and the private halves of certificates, then files that exist to hold passwords.
 _SECRET_NAMES = """
@@ -80,6 +83,8 @@ class Folder:
         self.only = only
         self.links = links  # whether links to files inside are served
         self.left = Left()
+        self._rooted = str(self.root)
+        self._plain: dict[str, tuple[int, int, int]] = {}  # folders that are no profile, as of their last change
 
     def locate(self, path: str) -> str:
         """Return the absolute path, free of links, of the file at the relative `path`.
@@ -119,13 +124,28 @@ class Folder:
     def _in_profile(self, place: str) -> bool:
         """Tell whether a folder on the way from the root to the place is a profile."""
         folder = os.path.dirname(place)
-        while len(folder) >= len(str(self.root)):
-            if any(os.path.lexists(os.path.join(folder, mark)) for mark in PROFILE_MARKS):
+        while len(folder) >= len(self._rooted):
+            if self._marked(folder):
                 return True
             above = os.path.dirname(folder)
             if above == folder:
                 return False
             folder = above
+        return False
+
+    def _marked(self, folder: str) -> bool:
+        """Tell whether the folder is a profile itself; looked for again only once something in it came or went."""
+        info = os.stat(folder)
+        state = info.st_ino, info.st_mtime_ns, info.st_ctime_ns
+        if self._plain.get(folder) == state:
+            return False
+        if any(os.path.lexists(os.path.join(folder, mark)) for mark in PROFILE_MARKS):
+            return True
+        if len(self._plain) >= _MOST_PLAIN:
+            self._plain.clear()
+        # What comes within one tick of a file system's clock leaves the time as it is: a fresh one proves nothing.
+        if time.time_ns() - max(state[1:]) > _SETTLED:
+            self._plain[folder] = state
         return False
 
     def walk(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Found]:

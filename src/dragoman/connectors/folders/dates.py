@@ -26,6 +26,7 @@ _QUARTER = re.compile(
 _HALF = re.compile(rf"{_EDGE}H([12])[ _./-]*{_YEAR}{_END}|(?<!\d){_YEAR}[ _./-]*H([12]){_END}", re.IGNORECASE)
 _NAMED_MONTH = re.compile(rf"{_EDGE}({_NAMES})\.?[ _-]+{_YEAR}(?!\d)", re.IGNORECASE)
 _MONTH = re.compile(rf"(?<!\d){_YEAR}[-_.](\d\d)(?!\d)")
+_YEARS = re.compile(_YEAR)
 _ALONE = re.compile(rf"(?<!\d){_YEAR}(?!\d)")
 
 
@@ -38,6 +39,8 @@ def day_of(*texts: str) -> str:
 
 
 def _day(text: str) -> str:
+    if not _YEARS.search(text):  # as most texts: none of the patterns fits
+        return ""
     if found := _DAY.search(text):
         year, month, day = (int(part) for part in found.groups() if part)
         if valid := _valid(year, month, day):

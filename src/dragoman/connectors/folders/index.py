@@ -140,12 +140,13 @@ class Index:
         parts = document.pieces[-1].part if document.pieces else 0
         words = f"{document.title} {found.path}"
         with self.writing() as db:
-            number = self._upsert(db, found, READY, "")
+            number = self._emptied(db, found)
             db.execute(
-                "UPDATE file SET kind=?, title=?, unit=?, parts=?, lines=?, day=?, detail=? WHERE id=?",
+                "UPDATE file SET size=?, mtime_ns=?, state=?, reason='', kind=?, title=?, unit=?, parts=?, lines=?, "
+                "day=?, detail=? WHERE id=?",
                 (
-                    document.kind, document.title, document.unit, max(parts, len(document.labels)), document.lines, day,
-                    msgspec.msgpack.encode(detail), number,
+                    found.size, found.mtime_ns, READY, document.kind, document.title, document.unit,
+                    max(parts, len(document.labels)), document.lines, day, msgspec.msgpack.encode(detail), number,
                 ),
             )  # fmt: skip
             self.place.add_pieces(
@@ -175,21 +176,21 @@ class Index:
     def fail(self, found: Found, reason: str) -> None:
         """Note that the file cannot be read; what was known of it goes."""
         with self.writing() as db:
-            self._upsert(db, found, FAILED, reason)
-
-    def _upsert(self, db: Link, found: Found, state: str, reason: str) -> int:
-        row = db.execute("SELECT id FROM file WHERE path = ?", (found.path,)).fetchone()
-        if row is None:
+            number = self._emptied(db, found)
             db.execute(
-                "INSERT INTO file(path, size, mtime_ns, state, reason) VALUES (?, ?, ?, ?, ?)", (*found, state, reason)
+                "UPDATE file SET size=?, mtime_ns=?, state=?, reason=? WHERE id=?",
+                (found.size, found.mtime_ns, FAILED, reason, number),
             )
-            (number,) = db.execute("SELECT id FROM file WHERE path = ?", (found.path,)).fetchone()
-            return int(number)
-        self._empty(db, row[0])
-        db.execute(
-            "UPDATE file SET size=?, mtime_ns=?, state=?, reason=? WHERE id=?",
-            (found.size, found.mtime_ns, state, reason, row[0]),
-        )
+
+    def _emptied(self, db: Link, found: Found) -> int:
+        """Return the file's number, new or known; of what was known, its pieces are gone."""
+        there = "SELECT id, EXISTS (SELECT 1 FROM piece WHERE file = f.id) FROM file f WHERE path = ?"
+        row = db.execute(there, (found.path,)).fetchone()
+        if row is None:
+            db.execute("INSERT INTO file(path, size, mtime_ns, state) VALUES (?, ?, ?, ?)", (*found, WAITING))
+            row = db.execute(there, (found.path,)).fetchone()
+        elif row[1]:
+            self._empty(db, row[0])
         return int(row[0])
 
     def note(self, key: str, value: str) -> None:

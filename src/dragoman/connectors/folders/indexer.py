@@ -27,7 +27,8 @@ RESCAN = 5.0  # seconds, at least, between two walks over the same folder
 _SLOWEST = 20.0  # times as long as the last walk took: walking may take a twentieth of the time
 _AGAIN = 3.0  # seconds until an index that did not answer is asked again
 _POLL = 0.5  # seconds between two looks whether another process is done
-_BATCH, _BATCH_SECONDS = 50, 0.3  # files written into the index together, and how long the first of them may wait
+_BATCH, _BATCH_SECONDS = 500, 0.3  # files written into the index together, and how long the first of them may wait
+_BATCH_BYTES = 16 * 1024 * 1024  # of such files: two batches are in memory, one being read and one being written
 _SCANNED, _LEFT = "scanned", "left"
 _log = logging.getLogger("dragoman.connectors")
 
@@ -140,17 +141,19 @@ class Indexer:
             lease.release()
 
     def _read_all(self, waiting: list[Found]) -> None:
-        """Read the files, and write what came of them a few at a time: a write costs more than a small file."""
+        """Read the files, and write what came of them some at a time, while the next ones are read."""
         done: list[Callable[[], None]] = []
-        written = time.monotonic()
-        for found in waiting:
-            if self._stop.is_set():
-                break
-            done.append(self._read(found, self._converter))
-            if len(done) >= _BATCH or time.monotonic() - written > _BATCH_SECONDS:
-                self._write(done)
-                done, written = [], time.monotonic()
-        self._write(done)
+        size, since = 0, time.monotonic()
+        with _Behind() as behind:
+            for found in waiting:
+                if self._stop.is_set():
+                    break
+                done.append(self._read(found, self._converter))
+                size += found.size
+                if len(done) >= _BATCH or size >= _BATCH_BYTES or time.monotonic() - since > _BATCH_SECONDS:
+                    behind.go(partial(self._write, done))
+                    done, size, since = [], 0, time.monotonic()
+            behind.go(partial(self._write, done))
 
     def _write(self, done: list[Callable[[], None]]) -> None:
         with self._index.writing():
@@ -205,6 +208,44 @@ class Indexer:
         # What fails because we are closing is not the file's fault.
         if not self._stop.is_set():
             self._index.fail(found, reason)
+
+
+class _Behind:
+    """Does one thing at a time while its owner goes on; what goes wrong is raised at the next one, or at the end."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._fault: BaseException | None = None
+
+    def __enter__(self) -> _Behind:
+        return self
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
+        try:
+            self._wait()
+        except BaseException:
+            if fault is None:  # the owner's own comes first
+                raise
+
+    def go(self, act: Callable[[], None]) -> None:
+        """Begin with `act` when what is under way is done."""
+        self._wait()
+        self._thread = threading.Thread(target=self._do, args=(act,), name="dragoman-index-writer", daemon=True)
+        self._thread.start()
+
+    def _wait(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise fault
+
+    def _do(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except BaseException as fault:
+            self._fault = fault
 
 
 def _nobody(_paths: Sequence[str]) -> None:

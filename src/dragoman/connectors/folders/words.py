@@ -10,7 +10,7 @@ import re
 import string
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 _ASCII = bytes(ord(chr(at).lower()) if chr(at).isalnum() else 32 for at in range(128)) + bytes(128)
 _SIGNS = re.compile(r"[\W_]+")
@@ -47,13 +47,10 @@ def root(word: str) -> str:
     )
 
 
-def spellable(text: str, known: Container[str]) -> set[str]:
+def spellable(text: str, known: Set[str]) -> set[str]:
     """Return the words of a text that somebody could misspell, those of letters alone, but for those that are known."""
-    return {
-        word
-        for word in set(folded(text).split())
-        if word not in known and LEAST <= len(word) <= _LONGEST and word.isalpha()
-    }
+    fresh = set(folded(text).split()).difference(known)
+    return {word for word in fresh if LEAST <= len(word) <= _LONGEST and word.isalpha()}
 
 
 def slips(word: str) -> Iterator[str]:
