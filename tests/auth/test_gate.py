@@ -12,6 +12,7 @@ from dragoman import AuthorizationError, Identity, IntrospectionAuth, JWTAuth, K
 from dragoman.auth.gate import BearerGate
 from dragoman.errors import TokenError, TransportError
 from dragoman.protocol.challenge import read_challenges
+from dragoman.protocol.identity import Marked
 from dragoman.transport.fetch import SafeFetcher
 
 RESOURCE = "https://example.com/team/mcp"
@@ -61,6 +62,21 @@ async def test_who_sends_no_token_is_told_where_to_get_one_and_not_that_anything
             "scope": "use",
             "resource_metadata": "https://example.com/.well-known/oauth-protected-resource/team/mcp",
         }
+
+
+async def test_a_header_whose_digest_is_kept_is_known_for_as_long_as_any_other() -> None:
+    """Heads that come again keep it; another token never passes for it."""
+    desk, now = Desk(), [NOW]
+    desk.known = {"one": Identity("ann"), "two": Identity("ben")}
+    there = gate(desk, clock=lambda: now[0])
+    one, two = Marked(b"Bearer one"), Marked(b"Bearer two")
+    assert there.known(one) is None
+    ann = await there.admit(one)
+    assert there.known(one) == there.known(b"Bearer one") == ann and there.known(two) is None
+    assert (await there.admit(b"Bearer two")) == there.known(two) != ann
+    now[0] += 61
+    assert there.known(one) is None and there.known(two) is None
+    assert "one" not in repr(one) and one == b"Bearer one"
 
 
 async def test_a_malformed_header_is_a_bad_request() -> None:

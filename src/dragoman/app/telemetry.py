@@ -133,7 +133,10 @@ class Telemetry:
         self, ending: _Ending, kind: SpanKind, number: int | str, parent: Context | None, links: list[Link] | None
     ) -> _Running:
         """Begin a span, and let what runs from now on run in it. `_end` has to follow, whatever happens."""
-        # By hand, and not by the tracer's own block: four of those cost as much as the span.
+        # By hand, and not by the tracer's own block: four of those cost as much as the span. The
+        # context is given, since it is looked up three times otherwise.
+        if parent is None:
+            parent = self._context.get_current()
         span = self._tracer.start_span(
             ending.name,
             context=parent,
@@ -148,9 +151,8 @@ class Telemetry:
 
     def _end(self, ending: _Ending, running: _Running) -> None:
         """End a span; what came of it is told by its type or code, never by its words."""
-        outcome = ending.outcome()
-        if outcome:
-            running.span.set_attributes(outcome)
+        if ending.error or ending.code is not None:
+            running.span.set_attributes(ending.outcome())
             running.span.set_status(self._trace.StatusCode.ERROR)
         ending.histogram.record(time.perf_counter() - running.began, ending.dimensions())
         self._context.detach(running.token)
@@ -191,7 +193,7 @@ class _Ending:
 
     def reply(self, reply: Reply) -> None:
         """Note whether a tool said that it failed."""
-        if isinstance(reply, CallToolResult):
+        if type(reply) is CallToolResult:
             failed = reply.is_error is True
         elif isinstance(reply, msgspec.Raw):
             failed = self.facts["mcp.method.name"] == "tools/call" and _flag(reply).is_error is True

@@ -11,7 +11,6 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import sha256
 
 from dragoman.auth.proofs import NonceNeededError, Proofs
 from dragoman.errors import (
@@ -33,7 +32,7 @@ from dragoman.protocol.bearer import (
     write_metadata,
 )
 from dragoman.protocol.claims import peek
-from dragoman.protocol.identity import Identity
+from dragoman.protocol.identity import Identity, mark_of
 from dragoman.protocol.proofs import ALGORITHMS, Shown
 
 log = logging.getLogger("dragoman")
@@ -101,7 +100,7 @@ class BearerGate:
         return None if found is None or found.bound_to else found
 
     def _remembered(self, authorization: bytes) -> Identity | None:
-        found = self._known.get(sha256(authorization).digest())
+        found = self._known.get(mark_of(authorization))
         return found[0] if found is not None and found[1] > self._clock() else None
 
     async def admit(self, authorization: bytes | None, shown: Shown | None = None) -> Identity:
@@ -187,7 +186,7 @@ class BearerGate:
         now = self._clock()
         until = min(now + min(seconds, LONGEST), float("inf") if identity.expires_at is None else identity.expires_at)
         if until > now:
-            self._known[sha256(authorization).digest()] = (identity, until)
+            self._known[mark_of(authorization)] = (identity, until)
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
 

@@ -22,7 +22,7 @@ from dragoman.protocol.envelope import admit
 from dragoman.protocol.exchange import Call, Headers, sign
 from dragoman.protocol.hosts import HostPolicy, cors_headers
 from dragoman.protocol.http import Accepted, Post, accepted, is_json, read_post
-from dragoman.protocol.identity import Admitted
+from dragoman.protocol.identity import Admitted, Marked
 from dragoman.transport.http_body import read_body
 from dragoman.transport.http_door import HttpDoor, stopping
 from dragoman.transport.http_gate import FORBIDDEN, admitted, metadata, send_metadata, step_up
@@ -217,6 +217,8 @@ class Endpoint:
             or not (accepts.json or accepts.stream)
         ):
             return None
+        if self._gate is not None and (authorization := headers.get(b"authorization")) is not None:
+            headers[b"authorization"] = Marked(authorization)
         return partial(self._again, scope, headers, accepts)
 
     async def _again(self, scope: Any, fields: Headers, accepts: Accepted, exchange: Exchange, body: bytes) -> None:
