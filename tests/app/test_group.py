@@ -126,6 +126,30 @@ async def test_a_list_that_takes_too_long_is_left_out_and_said_to_be() -> None:
         assert isinstance(group.servers["slow"].error, DeadlineError)
 
 
+async def test_a_server_that_does_not_answer_any_more_stays_in_lists_as_it_was(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """F25"""
+    asked = 0
+
+    async def once(got: Got) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            await got.gone()
+        tool = {"name": "t", "inputSchema": {"type": "object"}}
+        got.result({"tools": [tool], "resultType": "complete", "ttlMs": 0, "cacheScope": "private"})
+
+    async with (
+        serving(modern(once)) as url,
+        ClientGroup({"good": made("good", "t"), "slow": url}, pace=Pace(listing=0.2)) as group,
+    ):
+        for _ in range(3):
+            assert [tool.name for tool in await group.tools()] == ["good__t", "slow__t"]
+        assert asked == 3 and isinstance(group.servers["slow"].error, DeadlineError)
+        assert "'slow' is in a list of the group as it was before" in caplog.text
+
+
 async def test_opening_that_takes_too_long_is_given_up_and_tried_again() -> None:
     asked: list[str] = []
 

@@ -79,6 +79,8 @@ def rendered(page: Path) -> str:
         text = re.sub(f"{begin}.*{end}", lambda _, k=kind, b=begin, e=end: f"{b}\n{rows(k)}\n{e}", text, flags=re.S)
     run = results()
     told = f"`make faults TIMES={run['times']:g}`, {run['date']}, {run['machine']}" if run["figures"] else "nothing yet"
+    if run.get("again"):
+        told += f", with other work going on: {run['again']} tests were tried a second time"
     return re.sub(r"(Measured by ).*(\.)$", lambda found: f"{found[1]}{told}{found[2]}", text, flags=re.M)
 
 

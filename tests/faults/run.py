@@ -1,6 +1,7 @@
 """`make faults TIMES=100`: every fault in its long form; what was measured goes into results.json and the pages.
 
-Exit status 1 if a promise is not kept; then nothing is written.
+What fails is tried a second time, alone, since other programs of the machine can hold times up; the page says so.
+Exit status 1 if a promise is not kept then, either; then nothing is written.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.faults.page import PAGES, RESULTS, ROOT, rendered, table
 
@@ -21,6 +23,12 @@ from tests.faults.page import PAGES, RESULTS, ROOT, rendered, table
 def machine() -> str:
     """Return what it was measured on, in a few words."""
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def figures(folder: str) -> list[dict[str, Any]]:
+    """Return what was measured."""
+    file = Path(folder, "figures")
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 def main() -> int:
@@ -32,21 +40,32 @@ def main() -> int:
     named = {test for rows in table().values() for row in rows.values() for test in row["tests"]}
     others = sorted(test for test in named if not test.startswith(("tests/faults/", "tests/soak/")))
     with tempfile.TemporaryDirectory() as folder:
-        figures = Path(folder) / "figures"
-        figures.touch()
-        setting = {"FAULTS_TIMES": str(given.times), "FAULTS_FIGURES": str(figures)}
+        setting = {"FAULTS_TIMES": str(given.times), "FAULTS_FIGURES": f"{folder}/figures"}
         # The pages are judged when they are written.
-        skipped = ["--ignore", "tests/faults/test_table.py"]
-        wanted = [*skipped, "tests/faults", "tests/soak", *others, *given.words]
-        words = [sys.executable, "-m", "pytest", "-q", "--timeout", "3600", *wanted]
-        status = subprocess.run(words, cwd=ROOT, env={**os.environ, **setting}).returncode
-        found = [json.loads(line) for line in figures.read_text().splitlines()]
+        wanted = ["--ignore", "tests/faults/test_table.py", "tests/faults", "tests/soak", *others, *given.words]
+        words = [sys.executable, "-m", "pytest", "-q", "--timeout", "3600", "-o", f"cache_dir={folder}/cache"]
+        environ = {**os.environ, **setting}
+        status = subprocess.run([*words, *wanted], cwd=ROOT, env=environ).returncode
+        found, again = figures(folder), 0
+        if status == 1:
+            Path(folder, "figures").unlink(missing_ok=True)
+            again = len(json.loads(Path(folder, "cache/v/cache/lastfailed").read_text()))
+            status = subprocess.run([*words, "--last-failed", *wanted], cwd=ROOT, env=environ).returncode
+            newer = figures(folder)
+            measured = {(each["fault"], each["what"]) for each in newer}
+            found = [each for each in found if (each["fault"], each["what"]) not in measured] + newer
     for each in found:
         bound = f" (at most {each['bound']:g})" if each["bound"] is not None else ""
         print(f"{each['fault']}: {each['what']}: {each['value']:g} {each['unit']}{bound}")
     if status or given.words:
         return int(bool(status))
-    run = {"date": str(datetime.date.today()), "machine": machine(), "times": given.times, "figures": found}
+    run = {
+        "date": str(datetime.date.today()),
+        "machine": machine(),
+        "times": given.times,
+        "again": again,
+        "figures": found,
+    }
     RESULTS.write_text(json.dumps(run, indent=1) + "\n", "utf-8")
     for page in PAGES:
         page.write_text(rendered(page), "utf-8")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.faults.measure import PATIENCE, Desk, figure, served, settles, share, times
+from tests.faults.measure import PATIENCE, SLACK, Desk, figure, served, settles, share, times
 from tests.transport.raw_http import Place, call
 
 from dragoman import Client
@@ -23,7 +23,7 @@ def desk() -> Iterator[Desk]:
 
 async def test_connections_that_break_off_at_any_byte_leave_nothing(desk: Desk) -> None:
     """F02"""
-    number, dice = times(100, 20_000), random.Random(2)
+    number, dice = times(100, 1_000_000), random.Random(2)
     ask = call("add", a=1, b=2)
     async with Place(desk.port, None).connected() as wire:  # type: ignore[arg-type]
         data = ask.written(wire.host)
@@ -56,7 +56,7 @@ async def test_connections_that_break_off_at_any_byte_leave_nothing(desk: Desk) 
 
 async def test_calls_that_are_given_up_at_any_moment_are_stopped_soon(desk: Desk) -> None:
     """F03"""
-    number, dice = times(30, 10_000), random.Random(3)
+    number, dice = times(30, 100_000), random.Random(3)
     async with Client(desk.url, mode="modern") as client:
         given_up: dict[str, float] = {}
 
@@ -85,4 +85,5 @@ async def test_calls_that_are_given_up_at_any_moment_are_stopped_soon(desk: Desk
         before, begun = desk.processor, time.monotonic()
         await asyncio.sleep(min(0.2 * number / 30, 3.0))
         idle = (desk.processor - before) / (time.monotonic() - begun) * 100
-        figure("F03", "processor afterwards", idle, 5.0, "%")
+        # A tick of the kernel's clock is 10 ms: much of a short look, little of a long one.
+        figure("F03", "processor afterwards", idle, 2.0 if SLACK == 1 else 10.0, "%")

@@ -162,17 +162,17 @@ class ClientGroup:
 
     async def tools(self) -> list[Tool]:
         """Return the tools of all servers that are open, under the names that `call_tool` takes."""
-        found = await self._all(lambda client: client.list_tools(), lambda has: has.tools)
+        found = await self._all("tools", lambda client: client.list_tools(), lambda has: has.tools)
         return _renamed(found, self._tools)
 
     async def prompts(self) -> list[Prompt]:
         """Return the prompts of all servers that are open, under the names that `prompt` takes."""
-        found = await self._all(lambda client: client.list_prompts(), lambda has: has.prompts)
+        found = await self._all("prompts", lambda client: client.list_prompts(), lambda has: has.prompts)
         return _renamed(found, self._prompts)
 
     async def resources(self) -> list[GroupResource]:
         """Return the resources of all servers that are open, each with its server."""
-        found = await self._all(lambda client: client.list_resources(), lambda has: has.resources)
+        found = await self._all("resources", lambda client: client.list_resources(), lambda has: has.resources)
         self._uris.clear()
         for server, items in found:
             for item in items:
@@ -181,13 +181,16 @@ class ClientGroup:
 
     async def resource_templates(self) -> list[GroupTemplate]:
         """Return the templates of addresses of all servers that are open, each with its server."""
-        found = await self._all(lambda client: client.list_resource_templates(), lambda has: has.resources)
+        found = await self._all("templates", lambda client: client.list_resource_templates(), lambda has: has.resources)
         return [GroupTemplate(server, item) for server, items in found for item in items]
 
     async def _all(
-        self, work: Callable[[Client], Awaitable[list[T]]], has: Callable[[Any], Any]
+        self, kind: str, work: Callable[[Client], Awaitable[list[T]]], has: Callable[[Any], Any]
     ) -> list[tuple[str, list[T]]]:
-        """Return what each open server lists, in the order of the servers; the others are named in the log."""
+        """Return what each open server lists, in the order of the servers; what it listed last, if it does not answer.
+
+        Those that never listed anything of that `kind` are left out. Either is said in the log.
+        """
 
         async def of(member: Member) -> list[T]:
             # A server that declares none is not asked: some answer with an error.
@@ -195,13 +198,16 @@ class ClientGroup:
                 return []
             try:
                 async with asyncio.timeout(self._pace.listing):
-                    return await member.ask(work)
+                    member.listed[kind] = found = await member.ask(work)
+                    return found
             except TimeoutError:
                 member.error = DeadlineError(f"a list of {member.name!r} took longer than {self._pace.listing:g} s")
             except McpError as error:
                 member.error = error
-            log.warning("the server %r is left out of a list of the group: %s", member.name, member.error)
-            return []
+            known = kind in member.listed
+            what = "is in a list of the group as it was before" if known else "is left out of a list of the group"
+            log.warning("the server %r %s: %s", member.name, what, member.error)
+            return member.listed.get(kind, [])
 
         members = list(self.servers.values())
         return list(zip(self.servers, await asyncio.gather(*[of(member) for member in members]), strict=True))

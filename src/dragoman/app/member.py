@@ -38,6 +38,7 @@ class Member:
         self.state: State = "opening"
         self.error: McpError | None = None
         self.settled = asyncio.Event()
+        self.listed: dict[str, list[Any]] = {}  # what it listed last, by what is listed
         self._make = make
         self._client: Client | None = None
 
