@@ -1,127 +1,148 @@
 """The slowest calls: 64 connections at 70 % of what the server can do, each call timed from when it was due.
 
 Timed from when it was due and not from when it was sent: a server that stalls must not slow down those who measure it.
+What the machine does is told from what the server does: calls that were due while a core was taken away, or in the
+time that catching up takes, are counted apart. The floor is measured beside it, by the same rule.
 """
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import re
+import os
+import threading
 import time
-from collections import deque
+from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import load
 from bench import Bench
 from environments import SERVERS
+from pacing import Call, Paced
 from processes import Served, serving
+from stalls import Times, held_up, noticing
 
 CONNECTIONS, LOAD = 64, 0.7
+PEAK = 0.5  # seconds in which all connections are busy, to see what the server can do
+LONGEST = 10.0  # times as long as a core was away, that catching up is allowed to take
+LOOK = 0.01  # seconds between looks at how long the server waited for a core
+WAITED = 0.002  # seconds that it may have in that time: those who look take a little themselves
+ENOUGH = 1000  # calls that a p99 is taken of
+
+
+class Tail(NamedTuple):
+    """One run. `p50` and `p99` in seconds, of the calls that the machine did not hold up; `of_all` p99 / p50 of all.
+
+    `left_out` is the part of the calls that it did, `rate` that of calls in a second, `busy` the part of the time that
+    the server used a core, and `late` the p99 of how late this program itself was.
+    """
+
+    p50: float
+    p99: float
+    of_all: float
+    left_out: float
+    rate: float
+    busy: float
+    late: float
 
 
 def measure(bench: Bench) -> None:
     """Add p99 against p50."""
     with (
-        serving(bench.ours, SERVERS / "ours.py", "PORT") as a,
-        serving(bench.mcp, SERVERS / "official.py", "PORT") as b,
+        serving(bench.ours, SERVERS / "ours.py", "PORT") as ours,
+        serving(bench.ours, SERVERS / "floor.py", "PORT") as floor,
+        serving(bench.mcp, SERVERS / "official.py", "PORT") as mcp,
     ):
-        rates = {}
-        for name, side in (("ours", a), ("mcp", b)):
-            load.run(side.port, 1)
-            rates[name] = _most(side, bench.seconds)
-        both = {
-            name: [_tail(side, rates[name] * LOAD, max(3, bench.seconds)) for _ in range(bench.rounds)]
-            for name, side in (("ours", a), ("mcp", b))
+        sides = {"ours": ours, "floor": floor, "mcp": mcp}
+        got = {name: list[Tail]() for name in sides}
+        for _ in range(bench.rounds):
+            for name, side in sides.items():
+                # What it can do is measured just before: the machine is not as fast at one time as at another.
+                got[name].append(_tail(side, max(3, bench.seconds)))
+    ratios = {name: median(tail.p99 / tail.p50 for tail in tails) for name, tails in got.items()}
+    figures = {
+        f"{name} {field}": median(getattr(tail, field) for tail in tails) * 1e3
+        for name, tails in got.items()
+        for field in ("p50", "p99")
+    }
+    bench.table.add("p99 at 64 connections and 70 % load, of p50", ratios["ours"], 3, values=figures, unit="ms")
+    for name, tails in got.items():
+        middle = {field: median(getattr(tail, field) for tail in tails) for field in Tail._fields}
+        bench.extra[f"the slowest calls: {name}"] = {
+            "p99 of p50": ratios[name],
+            "p99 of p50, calls that the machine held up included": middle["of_all"],
+            "calls that the machine held up, %": middle["left_out"] * 100,
+            "calls/s": middle["rate"],
+            "processor of the server, %": middle["busy"] * 100,
+            "p99 of how late calls were sent, ms": middle["late"] * 1e3,
         }
-    figures = {}
-    for name, tails in both.items():
-        figures[f"{name} p50"], figures[f"{name} p99"] = (median(tail[at] for tail in tails) * 1e3 for at in (0, 1))
-        figures[f"{name} calls/s"] = rates[name] * LOAD
-    ratio = median(tail[1] / tail[0] for tail in both["ours"])
-    theirs = median(tail[1] / tail[0] for tail in both["mcp"])
-    bench.extra["p99 of mcp at 70 % of its load, of its p50"] = theirs
-    bench.table.add("p99 at 64 connections and 70 % load, of p50", ratio, 3, values=figures, unit="ms")
+        print(f"     {name}: {bench.extra[f'the slowest calls: {name}']}", flush=True)
 
 
-def _most(side: Served, seconds: float) -> float:
-    """Return the calls per second that a server does beside this generator, which takes a core as well."""
-    return len(_tried(side, 1e9, seconds)) / seconds
-
-
-def _tail(side: Served, rate: float, seconds: float) -> tuple[float, float]:
-    times = sorted(_tried(side, rate, seconds))
-    return times[len(times) // 2], times[int(len(times) * 0.99)]
-
-
-def _tried(side: Served, rate: float, seconds: float) -> list[float]:
-    """Return what `_paced` does, on a machine that does other things."""
+def _tail(side: Served, seconds: float) -> Tail:
     for _ in range(5):
         try:
-            return asyncio.run(_paced(side.port, rate, seconds))
+            paced = Paced(side.port, CONNECTIONS)
+            try:
+                most = median(len(paced.run(0, PEAK)) / PEAK for _ in range(3))
+                return _told(side, paced, most * LOAD, seconds)
+            finally:
+                paced.close()
         except load.RefusedError as error:
             refused = error
-            time.sleep(1)
+            time.sleep(1)  # the machine does other things
     raise refused
 
 
-class _Caller(asyncio.Protocol):
-    """One connection: sends when told, and notes how long after it was due the answer was there."""
-
-    def __init__(self, data: bytes, times: list[float], free: deque[_Caller], wrong: list[bytes]) -> None:
-        self._data, self._times, self._free, self._wrong = data, times, free, wrong
-        self._due = 0.0
-        self._got = b""
-        self._size = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        self._free.append(self)
-
-    def call(self, due: float) -> None:
-        self._due = due
-        self.transport.write(self._data)
-
-    def data_received(self, data: bytes) -> None:
-        self._got += data
-        if not self._size and (end := self._got.find(b"\r\n\r\n")) > 0:
-            length = re.search(rb"(?i)content-length: *(\d+)", self._got[:end])
-            if not self._got.startswith(b"HTTP/1.1 200") or length is None:
-                self._wrong.append(self._got[:200])
-                return
-            self._size = end + 4 + int(length[1])
-        if self._size and len(self._got) == self._size:
-            self._got, self._size = b"", 0
-            self._times.append(time.perf_counter() - self._due)
-            self._free.append(self)
+def _told(side: Served, paced: Paced, rate: float, seconds: float) -> Tail:
+    waits = _Waits([side.pid, os.getpid()])
+    with noticing() as stalls, waits:
+        cpu, begun = side.cpu(), time.perf_counter()
+        calls = paced.run(rate, seconds)
+        busy = (side.cpu() - cpu) / (time.perf_counter() - begun)
+    times = waits.times + (stalls or [])
+    # What gathers in a millisecond is done beside what goes on coming, in the time that is left over.
+    held = held_up(
+        [(call.due, call.due + call.took) for call in calls], times, min(busy / max(1 - busy, 0.01), LONGEST)
+    )
+    free = [call for call, out in zip(calls, held, strict=True) if not out]
+    if len(free) < ENOUGH:
+        free = calls  # nothing can be said of the server alone
+    whole, part = _shares(calls), _shares(free)
+    late = sorted(call.late for call in free)[int(len(free) * 0.99)]
+    return Tail(*part, whole[1] / whole[0], sum(held) / len(calls), rate, busy, late)
 
 
-async def _paced(port: int, rate: float, seconds: float) -> list[float]:
-    """Return the seconds that calls took which were due at `rate` per second; some wait for a connection."""
-    loop, data = asyncio.get_running_loop(), load.CALL.data(port)
-    times: list[float] = []
-    wrong: list[bytes] = []
-    free: deque[_Caller] = deque()
-    for number in range(CONNECTIONS):
-        # One after the other, each with a call: a crowd at the door is another matter, and is refused there.
-        await loop.create_connection(lambda: _Caller(data, times, free, wrong), "127.0.0.1", port)
-        free.pop().call(time.perf_counter())
-        while len(times) <= number and not wrong:
-            await asyncio.sleep(0)
-    times.clear()
-    gc.disable()
-    began = time.perf_counter()
-    sent = 0
-    while (now := time.perf_counter() - began) < seconds and not wrong:
-        while free and sent < now * rate:
-            free.popleft().call(began + sent / rate if rate < 1e8 else time.perf_counter())
-            sent += 1
-        await asyncio.sleep(0)
-    gc.enable()
-    while len(free) < CONNECTIONS and not wrong:
-        await asyncio.sleep(0.001)
-    for caller in free:
-        caller.transport.close()
-    if wrong:
-        raise load.RefusedError(wrong[0].decode("latin-1"))
-    return times
+def _shares(calls: list[Call]) -> tuple[float, float]:
+    took = sorted(call.took for call in calls)
+    return took[len(took) // 2], took[int(len(took) * 0.99)]
+
+
+class _Waits:
+    """How long processes were ready to run and did not, as other processes did: `times` in which that was so."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self.times: Times = []
+        self._files = [Path(f"/proc/{pid}/schedstat") for pid in pids]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> _Waits:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _waited(self) -> list[int]:
+        return [int(file.read_text().split()[1]) for file in self._files]
+
+    def _look(self) -> None:
+        before, since = self._waited(), time.perf_counter()
+        while not self._over.wait(LOOK):
+            after, now = self._waited(), time.perf_counter()
+            for more in (new - old for new, old in zip(after, before, strict=True)):
+                if more > WAITED * 1e9:
+                    # It was in there somewhere; what it can have put off ends that much later at the most.
+                    self.times.append((since, now))
+            before, since = after, now
