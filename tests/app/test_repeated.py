@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.app.counting import served
 from tests.transport.raw_http import PATIENCE, Ask, Wire, call, listening, until
 
-from dragoman import Context, Limits, Server
+from dragoman import Context, Server
 from dragoman.app import repeated
 from dragoman.app.heads import timed
 from dragoman.errors import AuthorizationError
@@ -37,23 +38,6 @@ def spied() -> Any:
 
     MEMORY[:] = [Spied.memory]
     return Spied
-
-
-def served(**limits: Any) -> Server:
-    server = Server("again", limits=Limits(**limits))
-
-    @server.tool
-    async def add(a: int, b: int) -> int:
-        """Add."""
-        return a + b
-
-    @server.tool
-    async def steps(ctx: Context) -> str:
-        """Say how far it is."""
-        await ctx.progress(1, 2)
-        return "done"
-
-    return server
 
 
 @pytest.fixture(autouse=True)

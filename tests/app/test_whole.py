@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.app.counting import served
 from tests.transport.raw_http import Ask, call, listening
 
-from dragoman import Context, Server
 from dragoman.app.heads import timed
 
 pytest.importorskip("httptools", reason="answers are written whole with the faster parser only")
@@ -38,23 +38,6 @@ def counted() -> Any:
 
     WRITES.clear()
     return Counted
-
-
-def served() -> Server:
-    server = Server("whole")
-
-    @server.tool
-    async def add(a: int, b: int) -> int:
-        """Add."""
-        return a + b
-
-    @server.tool
-    async def steps(ctx: Context) -> str:
-        """Say how far it is."""
-        await ctx.progress(1, 2)
-        return "done"
-
-    return server
 
 
 ADD = call("add", a=1, b=2)

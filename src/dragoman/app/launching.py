@@ -184,13 +184,7 @@ class Approvals:
         return {digest: msgspec.to_builtins(one) for digest, one in self._read().approved.items()}
 
     def _read(self) -> _File:
-        data = private_files.own(self.path, MOST, "remove it, and approve again")
-        if data is None:
-            return _File()
-        try:
-            return msgspec.json.decode(data, type=_File)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise LocalError(f"{str(self.path)!r} cannot be read ({error}); remove it, and approve again") from None
+        return private_files.own_json(self.path, _File, MOST, "remove it, and approve again") or _File()
 
     def _write(self, file: _File) -> None:
         data: Any = msgspec.json.format(msgspec.json.encode(file), indent=2)

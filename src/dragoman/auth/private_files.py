@@ -12,8 +12,13 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from dragoman.errors import LocalError
+
+T = TypeVar("T")
 
 
 def replace(
@@ -77,6 +82,15 @@ def own(path: Path, most: int, advice: str) -> bytes | None:
     ):
         raise LocalError(f"others may write {str(path)!r}, so what it says counts for nothing; {advice}")
     return data
+
+
+def own_json(path: Path, kind: type[T], most: int, advice: str) -> T | None:
+    """Return what a file of the user's says, None if there is none.  Raises LocalError as `own`, and for bad JSON."""
+    data = own(path, most, advice)
+    try:
+        return None if data is None else msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LocalError(f"{str(path)!r} cannot be read ({error}); {advice}") from None
 
 
 def read(path: Path, most: int) -> bytes:

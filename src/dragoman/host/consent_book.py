@@ -153,13 +153,7 @@ class Book:
             raise LocalError(f"cannot write {str(self.path)!r}: {error.strerror or error}") from None
 
     def _read(self) -> _File:
-        data = private_files.own(self.path, MOST, "remove it, and approve again")
-        if data is None:
-            return _File()
-        try:
-            return msgspec.json.decode(data, type=_File)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise LocalError(f"{str(self.path)!r} cannot be read ({error}); remove it, and approve again") from None
+        return private_files.own_json(self.path, _File, MOST, "remove it, and approve again") or _File()
 
 
 def tool_text(tool: Tool) -> str:

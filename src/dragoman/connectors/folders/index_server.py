@@ -188,12 +188,8 @@ class IndexServer:
         if link is None or not link.stands:
             link = self.connect()
         try:
-            yield link
-        except _CUT as fault:
-            link.connection.close()
-            raise self._gone(fault) from fault
-        except _TAKEN as fault:
-            raise self._made_again(fault) from fault
+            with self._explained(link):
+                yield link
         finally:
             link.since = time.monotonic()
             with self._pool_lock:
@@ -214,14 +210,9 @@ class IndexServer:
             link = self._writer
             self._depth = 1
             try:
-                with link.connection.transaction():
+                with self._explained(link), link.connection.transaction():
                     link.execute("SELECT pg_advisory_xact_lock(?)", (lock_of(self.schema, "write"),))
                     yield link
-            except _CUT as fault:
-                link.connection.close()
-                raise self._gone(fault) from fault
-            except _TAKEN as fault:
-                raise self._made_again(fault) from fault
             finally:
                 self._depth = 0
                 link.since = time.monotonic()
@@ -262,6 +253,17 @@ class IndexServer:
 
     def take_words(self, link: Any, file: int) -> None:
         """Nothing: words go with their pieces."""
+
+    @contextmanager
+    def _explained(self, link: ServerLink) -> Generator[None, None, None]:
+        """Say in words of ours that a connection was cut, or that the index was taken away."""
+        try:
+            yield
+        except _CUT as fault:
+            link.connection.close()
+            raise self._gone(fault) from fault
+        except _TAKEN as fault:
+            raise self._made_again(fault) from fault
 
     def _made_again(self, fault: psycopg.Error) -> IndexGoneError:
         """Make the tables that somebody has taken away; what was in them is read again at the next walk."""

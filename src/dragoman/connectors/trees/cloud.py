@@ -15,11 +15,10 @@ import obstore
 from obstore import exceptions
 from obstore.store import from_url
 
-from dragoman.connectors.folders.crawl import encodable
 from dragoman.connectors.source import SourceError
 from dragoman.connectors.trees.ahead import Ahead
 from dragoman.connectors.trees.feed import DISTANT, first_files
-from dragoman.connectors.trees.tree import Broken, Budget, Missing, Node, Scope, steps_of
+from dragoman.connectors.trees.tree import Broken, Budget, Missing, Node, Scope, seen, steps_of
 
 _SECONDS = 10.0  # for one walk
 _PAGE = 1_000  # objects that are asked for at once
@@ -86,9 +85,7 @@ class Bucket:
         return first_files(self)
 
     def open(self, path: str, scope: Scope) -> Ahead:
-        steps_of(path)
-        if not encodable(path) or not scope.sees(path):
-            raise Missing(path)
+        seen(path, scope)
         try:
             with _faults():
                 found: Any = obstore.head(self._store, path)

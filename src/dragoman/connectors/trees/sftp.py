@@ -23,14 +23,14 @@ from urllib.parse import unquote, urlsplit
 
 import asyncssh
 
-from dragoman.connectors.folders.crawl import PROFILE_MARKS, encodable
+from dragoman.connectors.folders.crawl import PROFILE_MARKS
 from dragoman.connectors.source import SourceError, View
 from dragoman.connectors.trees import nested
 from dragoman.connectors.trees.ahead import Ahead
 from dragoman.connectors.trees.aside import Aside
 from dragoman.connectors.trees.feed import DISTANT, first_files
 from dragoman.connectors.trees.nested import Listed
-from dragoman.connectors.trees.tree import Broken, Budget, Missing, Node, Scope, steps_of
+from dragoman.connectors.trees.tree import Broken, Budget, Missing, Node, Scope, seen, steps_of
 from dragoman.serving.nearest import nearest
 
 T = TypeVar("T")
@@ -94,9 +94,7 @@ class Sftp:
         return first_files(self)
 
     def open(self, path: str, scope: Scope) -> Ahead:
-        steps_of(path)
-        if not encodable(path) or not scope.sees(path):
-            raise Missing(path)
+        seen(path, scope)
         handle, node = self.asked(self._opened(path, scope.view))
 
         def read(start: int, end: int) -> bytes:

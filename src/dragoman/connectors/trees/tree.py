@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from dragoman.connectors.folders.crawl import MAX_DEPTH, visible
+from dragoman.connectors.folders.crawl import MAX_DEPTH, encodable, visible
 from dragoman.connectors.view import ALL, View, matches
 
 LOCAL_SECONDS = 2.0
@@ -162,3 +162,10 @@ def steps_of(path: str) -> list[str]:
     if not all(step not in ("", ".", "..") and visible(step) for step in steps):
         raise Missing(path)
     return steps
+
+
+def seen(path: str, scope: Scope) -> None:
+    """Raise Missing for a path that is never served, or not to who asks."""
+    steps_of(path)
+    if not encodable(path) or not scope.sees(path):
+        raise Missing(path)
