@@ -1,5 +1,6 @@
 """What holds for every test: processes that tests start can be interrupted, and properties are not about time."""
 
+import atexit
 import gc
 import importlib
 import os
@@ -56,6 +57,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+    atexit.register(gc.unfreeze)  # at the very end it may go: libraries complain of what is left
 
 
 @pytest.fixture(autouse=True)
