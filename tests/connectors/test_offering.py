@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -228,6 +229,46 @@ async def test_a_listener_hears_that_a_document_changed(tmp_path: Path, monkeypa
                 if {kind for kind, _ in heard} == {"resource", "resources"}:
                     break
     assert ("resource", "docs://papers/a.md") in heard
+
+
+class Slow(Everything):
+    """One that takes long to be looked through."""
+
+    name, scheme = "slow", "slow"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks, self.done = 0, threading.Event()
+
+    def look(self) -> None:
+        self.looks += 1
+        self.done.wait(30)
+
+
+class Quick(Everything):
+    """One that finds a change at every look."""
+
+    def look(self) -> None:
+        self.changed(["note://all/one"])
+
+
+async def test_a_source_that_is_slow_to_look_through_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dragoman.connectors.changes.LOOK", 0.01)
+    monkeypatch.setattr("dragoman.connectors.changes.QUIET", 0.01)
+    slow = Slow()
+    try:
+        async with Client(build([slow, Quick()])) as client, client.listen(uris=["note://all/one"]) as changes:
+            heard = aiter(changes)
+            async with asyncio.timeout(20):
+                for _ in range(2):
+                    assert "note://all/one" in str(await anext(heard))
+            assert slow.looks == 1  # nor is it looked through twice at once
+            slow.done.set()
+            async with asyncio.timeout(20):
+                while slow.looks == 1:
+                    await anext(heard)
+    finally:
+        slow.done.set()
 
 
 async def test_connectors_are_mounted_in_a_server_of_ones_own(tmp_path: Path) -> None:

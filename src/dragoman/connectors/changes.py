@@ -26,6 +26,7 @@ class Changes:
         self._server = server
         self._sources = sources
         self._looking: asyncio.Task[None] | None = None
+        self._looks: dict[int, asyncio.Task[None]] = {}  # under way, one for a source
         self._lock = threading.Lock()
         self._changed: dict[str, None] = {}
         self._listed = False
@@ -42,6 +43,8 @@ class Changes:
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
+        for task in self._looks.values():
+            task.cancel()
         with self._lock:
             self._loop = None
         if self._due is not None:
@@ -53,11 +56,17 @@ class Changes:
             await asyncio.sleep(LOOK)
             if len(self._server.service.bus):
                 for source in self._sources():
-                    if isinstance(source, Looking):
-                        try:
-                            await asyncio.to_thread(source.look)
-                        except Exception:
-                            _log.exception("%s cannot be looked through for changes", source)
+                    # One that is slow to look through, a network's disk, keeps no other waiting.
+                    if isinstance(source, Looking) and id(source) not in self._looks:
+                        self._looks[id(source)] = asyncio.create_task(self._look_through(source))
+
+    async def _look_through(self, source: Looking) -> None:
+        try:
+            await asyncio.to_thread(source.look)
+        except Exception:
+            _log.exception("%s cannot be looked through for changes", source)
+        finally:
+            self._looks.pop(id(source), None)
 
     @property
     def tell(self) -> Callable[[Sequence[str]], None]:
