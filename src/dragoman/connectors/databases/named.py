@@ -144,9 +144,9 @@ def _value(query: str, name: str, parameter: Parameter, value: Any) -> Any:
     if isinstance(value, str) and len(value) > parameter.max_length:
         raise ToolError(f"{name} of {query} has at most {parameter.max_length} characters")
     if isinstance(value, int | float) and parameter.minimum is not None and value < parameter.minimum:
-        raise ToolError(f"{name} of {query} is at least {parameter.minimum:g}")
+        raise ToolError(f"{name} of {query} is at least {parameter.minimum}")
     if isinstance(value, int | float) and parameter.maximum is not None and value > parameter.maximum:
-        raise ToolError(f"{name} of {query} is at most {parameter.maximum:g}")
+        raise ToolError(f"{name} of {query} is at most {parameter.maximum}")
     if isinstance(value, str) and parameter.type == "date":
         try:
             return datetime.date.fromisoformat(value)

@@ -21,8 +21,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     required: bool = True
     default: Any = None
     choices: list[Any] = []
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: int | float | None = None  # as it was written: 1 is told as 1, not as 1.0
+    maximum: int | float | None = None
     max_length: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
 
 

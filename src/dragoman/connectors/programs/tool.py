@@ -44,8 +44,8 @@ class Param(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     enum: list[Any] = []
     format: str = ""
     pattern: str = ""
-    min: float | None = None
-    max: float | None = None
+    min: int | float | None = None  # as it was written: 1 is told as 1, not as 1.0
+    max: int | float | None = None
     dash: bool = False  # whether a value may begin with "-" where the command could take it for an option
 
 
