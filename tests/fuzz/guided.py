@@ -17,7 +17,8 @@ import atheris
 
 with atheris.instrument_imports(include=["dragoman"]):
     from tests.fuzz.mutations import WORDS
-    from tests.fuzz.readers import TARGETS, tried
+    from tests.fuzz.readers import TARGETS
+    from tests.fuzz.target import tried
 
 SLOW = 2.0  # seconds of processor time for 20,000 bytes, where reading them takes ten times as long as usual
 LONGEST = 20_000  # bytes

@@ -205,12 +205,3 @@ TARGETS: dict[str, Target] = {
     "Markdown": Target(document("a.md"), [b"---\ntitle: a\n---\n# b\n\n- c\n"]),
     **GATHERED,
 }
-
-
-def tried(target: Target, data: bytes) -> bool:
-    """Say whether a reader takes these bytes. Raises whatever it should not have raised."""
-    try:
-        target.read(data)
-    except target.ours:
-        return False
-    return True

@@ -1,5 +1,6 @@
 """`make fuzz MINUTES=5`: every reader against documents that are almost right; Hypothesis shrinks what it finds.
 
+`--growth` looks for documents that take more time than their length allows (`growth`).
 With atheris, where that is installed, and `--guided`: each reader in a process of its own, led by coverage.
 Exit status 1 if anything but our own errors escaped; the smallest bytes that do it are shown.
 """
@@ -19,8 +20,10 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, seed, settings
 from tests.faults.measure import ROOT
+from tests.fuzz.growth import grown
 from tests.fuzz.mutations import almost
-from tests.fuzz.readers import TARGETS, tried
+from tests.fuzz.readers import TARGETS
+from tests.fuzz.target import tried
 
 
 def attacked(name: str, examples: int, start: int, taken: Counter[str]) -> str:
@@ -62,6 +65,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--only", default="", help="readers whose names contain this")
     parser.add_argument("--guided", action="store_true")
+    parser.add_argument("--growth", action="store_true", help="look for what takes more time than its length allows")
     parser.add_argument("--seed", type=int, default=0)
     given_ = parser.parse_args()
     names = [name for name in TARGETS if given_.only in name]
@@ -69,6 +73,10 @@ def main() -> int:
         print("atheris is not installed: pip install atheris")
         return 2
     warnings.simplefilter("ignore")
+    if given_.growth:
+        slow = [print(told, flush=True) for name in names for told in grown(name)]
+        print(f"{len(slow)} documents take longer than they should" if slow else "all readers take time by length")
+        return int(bool(slow))
     until, found, taken, tries, start = time.monotonic() + given_.minutes * 60, {}, Counter[str](), 0, given_.seed
     if given_.guided:
         for name in names:

@@ -58,3 +58,12 @@ def packed(name: str, data: bytes) -> bytes:
         info.size = len(data)
         archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
+
+
+def tried(target: Target, data: bytes) -> bool:
+    """Say whether a reader takes these bytes. Raises whatever it should not have raised."""
+    try:
+        target.read(data)
+    except target.ours:
+        return False
+    return True

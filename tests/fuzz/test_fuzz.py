@@ -3,8 +3,9 @@
 from collections import Counter
 
 import pytest
-from tests.fuzz.readers import TARGETS, Target, tried
+from tests.fuzz.readers import TARGETS
 from tests.fuzz.run import attacked
+from tests.fuzz.target import Target, tried
 
 QUICK = [name for name in TARGETS if name not in ("SQL", "a Word file", "an EPUB", "HTML", "mail", "CSV", "rich text")]
 

@@ -104,8 +104,10 @@ async def test_a_process_that_is_killed_names_the_signal() -> None:
 
 async def test_every_call_under_way_hears_of_the_end_with_an_error_of_its_own() -> None:
     async with running("import sys\nfor _ in range(3): sys.stdin.readline()") as exchange:
-        asked = [exchange.send(Outgoing(n, b"{}")) for n in range(3)]
-        errors = await asyncio.gather(*asked, return_exceptions=True)
+        asked = [asyncio.ensure_future(exchange.send(Outgoing(n, b"{}"))) for n in range(3)]
+        _, waiting = await asyncio.wait(asked, timeout=10)
+        assert not waiting
+        errors = [task.exception() for task in asked]
     assert [type(error) for error in errors] == [ClosedError] * 3
     assert len({id(error) for error in errors}) == 3
 
