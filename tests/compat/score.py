@@ -201,8 +201,8 @@ class Run:
             return f"{what}: {error}" if any(word in str(error) for word in OURS) else ""
         except McpError as error:
             self.notes.append(f"{what}: {type(error).__name__}")
-            # It waits for something, or asks its user, whom nobody plays here: that is an answer.
-            fine = isinstance(error, DeadlineError | RequestError | VisitNeededError)
+            # It waits for something, asks its user, whom nobody plays here, or asks for ever: that is an answer.
+            fine = isinstance(error, DeadlineError | RequestError | VisitNeededError) or "asked more than" in str(error)
             return "" if fine else f"{what}: {error}"
         if getattr(result, "is_error", False):
             text = result.text

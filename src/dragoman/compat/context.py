@@ -277,19 +277,19 @@ class FastContext(Context):
 
     def visibility(self) -> list[dict[str, Any]]:
         """Return what this session has switched on and off, in order."""
-        scope = self._scope()
+        scope = self.visibility_scope()
         rules: list[dict[str, Any]] = [] if scope is None else self._server.visibility.get(scope, [])
         return rules
 
-    def _scope(self) -> str | None:
-        """Return whose the rules are: the session's, the user's, or those of whoever is on stdio."""
+    def visibility_scope(self) -> str | None:
+        """Return whose a call is: a session's, a user's, "" on stdio; None where nobody can tell."""
         caller = self.call.caller
         if caller.session or caller.principal:
             return caller.session or caller.principal
         return None if self.headers else ""
 
     async def _rule(self, rules: list[dict[str, Any]]) -> None:
-        scope = self._scope()
+        scope = self.visibility_scope()
         if scope is None:
             raise RuntimeError(
                 "what is visible belongs to a session or a user, and this call has neither: it came over HTTP in a "

@@ -157,6 +157,13 @@ class FastMCP(Face):
         if isinstance(provider, FileSystemProvider):
             provider.provide(self.registry)
             return
+        if hasattr(provider, "attach"):
+            if namespace:
+                raise unsupported_argument(
+                    "FastMCP.add_provider", "namespace", "pages and their tools keep their names"
+                )
+            provider.attach(self)
+            return
         if not hasattr(provider, "list_tools"):
             raise unsupported_argument("FastMCP", "providers", "a provider is a Provider of fastmcp.server.providers")
         if hasattr(provider, "begin"):

@@ -241,7 +241,17 @@ MODULES: dict[str, dict[str, str]] = {
         "Image": "media:Image",
         "settings": "settings:settings",
     },
-    "fastmcp.apps": _names("pages", "AppConfig ResourceCSP ResourcePermissions UI_EXTENSION_ID UI_MIME_TYPE"),
+    "fastmcp.apps": _names("pages", "AppConfig ResourceCSP ResourcePermissions UI_EXTENSION_ID UI_MIME_TYPE")
+    | _names("cards", "Approval Choice FileUpload FormInput"),
+    **{
+        f"fastmcp.apps.{home}": {name: f"cards:{name}"}
+        for home, name in (
+            ("approval", "Approval"),
+            ("choice", "Choice"),
+            ("file_upload", "FileUpload"),
+            ("form", "FormInput"),
+        )
+    },
     "fastmcp.apps.config": _names("pages", "AppConfig ResourceCSP ResourcePermissions"),
     "fastmcp.server.apps": _names("pages", "AppConfig ResourceCSP ResourcePermissions"),
     "fastmcp.settings": {"Settings": "settings:FastSettings"},
