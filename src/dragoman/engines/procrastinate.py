@@ -134,15 +134,18 @@ class ProcrastinateEngine:
             self._made = True
 
     async def _work(self) -> None:
+        told = ""  # once for each outage: it is tried every second
         while not self._stopping:
             try:
                 await self._prepare()
                 async with self._app() as app:
+                    told = ""
                     await self._serve(app)
             except TRANSIENT as error:
                 self._made = False
                 # Its own errors say only that there was one.
-                log.warning("tasks wait: %s", error.__cause__ or error)
+                if told != (told := str(error.__cause__ or error)):
+                    log.warning("tasks wait: %s", told)
             if not self._stopping:
                 await asyncio.sleep(AGAIN)
 

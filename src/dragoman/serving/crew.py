@@ -19,6 +19,7 @@ import msgspec
 from dragoman.errors import StoreError
 from dragoman.ports.bus import Topic
 from dragoman.ports.store import Append, Drop, Put, Store
+from dragoman.serving.outage import Outage
 
 log = logging.getLogger("dragoman")
 SAID_TTL = 3600.0  # seconds that a stream of letters lasts from its latest
@@ -67,6 +68,10 @@ class Crew:
         self._wake = asyncio.Event()
         self._begun: asyncio.Future[list[Literal[True]]] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._unseen = Outage(
+            log, "the others cannot hear that this process is alive", "the others hear again that this process is alive"
+        )
+        self.deaf = Outage(log, "what other processes say is not heard now", "what other processes say is heard again")
 
     def on(self, kind: str, hear: Hear, *, own: bool = False) -> None:
         """Let `hear` take the letters of one kind, those of this process left out unless `own`."""
@@ -182,11 +187,12 @@ class Crew:
         while True:
             try:
                 await self._beat()
+                self._unseen.over()
                 begun.set()
                 for work in self._each_beat:
                     await work()
             except StoreError as error:
-                log.warning("the others cannot hear that this process is alive: %s", error)
+                self._unseen.met(error)
             except Exception:
                 log.exception("what a process does now and then could not be done")
             begun.set()
@@ -241,9 +247,10 @@ class Reader:
         while True:
             try:
                 await self._next()
+                self._crew.deaf.over()
                 pause = PAUSE
             except StoreError as error:
-                log.warning("what other processes say is not heard now: %s", error)
+                self._crew.deaf.met(error)
                 self.begun.set()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)

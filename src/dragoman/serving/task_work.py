@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dragoman.errors import StoreError
 from dragoman.ports.store import Append, Change, Given
 from dragoman.protocol.limits import Limits
+from dragoman.serving.outage import Outage
 from dragoman.serving.stopping import stop
 from dragoman.serving.task_runs import AGAIN, MANY, Runs
 
@@ -70,11 +71,13 @@ class Work:
 
     async def _work(self) -> None:
         self._position, self._checked = 0, float("-inf")
+        outage = Outage(log, "tasks wait", "tasks are looked for again")
         while True:
             try:
                 await self._look()
+                outage.over()
             except StoreError as error:
-                log.warning("tasks wait: %s", error)
+                outage.met(error)
                 await asyncio.sleep(AGAIN)
 
     async def _look(self) -> None:
