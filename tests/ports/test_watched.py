@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dragoman.ports.watched import Watched
+from dragoman.ports.watched import Expired, Watched
 
 
 async def give(value: int) -> int:
@@ -138,3 +138,51 @@ async def test_anything_that_can_be_awaited_can_be_watched() -> None:
     assert await Watched(future, None, 60) == "set"
     with pytest.raises(TimeoutError):
         await Watched(asyncio.get_running_loop().create_future(), None, 0.01)
+
+
+async def test_the_end_of_the_time_is_told_from_a_timeout_of_the_works_own() -> None:
+    async def own() -> None:
+        await asyncio.sleep(0)
+        raise TimeoutError("mine")
+
+    with pytest.raises(TimeoutError, match="mine") as raised:
+        await Watched(own(), None, 60)
+    assert not isinstance(raised.value, Expired)
+    with pytest.raises(Expired):
+        await Watched(wait_for(asyncio.Event()), None, 0.01)
+
+
+async def test_a_task_that_was_cancelled_may_still_be_told_that_its_time_is_over() -> None:
+    told: list[str] = []
+    started = asyncio.Event()
+
+    async def cleaning() -> None:
+        try:
+            started.set()
+            await asyncio.Event().wait()
+        finally:
+            try:
+                await Watched(wait_for(asyncio.Event()), None, 0.01)
+            except Expired:
+                told.append("late")
+
+    task = asyncio.create_task(cleaning())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert told == ["late"] and task.cancelling() == 1
+
+
+async def test_work_that_fails_when_it_is_stopped_leaves_no_cancellation_behind() -> None:
+    async def failing() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise KeyError("x") from None
+
+    with pytest.raises(KeyError, match="x"):
+        await Watched(failing(), None, 0.01)
+    task = asyncio.current_task()
+    assert task is not None and task.cancelling() == 0
+    await asyncio.sleep(0)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 from dragoman.calling.task_handle import TaskStatus
-from dragoman.calling.terms import OnProgress, Wish
+from dragoman.calling.terms import PLAIN, OnProgress, Wish
 from dragoman.errors import LocalError
 from dragoman.ports.exchange import NO_FIELDS, Fields
 from dragoman.protocol.dress import NO_META
@@ -30,6 +30,8 @@ class CallOptions(TypedDict, total=False):
 
 def wish_of(options: CallOptions) -> Wish:
     """Return what a call wants. Raises TypeError for a name that there is not, LocalError for a bad trace."""
+    if not options:
+        return PLAIN
     for name in options:
         if name not in CallOptions.__annotations__:
             raise TypeError(f"a call has no option {name!r}; there are {', '.join(CallOptions.__annotations__)}")

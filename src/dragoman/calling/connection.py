@@ -10,7 +10,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,7 +23,7 @@ from dragoman.calling.changes import Changes
 from dragoman.calling.fields import check_fields
 from dragoman.calling.line import Line
 from dragoman.calling.negotiate import agree, check_mode, greeting_of
-from dragoman.calling.patience import patiently
+from dragoman.calling.patience import patiently, within
 from dragoman.calling.resending import may_repeat, pause
 from dragoman.calling.revival import Revival
 from dragoman.calling.rounds import ASKING, answered
@@ -190,24 +190,19 @@ class Connection:
             check_fields(wish.headers)
         return await self._within(method, wish, self._rounds(method, params, wish, reader))
 
-    async def _within(self, method: str, wish: Wish, work: Coroutine[Any, Any, V]) -> V:
+    def _within(self, method: str, wish: Wish, work: Coroutine[Any, Any, V]) -> Awaitable[V]:
         seconds = self._terms.timeout if wish.timeout is None else wish.timeout
-        bound = self._terms.limit(seconds)
-        try:
-            async with bound:
-                return await work
-        except TimeoutError:
-            if not bound.expired():
-                raise  # a callback's own
-            raise self._late(method, seconds) from None
+        return within(seconds, work, functools.partial(self._late, method, seconds), self._terms.limit)
 
     async def _rounds(
         self, method: str, params: Mapping[str, Any], wish: Wish, reader: ResultReader[T]
     ) -> tuple[T, msgspec.Raw, int]:
         leg, rounds = params, 0
         while True:
-            deliver = functools.partial(self._delivered, method, leg)
-            call = functools.partial(patiently, wish, f"{method} at {self.where}", deliver, self._terms.limit)
+            call: Callable[[], Awaitable[msgspec.Raw]] = functools.partial(self._delivered, method, leg, wish)
+            if wish.idle_timeout is not None:
+                deliver = functools.partial(self._delivered, method, leg)
+                call = functools.partial(patiently, wish, f"{method} at {self.where}", deliver, self._terms.limit)
             callbacks = None if wish.by_hand else self._terms.callbacks
             raw = await self._line.visits.first(callbacks, self._terms.rounds, call)
             try:

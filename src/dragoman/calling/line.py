@@ -161,6 +161,8 @@ class Line:
     ) -> msgspec.Raw:
         if self.observer is not None and not METHODS.get(method, BARE).endless:
             return await self._observed(self.observer, dress, method, params, wish, request_id)
+        if wish.on_progress is None:
+            return await self._ask(dress, method, params, wish, request_id)
         return await self._told(dress, method, params, wish, request_id)
 
     async def _observed(
@@ -204,8 +206,9 @@ class Line:
             headers = {**dress.headers(method, params), **wish.fields, **wish.headers}
         # As it is sent: by the time of the answer, another call may have found out that the session is gone.
         in_session = exchange.session is not None
+        request = Outgoing(number, body, headers, method == HELLO, dress.era.handshake)
         try:
-            answer = await self._sent(Outgoing(number, body, headers, method == HELLO, dress.era.handshake), wish.aside)
+            answer = await (exchange.send(request) if wish.aside is None else self._sent(request, wish.aside))
         except asyncio.CancelledError:
             if method != HELLO and not (exchange.over_http and dress.era.close_cancels):
                 notice = cancellation(number, "the caller no longer waits")
@@ -213,9 +216,7 @@ class Line:
             raise
         return judge(answer, exchange.where, in_session=in_session)
 
-    async def _sent(self, request: Outgoing, aside: Aside | None) -> Incoming:
-        if aside is None:
-            return await self.exchange.send(request)
+    async def _sent(self, request: Outgoing, aside: Aside) -> Incoming:
         self._asides[request.id] = aside
         try:
             return await self.exchange.send(

@@ -1,22 +1,46 @@
-"""A limit on silence: time that starts anew with each progress that the server tells of.
+"""Limits on time: on a whole call, and on silence, where it starts anew with each progress that the server tells of.
 
-The limit on the whole call stays as it is, so a server that only ever makes progress still comes to an end.
+The limit on the whole call stays as it is then, so a server that only ever makes progress still comes to an end.
 Source: specification, basic/patterns/cancellation "Timeouts"; requirement PROG-06.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from msgspec import structs
 
 from dragoman.calling.terms import OnProgress, Wish
 from dragoman.errors import DeadlineError
+from dragoman.ports.watched import Expired, Watched
 from dragoman.wire.notices import Progress
 
 T = TypeVar("T")
+
+
+async def within(
+    seconds: float | None,
+    work: Coroutine[Any, Any, T],
+    late: Callable[[], DeadlineError],
+    limit: Callable[[float | None], asyncio.Timeout],
+) -> T:
+    """Return what `work` gives, cancelled when it takes longer than `seconds`. Raises what `late` gives then."""
+    if limit is asyncio.timeout and seconds is not None and seconds > 0:
+        # The same, for less: no timer where nothing has to be waited for, as in memory.
+        try:
+            return await Watched(work, None, seconds)
+        except Expired:
+            raise late() from None
+    bound = limit(seconds)
+    try:
+        async with bound:
+            return await work
+    except TimeoutError:
+        if not bound.expired():
+            raise  # a callback's own
+        raise late() from None
 
 
 async def patiently(

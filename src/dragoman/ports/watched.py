@@ -13,10 +13,14 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
+class Expired(TimeoutError):
+    """The time of a `Watched` is over: to be told from a TimeoutError of the work's own."""
+
+
 class Watched(Generic[T]):
     """Awaiting this awaits `work`; `on_wait` is called once, when `work` first has to wait.
 
-    After `seconds` of waiting, if they are not 0, `work` is cancelled; when it ends by that, TimeoutError is raised.
+    After `seconds` of waiting, if they are not 0, `work` is cancelled; when it ends by that, Expired is raised.
     """
 
     __slots__ = ("on_wait", "seconds", "work")
@@ -62,6 +66,7 @@ class Begun(Generic[T]):
 
     def _bounded(self, task: asyncio.Task[Any]) -> Generator[Any, Any, T]:
         expired = False
+        before = task.cancelling()  # a task that was cancelled may still call, to clean up
 
         def expire() -> None:
             nonlocal expired
@@ -73,8 +78,12 @@ class Begun(Generic[T]):
             value = yield from _rest(self.steps, self.awaited)
         except asyncio.CancelledError:
             # Ours, unless somebody else has cancelled the task as well.
-            if expired and task.uncancel() == 0:
-                raise TimeoutError from None
+            if expired and task.uncancel() <= before:
+                raise Expired from None
+            raise
+        except BaseException:
+            if expired:
+                task.uncancel()  # it made something else of being cancelled, which is over with it
             raise
         finally:
             timer.cancel()

@@ -152,10 +152,14 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         """Return the answer to `request`."""
         if request.headers:
             raise LocalError(f"headers travel over HTTP only, and {self.where} speaks over stdio; use meta or env")
-        future: asyncio.Future[Incoming] = asyncio.get_running_loop().create_future()
+        if self._ended is None:
+            raise ClosedError(f"{self.where} is not running")
+        future: asyncio.Future[Incoming] = self._ended.get_loop().create_future()
         self._waiting[request.id] = future
         try:
-            await self._write(request.body)
+            self._push(request.body)
+            if self._writable is not None:
+                await asyncio.shield(self._writable)
             return await future
         finally:
             self._waiting.pop(request.id, None)
@@ -171,14 +175,17 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         """Do nothing: all that the server says comes over its one stdout."""
 
     async def _write(self, body: bytes) -> None:
+        self._push(body)
+        if self._writable is not None:
+            await asyncio.shield(self._writable)
+
+    def _push(self, body: bytes) -> None:
         stdin = self._stdin
         if self._fault is not None:
             raise self._fault()
         if stdin is None:
             raise ClosedError(f"{self.where} is not running")
         stdin.write(body + b"\n")
-        if self._writable is not None:
-            await asyncio.shield(self._writable)
 
     # --- what the process does ------------------------------------------------------------------------------
 
