@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.auth.issuing import RESOURCE, RSA_KEY, Issuer, bearing, challenge, issuing
 from tests.transport.raw_http import Answer, Ask, call, in_process
 
-from dragoman import Client, LocalError
+from dragoman import Client, LocalError, ToolError
 from dragoman.compat.authorization import (
     AccessToken,
     AuthSettings,
@@ -20,9 +20,13 @@ from dragoman.compat.authorization import (
     StaticTokenVerifier,
     TokenVerifier,
     get_access_token,
+    require_scopes,
 )
 from dragoman.compat.fast import FastMCP
+from dragoman.compat.resolve import TokenClaim
+from dragoman.compat.searching import BM25SearchTransform
 from dragoman.compat.server import MCPServer
+from dragoman.compat.transforms import Namespace
 from dragoman.protocol.challenge import read_challenges
 
 KNOWN = "/.well-known/oauth-protected-resource"
@@ -191,3 +195,27 @@ async def test_an_issuer_without_a_public_url_says_what_is_missing() -> None:
     with pytest.raises(LocalError, match="url="):
         server.asgi()
     assert server.asgi(url=RESOURCE) is not None
+
+
+async def test_a_tool_asks_for_its_scopes_under_whatever_name_it_is_called() -> None:
+    tokens = {
+        "reader": {"client_id": "reader", "scopes": ["read"]},
+        "writer": {"client_id": "writer", "scopes": ["read", "write"]},
+    }
+    plain, renamed = (FastMCP("scoped", auth=StaticTokenVerifier(tokens, required_scopes=["read"])) for _ in range(2))
+    for made in (plain, renamed):
+        made.tool(lambda: "written", name="write", auth=require_scopes("write"))
+        made.tool(lambda claim=TokenClaim("client_id"): claim, name="who")
+    renamed.add_transform(Namespace("my"))
+    renamed.add_transform(BM25SearchTransform())
+    for made, name in ((plain, "write"), (renamed, "my_write")):
+        app = made.native.asgi(url=RESOURCE)
+        assert refused(await asked(app, "reader", name)) == "403 insufficient_scope"
+        assert b'"text":"written"' in (await asked(app, "writer", name)).body
+        assert b'"text":"reader"' in (await asked(app, "reader", name.replace("write", "who"))).body
+    through = bearing(call("call_tool", name="my_write"), "reader")
+    assert refused(await in_process(renamed.native.asgi(url=RESOURCE), through)) == "403 insufficient_scope"
+    async with Client(plain.native) as client:  # in this process nobody is asked
+        assert (await client.call_tool("write")).text == "written"
+        with pytest.raises(ToolError, match="says nothing of 'client_id'"):
+            await client.call_tool("who")

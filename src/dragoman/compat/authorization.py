@@ -132,6 +132,31 @@ class Declared:
     get_routes = get_well_known_routes
 
 
+class Required:
+    """What `require_scopes` gives: callers over HTTP have to have all of these scopes."""
+
+    def __init__(self, scopes: tuple[str, ...]) -> None:
+        self.scopes = scopes
+
+    def __call__(self, context: Any) -> bool:
+        """Say whether the caller of the call that runs has them."""
+        token = get_access_token()
+        return token is not None and set(self.scopes) <= set(token.scopes)
+
+
+def require_scopes(*scopes: str) -> Required:
+    """Return what lets in only callers with these scopes: for `auth=` of a tool, resource or prompt."""
+    return Required(scopes)
+
+
+def scopes_of(auth: Any) -> list[str] | None:
+    """Return the scopes that `auth=` of a tool asks for, None if it asks for anything else as well."""
+    checks: list[Any] = auth if isinstance(auth, list) else [auth]
+    if not all(isinstance(check, Required) for check in checks):
+        return None
+    return [scope for check in checks for scope in check.scopes]
+
+
 def get_access_token() -> AccessToken | None:
     """Return what is known of the caller; None over stdio, where nobody presents a token.
 

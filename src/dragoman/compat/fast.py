@@ -19,7 +19,16 @@ from dragoman.compat.offering import Offering
 from dragoman.compat.providers import FileSystemProvider
 from dragoman.compat.refusal import unsupported_argument, unsupported_attribute
 from dragoman.compat.registry import PromptEntry, ResourceEntry, ToolEntry
-from dragoman.compat.resolve import CurrentContext, CurrentHeaders, CurrentServer, Depends, Progress
+from dragoman.compat.resolve import (
+    CurrentAccessToken,
+    CurrentContext,
+    CurrentHeaders,
+    CurrentRequest,
+    CurrentServer,
+    Depends,
+    Progress,
+    TokenClaim,
+)
 from dragoman.compat.server import Face
 from dragoman.compat.settings import settings as everywhere
 from dragoman.compat.tools import Tool
@@ -347,6 +356,12 @@ def get_context() -> Context:
     return contexts.current()
 
 
+def get_server() -> FastMCP:
+    """Return the server of the call that runs. Raises RuntimeError outside of a call."""
+    server: FastMCP = contexts.current().fastmcp
+    return server
+
+
 def get_http_headers(**options: Any) -> dict[str, str]:
     """Return the HTTP headers of the call that runs, names in lower case; none on stdio."""
     return dict(contexts.current().headers)
@@ -361,18 +376,22 @@ def get_http_request() -> Any:
 
 
 __all__ = [
+    "CurrentAccessToken",
     "CurrentContext",
     "CurrentFastMCP",
     "CurrentHeaders",
+    "CurrentRequest",
     "Depends",
     "FastMCP",
     "Progress",
+    "TokenClaim",
     "Tool",
     "create_proxy",
     "get_access_token",
     "get_context",
     "get_http_headers",
     "get_http_request",
+    "get_server",
     "lifespan",
     "prompt",
     "resource",

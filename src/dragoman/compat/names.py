@@ -74,7 +74,9 @@ MODULES: dict[str, dict[str, str]] = {
         **_names("apps", "Apps ResourceCsp ResourcePermissions client_supports_apps EXTENSION_ID APP_MIME_TYPE"),
     },
     "fastmcp.server.auth": _declared("AuthProvider OAuthProvider OAuthProxy OIDCProxy")
-    | _names("authorization", "AccessToken RemoteAuthProvider TokenVerifier JWTVerifier StaticTokenVerifier"),
+    | _names(
+        "authorization", "AccessToken RemoteAuthProvider TokenVerifier JWTVerifier StaticTokenVerifier require_scopes"
+    ),
     "fastmcp.server.auth.providers": {},
     **{f"fastmcp.server.auth.providers.{home}": _declared(names) for home, names in _PROVIDERS.items()},
     "fastmcp.server.auth.providers.jwt": _names("authorization", "JWTVerifier StaticTokenVerifier"),
@@ -265,11 +267,15 @@ MODULES: dict[str, dict[str, str]] = {
     "fastmcp.server.context": {"Context": "context:FastContext"},
     "fastmcp.server.dependencies": _names(
         "fast",
-        "get_context get_http_headers get_http_request get_access_token CurrentContext CurrentFastMCP Depends Progress",
+        "get_context get_http_headers get_http_request get_access_token get_server CurrentAccessToken CurrentContext "
+        "CurrentFastMCP CurrentHeaders CurrentRequest Depends Progress TokenClaim",
     ),
     "fastmcp.server.lifespan": {"lifespan": "fast:lifespan"},
     "fastmcp.server.elicitation": _FORMS,
-    "fastmcp.dependencies": _names("fast", "CurrentContext CurrentFastMCP CurrentHeaders Depends Progress"),
+    "fastmcp.dependencies": _names(
+        "fast",
+        "CurrentAccessToken CurrentContext CurrentFastMCP CurrentHeaders CurrentRequest Depends Progress TokenClaim",
+    ),
     "fastmcp.exceptions": {
         **_ERRORS,
         **_names("exceptions", "NotFoundError PromptError DisabledError"),

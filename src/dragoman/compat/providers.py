@@ -128,6 +128,7 @@ class OwnTool(Tool):
 
     async def run(self, arguments: dict[str, Any]) -> Any:
         """Return what it gives, as a ToolResult."""
+        running.check_scopes(self.surface.tools.listing.get(self.inner))
         return await running.run_tool(self.surface.tools.call, self.inner, arguments)
 
 
@@ -139,6 +140,7 @@ class OwnResource(Resource):
 
     async def read(self) -> Any:
         """Return what it holds, as a ResourceResult."""
+        running.check_scopes(self.surface.resources.fixed.get(self.inner))
         return await running.read_resource(self.surface.resources.read, self.inner)
 
 
@@ -152,6 +154,7 @@ class OwnTemplate(ResourceTemplate):
         """Return what the resource with these variables holds."""
         uri = msgspec.convert(arguments, dict[str, str])
         entry = self.surface.resources.templates.get(self.inner)
+        running.check_scopes(entry)
         return await running.read_resource(self.surface.resources.read, entry.template.expand(uri))
 
 
@@ -163,6 +166,7 @@ class OwnPrompt(Prompt):
 
     async def render(self, arguments: dict[str, Any] | None = None) -> Any:
         """Return it filled in, as a PromptResult."""
+        running.check_scopes(self.surface.prompts.listing.get(self.inner))
         return await running.render_prompt(self.surface.prompts.get, self.inner, arguments)
 
 

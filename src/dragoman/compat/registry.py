@@ -18,6 +18,7 @@ from msgspec import UNSET
 from dragoman.app.options import PromptOptions, ResourceOptions, ToolOptions
 from dragoman.app.server import Server
 from dragoman.compat import blame, results
+from dragoman.compat.authorization import scopes_of
 from dragoman.compat.exceptions import ResourceNotFoundError, ToolError
 from dragoman.compat.inject import CURRENT, Dressing, Parts, dress, output_type
 from dragoman.compat.messages import PromptResult
@@ -56,7 +57,6 @@ _SAID = ("name", "title", "description", "mime_type")
 _UNUSED = frozenset(
     {"tags", "version", "enabled", "task", "run_in_thread", "exclude_args", "annotations", "structured_output"}
 )
-_REFUSED = {"auth": "put an authorizing proxy in front"}
 
 
 class ToolEntry(NamedTuple):
@@ -258,15 +258,17 @@ def prefixed(uri: str, prefix: str) -> str:
 
 def refuse(options: Options, function: str) -> None:
     """Raise UnsupportedArgumentError for an option that would be unsafe to leave out."""
-    for option, instead in _REFUSED.items():
-        if options.get(option) is not None and options.get(option) is not False:
-            raise unsupported_argument(function, option, instead)
+    auth = options.get("auth")
+    if auth is not None and auth is not False and scopes_of(auth) is None:
+        raise unsupported_argument(function, "auth", "use require_scopes(...), or put an authorizing proxy in front")
 
 
 def _shared(options: Options) -> dict[str, Any]:
     shared: dict[str, Any] = {}
     if options.get("icons"):
         shared["icons"] = [to_wire(icon, Icon) for icon in options["icons"]]
+    if options.get("auth"):
+        shared["scopes"] = scopes_of(options["auth"])
     meta = dict(options.get("meta") or {})
     if options.get("tags"):
         meta["tags"] = sorted(options["tags"])

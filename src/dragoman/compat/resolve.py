@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dragoman.compat.authorization import get_access_token
 from dragoman.compat.elicitation import AcceptedElicitation, CancelledElicitation, ElicitationResult
 from dragoman.compat.exceptions import ToolError
 from dragoman.compat.inject import Dependency, Parts, call
@@ -118,6 +119,43 @@ class CurrentHeaders(Dependency):
     async def solve(self, context: Any, known: Mapping[str, Any], stack: contextlib.AsyncExitStack) -> Any:
         """Return the headers."""
         return dict(context.headers)
+
+
+class CurrentAccessToken(Dependency):
+    """A parameter that is what is known of the caller. The call fails where nobody was asked who they are."""
+
+    async def solve(self, context: Any, known: Mapping[str, Any], stack: contextlib.AsyncExitStack) -> Any:
+        """Return the caller's token, without its text."""
+        token = get_access_token()
+        if token is None:
+            raise ToolError("nobody was asked who they are: this is for servers with auth=..., over HTTP")
+        return token
+
+
+class TokenClaim(Dependency):
+    """A parameter that is what the caller's token says under a name. The call fails where it says nothing."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def solve(self, context: Any, known: Mapping[str, Any], stack: contextlib.AsyncExitStack) -> Any:
+        """Return the claim."""
+        token = get_access_token()
+        claims = {} if token is None else token.claims or {}
+        if self.name not in claims:
+            raise ToolError(f"the caller's token says nothing of {self.name!r}")
+        return claims[self.name]
+
+
+class CurrentRequest(Dependency):
+    """A parameter that is what is known of the HTTP request."""
+
+    async def solve(self, context: Any, known: Mapping[str, Any], stack: contextlib.AsyncExitStack) -> Any:
+        """Return it. Raises RuntimeError on stdio."""
+        request = context.request_context.request
+        if request is None:
+            raise RuntimeError("this call did not come over HTTP")
+        return request
 
 
 class Progress(Dependency):

@@ -18,7 +18,7 @@ from dragoman.compat.handlers import models_of
 from dragoman.compat.messages import PromptResult
 from dragoman.compat.resources import ResourceContent, ResourceResult
 from dragoman.compat.results import ToolResult, block, plain, tool_result
-from dragoman.errors import ToolError
+from dragoman.errors import ScopeError, ToolError
 from dragoman.ports.service import Handler
 from dragoman.protocol.eras import MODERN
 from dragoman.protocol.exchange import Call, Caller, Prepared, Reply
@@ -57,6 +57,14 @@ def entered(face: Any, call: Call | None = None) -> Generator[Any]:
         yield context
     finally:
         inject.CURRENT.reset(before)
+
+
+def check_scopes(entry: Any) -> None:
+    """Raise ScopeError unless the caller may use what is registered, whatever it is called on the way to it."""
+    call: Call = inject.CURRENT.get().call
+    asked = call.caller.identity is not None or bool(call.headers)
+    if asked and entry is not None and not entry.scopes <= call.caller.scopes:
+        raise ScopeError(entry.scopes)
 
 
 def _inner(method: str, changes: dict[str, Any]) -> Call:
