@@ -216,4 +216,7 @@ async def test_a_password_that_was_changed_is_read_anew(tmp_path) -> None:
 def test_names_and_passwords_that_cannot_be_are_refused(name: str, password: str) -> None:
     with pytest.raises(LocalError):
         Passwords.line(name, password)
+
+
+def test_a_name_and_a_password_that_can_be_are_one_line() -> None:
     assert Passwords.line("ann", "long enough").startswith("ann:scrypt:")
