@@ -44,6 +44,7 @@ async def test_a_crowd_that_waited_for_too_long_is_refused_and_who_comes_now_is_
     refused = [each for each in found if each.status == 503]
     assert len(refused) == 5 and len(found) - len(refused) == CROWD
     assert {each.headers["retry-after"] for each in refused} == {"1"}
+    assert all(each.json["error"]["data"] == {"begun": False} for each in refused), "so that anything may come again"
     assert all("try again" in each.json["error"]["message"] and "id" not in each.json for each in refused)
 
 

@@ -13,8 +13,9 @@ LEAST = 0.8 if SLACK == 1 else 0.4  # of the peak; beside other tests both are t
 
 
 def typed(outcome: Outcome) -> bool:
-    """Say whether a refusal tells what it is, and when to come again."""
-    return outcome.headers["retry-after"] == "1" and b'"error":{"code":-32600,"message":' in outcome.body
+    """Say whether a refusal tells what it is, when to come again, and that nothing was done."""
+    said = b'"error":{"code":-32600,"message":' in outcome.body and b'"data":{"begun":false}' in outcome.body
+    return outcome.headers["retry-after"] == "1" and said
 
 
 async def test_at_ten_times_its_capacity_a_server_does_what_it_can_and_refuses_the_rest() -> None:

@@ -366,6 +366,7 @@ async def test_without_its_store_nobody_is_let_in_and_nobody_hangs(tmp_path: Pat
         refused = await in_process(app, ask)
         assert (refused.status, refused.headers["retry-after"]) == (503, "1")
         assert "store is gone" not in refused.body.decode()
+        assert "data" not in refused.json["error"], "a store may fail after a call ran: that it did not is never said"
     figure("closed", "requests let in without the store that has their sessions, of 4", 0, 0)
     assert (await in_process(app, Ask(old("logging/setLevel", 3, level="error"), headers))).status == 503
     store.broken = False
