@@ -120,9 +120,11 @@ def test_what_was_done_is_undone_one_by_one(home: Path, capsys: pytest.CaptureFi
         (["diff", "cursor"], "diff takes two"),
         (["export"], "export wants --from"),
         (["import", "none.json", "--to", "cursor"], "none.json cannot be read"),
+        (["import", "broken.json", "--to", "cursor"], "broken.json: a key in double quotes was expected at line 1"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_told_of(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("broken.json").write_text("{bad")
     assert main(["clients", *words]) == 2
     error = capsys.readouterr().err
     assert told in error and "abc" not in error

@@ -138,6 +138,9 @@ def test_it_is_put_into_a_client_and_taken_out_again(place: Path, capsys: pytest
     assert words[-3:] == ["serve", str(place / "papers"), "--stdio"] and os.path.isabs(words[0])
     assert entry.run(["serve", "papers", "--uninstall", "cursor", "--yes"]) == 0
     assert list(json.loads(file.read_text())["mcpServers"]) == ["other"]
+    for none in (["nowhere"], ["--config", "nowhere.yaml"]):  # what could not be started is not put in
+        assert entry.run(["serve", *none, "--install", "cursor", "--yes"]) == 2
+    assert list(json.loads(file.read_text())["mcpServers"]) == ["other"]
 
 
 def test_an_approval_is_listed_and_taken_back(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

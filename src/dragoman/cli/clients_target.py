@@ -25,6 +25,7 @@ from dragoman.cli.target import choose, read_headers
 from dragoman.configs import portable
 from dragoman.configs.clients import client_named
 from dragoman.configs.entry import Entry
+from dragoman.configs.faults import UnreadableError
 from dragoman.configs.machine import Machine
 from dragoman.configs.secrecy import named_secret, without_secrets
 from dragoman.configs.survey import see
@@ -164,4 +165,7 @@ def _loaded(path: Path) -> list[Entry]:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
-    return portable.load(data)
+    try:
+        return portable.load(data)
+    except UnreadableError as error:
+        raise UsageError(f"{path}: {error}") from None

@@ -74,9 +74,12 @@ def run(options: argparse.Namespace) -> int:
     if options.schema:
         print(json.dumps(import_module("dragoman.connectors.settings.schema").schema(), indent=2))
         return OK
-    if options.json and not options.check:
+    if options.json and not (options.check or options.install or options.uninstall):
         raise UsageError("--json is for: dragoman serve --check")
     config = config_of(options)
+    if options.install:
+        # What no client could start is told now, not there.
+        import_module("dragoman.cli.serve_check").opens(options, config)
     if options.install or options.uninstall:
         return int(import_module("dragoman.cli.serve_install").run(options, words_of(options, config)))
     if options.check:

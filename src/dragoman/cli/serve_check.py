@@ -38,6 +38,18 @@ def run(options: argparse.Namespace, config: Path | None) -> int:
     return OK if found.good else FAILED
 
 
+def opens(options: argparse.Namespace, config: Path | None) -> None:
+    """Open what would be served, and close it again. Raises SourceError for what cannot be."""
+    if config is not None:
+        made = Configured(config, serve.wishes_of(options, True)._replace(record=""))
+        sources = [source for _, source in made.opened.sources.values()]
+    else:
+        opening = Opening(writable=tuple(options.allow_write), index=serve.index_of(options))
+        sources = opened(options.sources, opening)
+    for source in sources:
+        source.close()
+
+
 async def _checked(options: argparse.Namespace, config: Path | None) -> Report:
     async with asyncio.timeout(LIMIT):
         if config is not None:
