@@ -85,7 +85,7 @@ class Documents:
         for match in ranked.matches:
             file = ranked.files[match.file]
             place = (match.file, match.part, 0 if file.unit in ("page", "slide", "chapter", "message") else match.line)
-            hits.setdefault(place, partial(self._hit, match, file, ranked.query))
+            hits.setdefault(place, partial(self._hit, match, file, ranked))
             scores.setdefault(place, match.score)
         return Hits(
             hits=list(hits.values()),
@@ -109,8 +109,7 @@ class Documents:
         return Hits(hits=list(hits.values())[:limit], searched=f"{self.name}: {self._told(view).text()}")
 
     def _line_hit(self, match: Match, file: File, shown: str) -> Hit:
-        hit = self._hit(match, file, Query(terms=[]))
-        return msgspec.structs.replace(hit, text=shown)
+        return self._shown(match, file, self._index.piece(match.piece)[0], shown)
 
     def _told(self, view: View) -> Progress:
         """Return how far the index is, as far as the caller may know: in numbers of what it sees."""
@@ -256,8 +255,11 @@ class Documents:
             raise ToolError(f"{self._uri(file.path)} has {_extent(file)}; there is no line {lines[0]:,}")
         return Wanted((parts[0], min(parts[1], max(file.parts, 1))) if parts != (0, 0) else parts, lines)
 
-    def _hit(self, match: Match, file: File, query: Query) -> Hit:
-        heading, body = self._index.piece(match.piece)
+    def _hit(self, match: Match, file: File, ranked: Ranked) -> Hit:
+        piece = ranked.pieces[match.piece]
+        return self._shown(match, file, piece.heading, excerpt(piece.body, ranked.query))
+
+    def _shown(self, match: Match, file: File, heading: str, text: str) -> Hit:
         if file.unit:
             where, fragment = f"{file.unit} {match.part}", f"{file.unit}={match.part}"
             if file.unit == "sheet":
@@ -269,8 +271,7 @@ class Documents:
         if heading and file.unit != "sheet":
             where += f": {heading}"
         return Hit(
-            uri=self._uri(file.path, fragment), title=_title(file), where=where[:200], date=file.day,
-            text=excerpt(body, query),
+            uri=self._uri(file.path, fragment), title=_title(file), where=where[:200], date=file.day, text=text
         )  # fmt: skip
 
     def _entry(self, file: File) -> Entry:

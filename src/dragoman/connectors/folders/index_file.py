@@ -19,7 +19,7 @@ from dragoman.connectors.folders.words import tokens
 VERSION = 3  # of the tables below and of what the readers write: raise it and every index is made again
 BUSY = 10.0  # seconds to wait for another process that writes
 _POOL = 8
-_KEPT = 5_000  # things that one connection remembers: about a megabyte
+KEPT = 5_000  # counts that are remembered: about a megabyte
 
 _SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -90,7 +90,7 @@ class IndexFile:
     """One file, a connection that writes and a few that read.  Any thread may call any method."""
 
     words = "words"
-    piece = order = "words.rowid"
+    piece = order = walk = "words.rowid"
     pieces = "words JOIN piece p ON p.id = words.rowid JOIN file f ON f.id = p.file"
     position = "instr"
 
@@ -123,7 +123,7 @@ class IndexFile:
     def remembered(self, link: Any) -> MutableMapping[Any, Any]:
         """Return what the connection remembers until somebody writes, this process or another."""
         (version,) = link.execute("PRAGMA data_version").fetchone()
-        if version != link.version or len(link.kept) > _KEPT:
+        if version != link.version or len(link.kept) > KEPT:
             link.version, link.kept = version, {}
         kept: dict[Any, Any] = link.kept
         return kept

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from dragoman.connectors.folders.index_file import VERSION
+from dragoman.connectors.folders.index_file import KEPT, VERSION
 from dragoman.connectors.folders.place import How, IndexGoneError, joined
 from dragoman.connectors.folders.words import folded
 from dragoman.connectors.source import SourceError
@@ -46,17 +46,25 @@ ALTER TEXT SEARCH CONFIGURATION words ALTER MAPPING FOR asciiword, word, hword, 
 CREATE TABLE piece(
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, file BIGINT NOT NULL, part INTEGER NOT NULL,
     at INTEGER NOT NULL, line INTEGER NOT NULL, title TEXT NOT NULL, heading TEXT NOT NULL, body TEXT NOT NULL,
-    words TSVECTOR NOT NULL);
+    words TSVECTOR NOT NULL, names TSVECTOR NOT NULL);
 CREATE INDEX piece_file ON piece(file, part, at);
 CREATE INDEX piece_words ON piece USING gin(words) WITH (fastupdate = off);
+CREATE INDEX piece_names ON piece USING gin(names) WITH (fastupdate = off);
 CREATE TABLE word(term TEXT COLLATE "C" PRIMARY KEY, back TEXT COLLATE "C" NOT NULL);
 CREATE INDEX word_back ON word(back)
 """
 _CUT = (psycopg.OperationalError, psycopg.InterfaceError)
 _TAKEN = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedObject)
+_VERSION = f"{VERSION}.1"
+_CHANGED = (
+    # From the time on, since numbers that begin again could be mistaken for those of tables that were taken away.
+    "INSERT INTO meta(key, value) VALUES ('changes', (extract(epoch FROM now()) * 1000000)::bigint::text) "
+    "ON CONFLICT(key) DO UPDATE SET value = (meta.value::bigint + 1)::text"
+)
 _INSERT = (
-    "INSERT INTO piece(file, part, at, line, title, heading, body, words) VALUES (%s, %s, %s, %s, %s, %s, %s, "
-    "setweight(to_tsvector('words', %s), 'A') || setweight(to_tsvector('words', %s), 'B') || to_tsvector('words', %s))"
+    "INSERT INTO piece(file, part, at, line, title, heading, body, words, names) VALUES (%s, %s, %s, %s, %s, %s, %s, "
+    "to_tsvector('words', %s) || to_tsvector('words', %s) || to_tsvector('words', %s), "
+    "to_tsvector('words', %s) || to_tsvector('words', %s))"
 )
 
 
@@ -118,6 +126,7 @@ class IndexServer:
 
     words = "piece p"
     piece = "p.id"
+    walk = "p.id"
     order = "(p.id + 0)"  # else it would go through all pieces in their order, hoping to meet the words soon
     pieces = "piece p JOIN file f ON f.id = p.file"
     position = "strpos"
@@ -133,6 +142,7 @@ class IndexServer:
         self._writer: ServerLink | None = None
         self._depth = 0
         self._closed = False
+        self._kept: tuple[Any, dict[Any, Any]] = None, {}  # of which change, and what was found out since
         try:
             self._make()
         except (psycopg.Error, IndexGoneError) as fault:
@@ -148,13 +158,13 @@ class IndexServer:
                 link.execute("SELECT pg_advisory_xact_lock(?)", (lock_of(self.schema, "write"),))
                 (there,) = link.execute("SELECT to_regclass('meta') IS NOT NULL").fetchone()
                 made = link.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() if there else None
-                if made is None or made[0] != str(VERSION):
+                if made is None or made[0] != _VERSION:
                     named = sql.Identifier(self.schema)
                     link.connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(named))
                     link.connection.execute(sql.SQL("CREATE SCHEMA {}").format(named))
                     for statement in _SCHEMA.strip().split(";\n"):
                         link.execute(statement)
-                    link.execute("INSERT INTO meta(key, value) VALUES ('version', ?)", (str(VERSION),))
+                    link.execute("INSERT INTO meta(key, value) VALUES ('version', ?)", (_VERSION,))
             self._pool.append(link)
         except BaseException:
             link.connection.close()
@@ -213,6 +223,7 @@ class IndexServer:
                 with self._explained(link), link.connection.transaction():
                     link.execute("SELECT pg_advisory_xact_lock(?)", (lock_of(self.schema, "write"),))
                     yield link
+                    link.execute(_CHANGED)
             finally:
                 self._depth = 0
                 link.since = time.monotonic()
@@ -229,18 +240,22 @@ class IndexServer:
 
     def expression(self, texts: Sequence[str], how: How = "all", *, named: bool = False) -> tuple[str, str]:
         """Return a condition for pieces with these words or phrases, and its value."""
-        label = ":AB" if named else ""
         # Folded, a word has letters and digits only: nothing of it is syntax.
-        found = ["(" + " <-> ".join(f"'{word}'{label}" for word in folded(text).split()) + ")" for text in texts]
-        return "p.words @@ to_tsquery('words', ?)", joined(found, how, " & ", " | ")
+        found = ["(" + " <-> ".join(f"'{word}'" for word in folded(text).split()) + ")" for text in texts]
+        # Names have an index of their own: that of words would look into each piece whether they stand in its title.
+        return f"p.{'names' if named else 'words'} @@ to_tsquery('words', ?)", joined(found, how, " & ", " | ")
 
     def seen(self, link: Any, files: set[int]) -> tuple[str, tuple[Any, ...]]:
         """Return a condition for files with one of these numbers, and its values."""
         return "f.id = ANY(?)", (list(files),)
 
     def remembered(self, link: Any) -> MutableMapping[Any, Any]:
-        """Return nothing: to ask whether somebody has written takes as long as to ask for what would be remembered."""
-        return {}
+        """Return what is remembered until somebody writes, here or elsewhere: each transaction that does says so."""
+        row = link.execute("SELECT value FROM meta WHERE key = 'changes'").fetchone()
+        with self._pool_lock:
+            if row != self._kept[0] or len(self._kept[1]) > KEPT:
+                self._kept = row, {}
+            return self._kept[1]
 
     def lower(self, link: Any, text: str) -> str:
         """Return the function that puts texts into lower case, as the database's locale has it."""
@@ -249,7 +264,7 @@ class IndexServer:
     def add_pieces(self, link: Any, rows: Sequence[tuple[Any, ...]]) -> None:
         """Store pieces (file, part, at, line, title, heading, body) with their words."""
         with link.connection.cursor() as cursor:
-            cursor.executemany(_INSERT, [(*row, *map(folded, row[4:])) for row in rows])
+            cursor.executemany(_INSERT, [_with_words(row) for row in rows])
 
     def take_words(self, link: Any, file: int) -> None:
         """Nothing: words go with their pieces."""
@@ -326,6 +341,11 @@ def _lent(address: str) -> Generator[tuple[psycopg.Connection[Any], str], None, 
             yield connection, prefix
     except psycopg.Error as fault:
         raise SourceError(f"the indexes in {shown(address)} cannot be seen: {_told(fault)}") from fault
+
+
+def _with_words(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    title, heading, body = map(folded, row[4:])
+    return (*row, title, heading, body, title, heading)
 
 
 @lru_cache(maxsize=500)

@@ -6,8 +6,8 @@ order in which pieces were stored, so that what is cut off is the same each time
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import MutableMapping, Sequence
+from typing import Any, NamedTuple
 
 from dragoman.connectors.folders.index import Index
 from dragoman.connectors.folders.place import How
@@ -18,6 +18,7 @@ MOST_COUNTED = 20_000  # pieces with a word; more tell no more
 _LAST = "\U0010ffff"
 _LOOKED_AT = 20_000  # known words with the same beginning or end
 _START, _END = 2, 3  # letters that a word with two slips still has in common with what was meant
+_FREQUENT = 5_000  # pieces with a word, from which on its first ones are soon met by going through all
 _AT_ONCE = 400  # values in one statement
 _COUNTED_AT_ONCE = 10  # words counted in one statement
 
@@ -61,6 +62,7 @@ class Matching:
         self._index = index
         self._place = index.place
         self._scope = scope
+        self._kept: MutableMapping[Any, Any] | None = None
 
     def frequency(self, text: str, most: int = MOST_COUNTED) -> int:
         """Return how many pieces hold the word or phrase; with a `most` of one, only whether one does."""
@@ -69,8 +71,9 @@ class Matching:
     def frequencies(self, texts: Sequence[str]) -> dict[str, int]:
         """Return how many pieces hold each of these words or phrases, counting no further than MOST_COUNTED."""
         with self._index.within(self._scope) as (db, within, values):
-            kept = self._place.remembered(db)
-            about = self._scope.key
+            if self._kept is None:
+                self._kept = self._place.remembered(db)
+            kept, about = self._kept, self._scope.key
             asked = [text for text in dict.fromkeys(texts) if (about, text) not in kept]
             for at in range(0, len(asked), _COUNTED_AT_ONCE):
                 some = asked[at : at + _COUNTED_AT_ONCE]
@@ -96,11 +99,17 @@ class Matching:
         with self._index.within(self._scope) as (db, within, values):
             source = self._place.pieces if within else self._place.words
             piece = self._place.piece
+            frequent = len(texts) == 1 and not named and self._counted(texts[0]) >= _FREQUENT
+            order = self._place.walk if frequent else self._place.order
             rows = db.execute(
-                f"SELECT {piece} FROM {source} WHERE {condition}{_and(within)} ORDER BY {self._place.order} LIMIT ?",
+                f"SELECT {piece} FROM {source} WHERE {condition}{_and(within)} ORDER BY {order} LIMIT ?",
                 (value, *values, limit),
             )
             return [row[0] for row in rows.fetchall()]
+
+    def _counted(self, text: str) -> int:
+        """Return how many pieces hold the text, as far as that was counted."""
+        return int(self._kept.get((self._scope.key, text), 0)) if self._kept else 0
 
     def candidates(self, pieces: Sequence[int]) -> list[Candidate]:
         """Return these pieces with their words, in the order in which they were stored."""

@@ -63,13 +63,15 @@ class Place(Protocol):
     """Tables, and the engine's ways with words.
 
     `words` is what holds the words of pieces in a statement, `piece` the number
-    of the piece there and `order` what to order by for it; `pieces` joins the tables `piece` as p and `file` as f;
+    of the piece there and `order` what to order by for it, `walk` where nearly every piece holds the words;
+    `pieces` joins the tables `piece` as p and `file` as f;
     `position` is the function that finds a text in another.
     """
 
     words: str
     piece: str
     order: str
+    walk: str
     pieces: str
     position: str
     shown: str  # the place in words, without a password

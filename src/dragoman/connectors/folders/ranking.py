@@ -13,7 +13,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from dragoman.connectors.folders.index import File, Index
-from dragoman.connectors.folders.matching import Match, Matching
+from dragoman.connectors.folders.matching import Candidate, Match, Matching
 from dragoman.connectors.folders.query import Query
 from dragoman.connectors.folders.scope import OPEN, Scope
 from dragoman.connectors.folders.weighing import Asked, weighed
@@ -30,13 +30,17 @@ _GUESSED = 0.8  # of a word's weight, where another stands in for it
 
 
 class Ranked(NamedTuple):
-    """What was searched for in the end; what matched, best first; the files it is in; words replaced by others."""
+    """What was searched for in the end; what matched, best first; the files it is in; words replaced by others.
+
+    `pieces` are those that were weighed, by their numbers.
+    """
 
     query: Query
     matches: list[Match]
     files: dict[int, File]
     replaced: dict[str, str]
     all_words: bool
+    pieces: dict[int, Candidate]
 
 
 def rank(index: Index, query: Query, limit: int, scope: Scope = OPEN) -> Ranked:
@@ -45,14 +49,17 @@ def rank(index: Index, query: Query, limit: int, scope: Scope = OPEN) -> Ranked:
     look = Matching(index, scope)
     query, replaced, counted = _spelled(look, query)
     if not query.terms and not query.phrases:
-        return Ranked(query, [], {}, replaced, False)
+        return Ranked(query, [], {}, replaced, False, {})
     asked, lost = _weighed(look, query, replaced, counted)
     strict = _all(look, query)
-    whole = weighed(look.candidates(strict), asked, lost, True)
+    pieces = {one.piece: one for one in look.candidates(strict)}
+    whole = weighed(list(pieces.values()), asked, lost, True)
     partly: list[Match] = []
     if len(whole) < _ENOUGH and len(query.terms) + len(query.phrases) > 1 and query.terms:
         some = set(_some(look, query, counted)).difference(strict)
-        partly = weighed(look.candidates(list(some)), asked, lost, False)
+        beside = look.candidates(list(some))
+        partly = weighed(beside, asked, lost, False)
+        pieces.update((one.piece, one) for one in beside)
     matches = (whole + partly)[:MAX_HITS]
     files = index.by_id({match.file for match in matches})
     # A file may have gone between the two look-ups.
@@ -60,7 +67,8 @@ def rank(index: Index, query: Query, limit: int, scope: Scope = OPEN) -> Ranked:
     if query.recent:
         count = sum(match.file in files for match in whole)
         matches = _newest_first(matches[:count] or matches, files) + (matches[count:] if count else [])
-    return Ranked(query, _spread(_openings_first(matches, files, query))[:limit], files, replaced, bool(whole))
+    matches = _spread(_openings_first(matches, files, query))[:limit]
+    return Ranked(query, matches, files, replaced, bool(whole), pieces)
 
 
 def _all(look: Matching, query: Query) -> list[int]:
