@@ -9,13 +9,16 @@ import asyncio
 import os
 import sys
 
+from tests.faults.measure import SLACK
+
 from dragoman import Context, Limits, Server
 
 
 def desk(store: str, effects: str) -> Server:
     """Return the server."""
-    # Short, so that what a process leaves behind is taken up soon; a stop waits as long as it does by default.
-    server = Server("desk", store=store, limits=Limits(worker_seconds=2.0, task_poll=0.2))
+    # Short, so that what a process leaves behind is taken up soon; a stop waits as long as it does by default. In the
+    # long form a crowd wants the processor, and who does not get it for two seconds has not died.
+    server = Server("desk", store=store, limits=Limits(worker_seconds=2.0 if SLACK > 1 else 10.0, task_poll=0.2))
 
     def effect(line: str) -> str:
         with open(effects, "a", encoding="utf-8") as file:

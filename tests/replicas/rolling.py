@@ -18,12 +18,13 @@ from typing import Any
 
 import mcp
 import mcp_types
+from tests.faults.measure import SLACK, figure, times
 from tests.replicas.crowd import ROOT, Proxy
 from tests.servers.private import free_port
 
 from dragoman import Client
 
-PATIENCE = 20.0  # seconds that anything may take
+PATIENCE = 20.0 if SLACK > 1 else 60.0  # seconds that anything may take
 Act = Callable[[str], Awaitable[str]]
 SAID = {"Who?": "Ada", "Sure?": True}
 
@@ -245,15 +246,23 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-async def rolled(store: str, seed: int, folder: Path, rounds: int = 1) -> tuple[list[Visitor], list[str]]:
-    """Return the visitors of three replicas that were restarted in turn, and what went wrong."""
+async def rolled(store: str, seed: int, folder: Path) -> tuple[list[Visitor], list[str]]:
+    """Return the visitors of three replicas that were restarted in turn, and what went wrong.
+
+    One of each kind in `make test`; in `make faults` up to 24 of ours and 6 official ones, and up to three rounds.
+    """
     effects = folder / "effects"
     stopped = asyncio.Event()
+    many, rounds = {ours: times(1, 12), theirs: times(1, 3)}, times(1, 3)
     kinds = [
-        ("new", ours, "modern"),
-        ("old", ours, "legacy"),
-        ("their-new", theirs, "auto"),
-        ("their-old", theirs, "legacy"),
+        (f"{name}-{number}", visit, mode)
+        for name, visit, mode in (
+            ("new", ours, "modern"),
+            ("old", ours, "legacy"),
+            ("their-new", theirs, "auto"),
+            ("their-old", theirs, "legacy"),
+        )
+        for number in range(many[visit])
     ]
     visitors = [Visitor(name, seed) for name, _, _ in kinds]
     dice = random.Random(seed)
@@ -279,6 +288,11 @@ async def rolled(store: str, seed: int, folder: Path, rounds: int = 1) -> tuple[
     faults += [fault for visitor in visitors for fault in visitor.faults]
     faults += [fault for replica in made for fault in replica.faults]
     done = Counter(effects.read_text().splitlines())
+    figure("F18", "clients of ours", 2 * many[ours])
+    figure("F18", "official clients", 2 * many[theirs])
+    figure("F18", "restarts of a replica under them", len(made) * rounds)
+    figure("F18", "calls, questions and tasks", sum(visitor.did.total() for visitor in visitors))
+    figure("F18", "errors that a client saw", len(faults))
     wanted = [effect for visitor in visitors for effect in visitor.wanted]
     faults += [f"{effect}: {done[effect]} times" for effect in wanted if done[effect] != 1]
     faults += [f"{line}: {times} times" for line, times in done.items() if times != 1 and "reported" not in line]
