@@ -10,6 +10,7 @@ from typing import Any
 
 from dragoman.compat.inject import CURRENT
 from dragoman.compat.models import Model
+from dragoman.serving.shapes import is_list
 
 
 class AccessToken(Model):
@@ -151,7 +152,7 @@ def require_scopes(*scopes: str) -> Required:
 
 def scopes_of(auth: Any) -> list[str] | None:
     """Return the scopes that `auth=` of a tool asks for, None if it asks for anything else as well."""
-    checks: list[Any] = auth if isinstance(auth, list) else [auth]
+    checks: list[Any] = auth if is_list(auth) else [auth]
     if not all(isinstance(check, Required) for check in checks):
         return None
     return [scope for check in checks for scope in check.scopes]

@@ -22,6 +22,7 @@ from dragoman.compat.registry import Registry, ToolEntry
 from dragoman.compat.results import plain
 from dragoman.compat.types import PromptArgument, ToolAnnotations
 from dragoman.protocol.uri import Template as UriTemplate
+from dragoman.serving.shapes import is_list
 from dragoman.serving.tools import Registered
 from dragoman.wire.prompts import Prompt as WirePrompt
 from dragoman.wire.resources import Resource as WireResource
@@ -72,16 +73,15 @@ class Component(Model):
     def listed(self) -> Any:
         """Return what clients see, as Dragoman's own type. Raises ValueError for what does not fit the protocol."""
         members = {wire: _shown(self.__dict__.get(field)) for field, wire in self.shown}
-        meta = {**({"tags": sorted(self.tags)} if self.tags else {}), **(self.meta or {})}
+        meta: dict[str, Any] = {**({"tags": sorted(self.tags)} if self.tags else {}), **(self.meta or {})}
         members["_meta"] = plain(meta) or None
         return msgspec.convert({name: value for name, value in members.items() if value is not None}, self.wire)
 
 
 def _shown(value: Any) -> Any:
     """Return what a field says, as data; what a model leaves open is left out."""
-    if isinstance(value, list):
-        items: list[Any] = value
-        return [_shown(item) for item in items]
+    if is_list(value):
+        return [_shown(item) for item in value]
     return value.model_dump(exclude_none=True) if isinstance(value, Model) else plain(value)
 
 
@@ -153,7 +153,7 @@ class FunctionTool(Tool):
     def model_copy(self, *, update: Any = None, deep: bool = False) -> Self:
         """Return a copy with the fields in `update` replaced."""
         kept = {key: value for key, value in self.__dict__.items() if key != "aside"}
-        given = {**kept, **(update or {})}
+        given: dict[str, Any] = {**kept, **(update or {})}
         made: Registered = given["made"]
         if given["name"] != made.definition.name:
             definition = msgspec.structs.replace(made.definition, name=given["name"])

@@ -267,7 +267,7 @@ class FastMCP(Face):
         _ = self.native
         return await self.offering.get("template", str(uri), version)
 
-    async def get_prompt(self, name: str, version: Any = None) -> Any:
+    async def get_prompt(self, name: str, version: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return one prompt, None if there is none of that name."""
         _ = self.native
         return await self.offering.get("prompt", name, version)

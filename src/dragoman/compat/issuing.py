@@ -6,18 +6,17 @@ clients, codes and tokens. Source: RFC 6749, 7009, 7591, 7636, 8414. Limit: whet
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 import secrets
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
+from dragoman.auth.issuing.site import credentials_of
 from dragoman.compat.guards import Judged
 from dragoman.compat.oauth import (
     JWT_BEARER_GRANT_TYPE,
@@ -175,7 +174,7 @@ class ProviderSite:
 
     async def _client(self, visitor: Visitor) -> Any:
         """Return the client that asks, once it has proved to be that. Raises Denied."""
-        given = _basic(visitor)
+        given = credentials_of(visitor)
         name, secret = given or (visitor.form.get("client_id", ""), visitor.form.get("client_secret", ""))
         client: Any = await self._provider.get_client(name)
         if client is None or visitor.form.get("client_id", name) != name:
@@ -296,21 +295,6 @@ def _same_resource(given: Any, form: Mapping[str, str]) -> None:
     asked, own = form.get("resource"), getattr(given, "resource", None)
     if asked and own and asked.rstrip("/") != str(own).rstrip("/"):
         raise Denied("invalid_target", "this was granted for another server")
-
-
-def _basic(visitor: Visitor) -> tuple[str, str] | None:
-    """Return name and secret of an Authorization header, None without one. Raises Denied for any but Basic."""
-    header = visitor.headers.get("authorization")
-    if header is None:
-        return None
-    scheme, _, value = header.partition(" ")
-    try:
-        name, colon, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        name, colon, secret = "", "", ""
-    if scheme.lower() != "basic" or not colon:
-        raise Denied("invalid_client", "the Authorization header is Basic, with a name and a secret", 401)
-    return unquote_plus(name), unquote_plus(secret)
 
 
 def _refusal(error: str, description: str, status: int) -> Page:

@@ -14,6 +14,7 @@ from dragoman.compat.components import Prompt, Resource, ResourceTemplate, Tool
 from dragoman.compat.providers import Provider
 from dragoman.compat.refusal import unsupported_argument
 from dragoman.compat.transforms import Namespace
+from dragoman.serving.shapes import is_object
 
 
 class InnerTool(Tool):
@@ -142,7 +143,7 @@ def behind(target: Any) -> Any:
     """Return what `dragoman.Client` is pointed at for what a proxy is made of. Raises UnsupportedArgumentError."""
     if isinstance(target, ProxyClient):
         target = target.transport
-    if isinstance(target, str | dict):
+    if isinstance(target, str) or is_object(target):
         return target
     if hasattr(target, "__fspath__") or type(target).__module__.startswith("pydantic"):  # a path, or an AnyUrl
         return str(target)

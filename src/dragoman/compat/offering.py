@@ -29,6 +29,7 @@ from dragoman.protocol.exchange import Call, Reply
 from dragoman.serving.kept import SCHEME
 from dragoman.serving.listing import bad_cursor, read_cursor, write_cursor
 from dragoman.serving.resources import not_found
+from dragoman.serving.shapes import is_object
 from dragoman.serving.tools import refusal
 from dragoman.wire.prompts import ListPromptsResult
 from dragoman.wire.resources import ListResourcesResult, ListTemplatesResult
@@ -131,12 +132,11 @@ class Offering:
 
         async def last(context: Any) -> Any:
             asked = str(context.message.uri)
-            resource = await self.get("resource", asked)
+            resource: Any = await self.get("resource", asked)
             if resource is not None:
                 return _resource_result(await resource.read())
-            template = await self.get("template", asked)
-            values = None if template is None else template.matches(asked)
-            if values is None:
+            template: Any = await self.get("template", asked)
+            if template is None or (values := template.matches(asked)) is None:
                 return await self._beyond(asked)
             return _resource_result(await template.read(values))
 
@@ -210,7 +210,7 @@ class Offering:
         try:
             raw = call.params.arguments
             arguments: Any = msgspec.json.decode(raw) if raw else {}
-            if arguments is not None and not isinstance(arguments, dict):
+            if arguments is not None and not is_object(arguments):
                 raise ToolError("arguments have to be an object")
             with blame.told(blame.of_tool(self._face, name)):
                 return running.tool_reply(await self.call_tool(name, arguments))

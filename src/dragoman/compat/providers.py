@@ -170,7 +170,7 @@ class OwnPrompt(Prompt):
         return await running.render_prompt(self.surface.prompts.get, self.inner, arguments)
 
 
-_FIELDS = {
+_FIELDS: dict[str, str] = {
     "inputSchema": "parameters",
     "outputSchema": "output_schema",
     "uriTemplate": "uri_template",
@@ -197,9 +197,10 @@ class LocalProvider(Provider):
         registry = self._registry
         assert registry is not None
         kept: dict[str, Any] = {"tool": registry.tools, "prompt": registry.prompts}.get(kind.kind, registry.resources)  # type: ignore[assignment]
-        options = kept[key].options if key in kept else {}
-        said = {_FIELDS.get(name, name): value for name, value in msgspec.to_builtins(entry.definition).items()}
-        more = {
+        options: dict[str, Any] = dict(kept[key].options) if key in kept else {}
+        definition: dict[str, Any] = msgspec.to_builtins(entry.definition)
+        said = {_FIELDS.get(name, name): value for name, value in definition.items()}
+        more: dict[str, Any] = {
             "tags": options.get("tags") or entry.tags,
             "version": options.get("version"),
             "auth": options.get("auth"),

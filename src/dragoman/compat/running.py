@@ -24,6 +24,7 @@ from dragoman.protocol.eras import MODERN
 from dragoman.protocol.exchange import Call, Caller, Prepared, Reply
 from dragoman.protocol.headers import METHOD_HEADER
 from dragoman.serving.context import Context as NativeContext
+from dragoman.serving.shapes import is_list
 from dragoman.wire import prompts, tools
 from dragoman.wire.content import AnyContents
 from dragoman.wire.lifecycle import ClientCapabilities, RequestMeta
@@ -163,7 +164,7 @@ async def render_prompt(answer: Handler, name: str, arguments: dict[str, Any] | 
 
 def prompt_reply(value: Any, made: Any) -> Any:
     """Return a prompt as Dragoman's own result; `made` makes messages of what a function may return."""
-    if not isinstance(value, PromptResult | str | list):
+    if not isinstance(value, PromptResult | str) and not is_list(value):
         return value
     messages: Any = value.messages if isinstance(value, PromptResult) else value
     description = value.description if isinstance(value, PromptResult) else None

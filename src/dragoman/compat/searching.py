@@ -22,6 +22,7 @@ from dragoman.compat.exceptions import NotFoundError, ToolError
 from dragoman.compat.inject import CURRENT
 from dragoman.compat.results import ToolResult
 from dragoman.compat.transforms import Lookup
+from dragoman.serving.shapes import is_object
 
 MAX_PATTERN = 500  # characters
 MAX_TEXT = 20_000  # characters of one tool that are looked at
@@ -148,7 +149,7 @@ def text_of(tool: Any) -> str:
     """Return the text of a tool that is searched: name, description, and its arguments' names and descriptions."""
     parts = [tool.name, tool.name.replace("_", " "), tool.description or ""]
     for name, schema in tool.parameters.get("properties", {}).items():
-        parts += [name, str(schema.get("description", "")) if isinstance(schema, dict) else ""]
+        parts += [name, str(schema.get("description", "")) if is_object(schema) else ""]
     return "\n".join(parts)[:MAX_TEXT]
 
 

@@ -81,8 +81,9 @@ class Face:
         self._routes: list[Any] = []
         self._handlers: Handlers | None = None
         for verifier in served or ():
-            if hasattr(verifier, "site"):
-                verifier.site = Routes(self._routes, verifier.site)
+            site: Any = getattr(verifier, "site", None)
+            if site is not None:
+                setattr(verifier, "site", Routes(self._routes, site))  # noqa: B010
         if declared and not served:
             self.native_server.middleware(serving.refuse_http)
         for wrapper in options.get("middleware") or ():

@@ -93,7 +93,8 @@ class StructuredLoggingMiddleware(_Logging):
     structured = True
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"max_payload_length": None, **options})
+        super().__init__(**options)
+        self.max_payload_length = options.get("max_payload_length")
 
 
 class TimingMiddleware(Middleware):

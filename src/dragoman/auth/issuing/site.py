@@ -146,7 +146,7 @@ class IssuingSite:
 
     async def _client(self, visitor: Visitor) -> Applicant:
         """Return the client that asks, once it has proved to be that. Raises Denied."""
-        given = _basic(visitor)
+        given = credentials_of(visitor)
         if given is not None and "client_secret" in visitor.form:
             raise Denied("invalid_request", "a client proves in one way who it is, not in two")
         client_id, secret = given or (visitor.form.get("client_id", ""), visitor.form.get("client_secret"))
@@ -238,7 +238,7 @@ class IssuingSite:
 
     async def _introspect(self, visitor: Visitor) -> Page:
         """Tell a server of ours what a token is good for (RFC 7662)."""
-        who, secret = _basic(visitor) or ("", "")
+        who, secret = credentials_of(visitor) or ("", "")
         known = self._parts.introspectors.get(who)
         if not hmac.compare_digest((known or "").encode(), secret.encode()) or not known:
             raise Denied("invalid_client", "servers ask with the name and the secret that they were given", 401)
@@ -254,7 +254,7 @@ class IssuingSite:
             return None
 
 
-def _basic(visitor: Visitor) -> tuple[str, str] | None:
+def credentials_of(visitor: Visitor) -> tuple[str, str] | None:
     """Return name and secret of an Authorization header, None without one. Raises Denied for any but Basic."""
     header = visitor.headers.get("authorization")
     if header is None:
