@@ -359,3 +359,9 @@ def test_a_server_on_stdio_in_a_terminal_says_what_it_waits_for(tmp_path) -> Non
     assert process.wait(20) == 0
     os.close(terminal)
     assert b"waits on stdin for a client's messages; Ctrl-C stops it. Clients start it themselves" in said
+
+
+def test_a_server_over_http_that_is_told_to_stop_says_so_in_its_status(file) -> None:
+    with Started("run", file, "--port", "0") as server:
+        server.until(ADDRESS)
+        assert server.stop(signal.SIGTERM)[0] == 143
