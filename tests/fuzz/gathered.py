@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.fuzz.target import OURS, Target, filed, packed, text, zipped
 
 from dragoman.auth.issuer_keys import read_keys
-from dragoman.auth.issuing.site import _basic
+from dragoman.auth.issuing.site import credentials_of
 from dragoman.configs import portable
 from dragoman.connectors.address import BadAddress, parse
 from dragoman.connectors.code import digest, junit
@@ -67,7 +67,7 @@ def forms(data: bytes) -> None:
         _fields(data, "form")
     except Refused:
         pass
-    _basic(Visitor("POST", "/token", {}, {}, {"authorization": data.decode("latin-1")}, {}, b""))
+    credentials_of(Visitor("POST", "/token", {}, {}, {"authorization": data.decode("latin-1")}, {}, b""))
 
 
 def client(data: bytes) -> None:

@@ -89,7 +89,7 @@ def own_json(path: Path, kind: type[T], most: int, advice: str) -> T | None:
     data = own(path, most, advice)
     try:
         return None if data is None else msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LocalError(f"{str(path)!r} cannot be read ({error}); {advice}") from None
 
 

@@ -197,7 +197,10 @@ def _value(text: str, at: int, depth: int) -> Node:
     found = _STRING.match(text, at) if first == '"' else _ATOM.match(text, at)
     if found is None:
         raise _fault(text, at, "a value was expected")
-    return Node(at, found.end(), json.loads(found[0]))
+    try:
+        return Node(at, found.end(), json.loads(found[0]))
+    except ValueError:  # Python reads no integer of more than 4,300 digits
+        raise _fault(text, at, "a shorter number was expected") from None
 
 
 def _container(text: str, start: int, depth: int, close: str) -> Node:

@@ -173,7 +173,7 @@ def _short(value: Any) -> Any:
 def _record(line: bytes, path: Path, number: int) -> Record:
     try:
         return msgspec.json.decode(line, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {"what": "unreadable", "file": str(path), "line": number}
 
 

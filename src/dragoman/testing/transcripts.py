@@ -244,7 +244,7 @@ def _read(file: Path) -> list[Line]:
     for number, text in enumerate(texts, 1):
         try:
             line = msgspec.json.decode(text, type=Line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise LocalError(f"{file}, line {number}, is no line of a transcript: {error}") from None
         if line.sent is not None and not is_object(line.sent):
             raise LocalError(f"{file}, line {number}: what was sent is no frame")

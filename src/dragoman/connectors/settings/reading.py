@@ -57,7 +57,7 @@ def settings_of(data: bytes, json: bool = False) -> Settings:
     """Return what the text of a file says.  Raises ValueError with the place of the fault."""
     try:
         said: Any = msgspec.json.decode(data) if json else _yaml(data)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, RecursionError) as fault:
         raise ValueError(f"it is no JSON: {fault}") from fault
     found: Settings = shaped(said, Settings, "")
     return found

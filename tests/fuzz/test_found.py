@@ -1,0 +1,27 @@
+"""What once escaped from a reader, each as it was found: it is refused now, or read, and in its time."""
+
+import pytest
+from tests.fuzz.readers import TARGETS
+from tests.fuzz.target import tried
+
+DEEP = b"[" * 3000 + b"]" * 3000
+
+
+@pytest.mark.parametrize(
+    "name, data",
+    [
+        ("dragoman.json", DEEP),
+        ("the book of consent", b'{"starts":' + b'{"a":' * 3000 + b"1" + b"}" * 3001),
+        ("the log of an audit", b'{"what":' + DEEP + b"}"),
+        ("a transcript", b'{"sent":' + DEEP + b"}"),
+        ("a client's JSON", b"9" * 5000),
+        ("a portable configuration", b'{"mcpServers":' + b"9" * 5000 + b"}"),
+        ("an encoding", b"\x00utf-8\nabc"),
+        ("an encoding", b"undefined\nabc"),
+        ("an encoding", b"punycode\n" + b"a" * 20_000 + b"-" + b"a" * 20_000),
+        ("cookies", b'a="' + b'\\"' * 8_000 + b'"'),
+        ("rules of git", b"*a" * 100 + b"*b\n\n" + b"a" * 250),
+    ],
+)
+def test_what_was_found_once_is_refused_or_read(name: str, data: bytes) -> None:
+    tried(TARGETS[name], data)
