@@ -63,7 +63,32 @@ def queries(some: list[list[str]]) -> dict[str, list[str]]:
         "three words": [" ".join(chance.sample(words[:-1], 3)) for words in some[:SEARCHES]],
         "two words and a token": [" ".join([*chance.sample(words[:-1], 2), words[-1]]) for words in some[:SEARCHES]],
         "one word": [chance.choice(words[:-1]) for words in some[:SEARCHES]],
+        "three words that stand together": [
+            " ".join(words[at : at + 3]) for words in some[:SEARCHES] for at in [chance.randrange(50)]
+        ],
+        "eight words": [" ".join(chance.sample(words[:-1], 8)) for words in some[:SEARCHES]],
+        "slips in two words": [
+            " ".join([*(slipped(chance, word) for word in chance.sample(long(words), 2)), chance.choice(words[:-1])])
+            for words in some[:SEARCHES]
+        ],
+        "two slips in a word": [
+            " ".join([slipped(chance, slipped(chance, max(words[:-1], key=len))), *chance.sample(words[:-1], 2)])
+            for words in some[:SEARCHES]
+        ],
     }
+
+
+def long(words: list[str]) -> list[str]:
+    """Return those of the words that are long enough to be misspelt."""
+    return [word for word in words[:-1] if len(word) >= 6]
+
+
+def slipped(chance: random.Random, word: str) -> str:
+    """Return the word with one slip behind its first letter: two letters swapped, one left out, or another for one."""
+    at = chance.randrange(1, len(word) - 1)
+    return (
+        word[:at] + chance.choice([word[at + 1] + word[at], "", chance.choice("qxz") + word[at + 1]]) + word[at + 2 :]
+    )
 
 
 def measured(pieces: int, address: str = "") -> dict[str, Any]:
