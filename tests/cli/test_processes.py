@@ -364,4 +364,5 @@ def test_a_server_on_stdio_in_a_terminal_says_what_it_waits_for(tmp_path) -> Non
 def test_a_server_over_http_that_is_told_to_stop_says_so_in_its_status(file) -> None:
     with Started("run", file, "--port", "0") as server:
         server.until(ADDRESS)
-        assert server.stop(signal.SIGTERM)[0] == 143
+        # By the signal itself, which a shell shows as 143.
+        assert server.stop(signal.SIGTERM)[0] in (-signal.SIGTERM, 143)
