@@ -9,15 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 import time
+from pathlib import Path
 from typing import Any
 
-from dragoman.compat.card import HTML, URI
 from dragoman.compat.context import FastContext
 from dragoman.compat.exceptions import ToolError
 from dragoman.compat.pages import AppConfig
 from dragoman.compat.results import ToolResult
 from dragoman.serving.shapes import is_object
 
+URI = "ui://dragoman/card.html"
+# Shows what a result says in `card`, as text, and tells of the answer; it loads nothing from anywhere.
+PAGE = Path(__file__).with_name("static") / "card.html"
 MOST_FILES, MOST_BYTES = 1000, 100 * 1024 * 1024  # that are kept at once, of all sessions, unless a file says another
 _SHOWS = AppConfig(resource_uri=URI)
 _OF_PAGE = AppConfig(resource_uri=URI, visibility=["app"])
@@ -37,7 +40,7 @@ class _Cards:
         if URI not in server.registry.resources:
 
             def card() -> str:
-                return HTML
+                return PAGE.read_text("utf-8")
 
             server.resource(URI, name="card")(card)
         self.register(server)
