@@ -12,7 +12,7 @@ from dragoman import AuthorizationError, Identity, IntrospectionAuth, JWTAuth, K
 from dragoman.auth.gate import BearerGate
 from dragoman.errors import TokenError, TransportError
 from dragoman.protocol.challenge import read_challenges
-from dragoman.protocol.identity import Marked
+from dragoman.protocol.marks import Marked
 from dragoman.transport.fetch import SafeFetcher
 
 RESOURCE = "https://example.com/team/mcp"

@@ -32,7 +32,8 @@ from dragoman.protocol.bearer import (
     write_metadata,
 )
 from dragoman.protocol.claims import peek
-from dragoman.protocol.identity import Identity, mark_of
+from dragoman.protocol.identity import Identity
+from dragoman.protocol.marks import mark_of
 from dragoman.protocol.proofs import ALGORITHMS, Shown
 
 log = logging.getLogger("dragoman")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -45,24 +44,6 @@ class Identity(msgspec.Struct, frozen=True, dict=True):
     def __repr__(self) -> str:
         # Claims are personal, and this ends up in logs.
         return f"Identity(subject={self.subject!r}, issuer={self.issuer!r}, client_id={self.client_id!r})"
-
-
-class Marked(bytes):
-    """An Authorization header that comes again and again, as its bytes; it lives no longer than whoever keeps it.
-
-    `mark` is its digest, by which its token is known again: that is not made anew each time.
-    """
-
-    def __init__(self, header: bytes) -> None:
-        self.mark = sha256(header).digest()
-
-    def __repr__(self) -> str:
-        return "Marked(...)"  # as secret as the token in it
-
-
-def mark_of(authorization: bytes) -> bytes:
-    """Return the digest of an Authorization header, by which it may be remembered."""
-    return authorization.mark if type(authorization) is Marked else sha256(authorization).digest()
 
 
 class Admitted(dict[bytes, bytes]):

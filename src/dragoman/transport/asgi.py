@@ -22,7 +22,8 @@ from dragoman.protocol.envelope import admit
 from dragoman.protocol.exchange import Call, Headers, sign
 from dragoman.protocol.hosts import HostPolicy, cors_headers
 from dragoman.protocol.http import Accepted, Post, accepted, is_json, read_post
-from dragoman.protocol.identity import Admitted, Marked
+from dragoman.protocol.identity import Admitted
+from dragoman.protocol.marks import Marked
 from dragoman.transport.http_body import read_body
 from dragoman.transport.http_door import HttpDoor, stopping
 from dragoman.transport.http_gate import FORBIDDEN, admitted, metadata, send_metadata, step_up
