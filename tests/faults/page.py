@@ -81,6 +81,8 @@ def rendered(page: Path) -> str:
     told = f"`make faults TIMES={run['times']:g}`, {run['date']}, {run['machine']}" if run["figures"] else "nothing yet"
     if run.get("again"):
         told += f", with other work going on: {run['again']} tests were tried a second time"
+    if run.get("earlier"):
+        told += f"; {' and '.join(run['earlier'])} by a run of the same day with less of it"
     return re.sub(r"(Measured by ).*(\.)$", lambda found: f"{found[1]}{told}{found[2]}", text, flags=re.M)
 
 

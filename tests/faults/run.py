@@ -49,8 +49,8 @@ def main() -> int:
         found, again = figures(folder), 0
         if status == 1:
             Path(folder, "figures").unlink(missing_ok=True)
-            again = len(json.loads(Path(folder, "cache/v/cache/lastfailed").read_text()))
-            status = subprocess.run([*words, "--last-failed", *wanted], cwd=ROOT, env=environ).returncode
+            failed = list(json.loads(Path(folder, "cache/v/cache/lastfailed").read_text()))
+            again, status = len(failed), subprocess.run([*words, *failed], cwd=ROOT, env=environ).returncode
             newer = figures(folder)
             measured = {(each["fault"], each["what"]) for each in newer}
             found = [each for each in found if (each["fault"], each["what"]) not in measured] + newer

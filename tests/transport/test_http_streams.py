@@ -51,8 +51,9 @@ async def message(wire: Wire) -> Any:
 
 
 async def ended(wire: Wire) -> None:
-    while await wire.chunk():
-        pass
+    async with asyncio.timeout(20):
+        while await wire.chunk():
+            pass
 
 
 # --- listening (LEG-10) ----------------------------------------------------------------------------------------
