@@ -210,19 +210,16 @@ FIRST = {
 # Of what was read already: members that stayed raw in a message, and what our own stores and handles hold.
 AFTERWARDS = {
     "auth/issuing/clients.py", "auth/issuing/grants.py", "auth/issuing/signing_keys.py", "auth/issuing/visits.py",
-    "auth/wallet.py", "protocol/envelope.py", "protocol/forwarding.py", "protocol/handshake.py", "protocol/nulls.py",
-    "protocol/tasks.py", "transport/asks.py", "transport/http_handshake.py", "transport/serve_stdio.py",
-    "transport/sse_server.py",
+    "auth/private_files.py", "auth/wallet.py", "protocol/envelope.py", "protocol/forwarding.py",
+    "protocol/handshake.py", "protocol/nulls.py", "protocol/tasks.py", "transport/asks.py",
+    "transport/http_handshake.py", "transport/serve_stdio.py", "transport/sse_server.py",
 }  # fmt: skip
 
 
 def decoding(tree: ast.AST) -> bool:
-    """Say whether a module decodes JSON: `msgspec.json.decode`, a `Decoder` of it, or the standard library."""
-    return any(
-        isinstance(node, ast.Attribute)
-        and ast.unparse(node) in {"msgspec.json.decode", "msgspec.json.Decoder", "json.loads", "json.load"}
-        for node in ast.walk(tree)
-    )
+    """Say whether a module decodes JSON: `msgspec.json.decode`, a `Decoder` of it or ours, or the standard library."""
+    words = {"msgspec.json.decode", "msgspec.json.Decoder", "Decoding", "json.loads", "json.load"}
+    return any(isinstance(node, ast.Attribute | ast.Name) and ast.unparse(node) in words for node in ast.walk(tree))
 
 
 @pytest.mark.parametrize("room", ["protocol", "auth", "transport"])
