@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dragoman import Server
+from dragoman import Client, Server
 
 # Extras, HTTP and the client's side: nothing a stdio server needs.
 UNWANTED = {
@@ -63,6 +63,31 @@ def test_the_connectors_import_without_any_extra() -> None:
     extras = ["pypdfium2", "python_calamine", "lxml", "selectolax", "sqlglot", "uvloop", "httptools", "pydantic"]
     blocked = f"sys.modules.update(dict.fromkeys({extras}))"
     assert "dragoman.connectors.assembly" in loaded_by(f"{blocked}; import dragoman.connectors.assembly")
+
+
+BUILT = """
+from dragoman import Client, Server
+Client, Server
+from dragoman.protocol.patterns import _Late
+from dragoman.wire.decoding import Decoding
+from dragoman.wire.methods import METHODS
+def built(thing, name):
+    try:
+        object.__getattribute__(thing, name)
+    except AttributeError:
+        return False
+    return True
+things = [(m, n, v) for m, module in list(sys.modules.items()) if m.startswith("dragoman.") for n, v in vars(module).items()]
+late = [(m, n, built(v, "decode" if isinstance(v, Decoding) else "match")) for m, n, v in things if isinstance(v, (Decoding, _Late))]
+print(len(late), *(f"{m}.{n}" for m, n, done in late if done), *(n for n, v in METHODS.items() if built(v, "decode")))
+"""  # noqa: E501
+
+
+def test_an_import_of_server_and_client_builds_no_decoder_of_a_message_and_compiles_no_pattern() -> None:
+    done = subprocess.run([sys.executable, "-c", f"import sys\n{BUILT}"], capture_output=True, text=True, check=True)
+    count, *built = done.stdout.split()
+    assert int(count) >= 45, "the probe found few"
+    assert built == []
 
 
 @pytest.mark.parametrize("module", ["wire.methods", "protocol.http", "serving.kernel"])
@@ -220,6 +245,32 @@ async def test_a_thousand_tools_cost_a_call_no_more_than_one(era: str) -> None:
     assert thousand == one
     few, many = await instructions_of(1, era), await instructions_of(1000, era)
     assert 100 < many <= few * 1.05
+
+
+# Of client and server together: what stands between `call_tool` and the tool, and back.
+MOST_IN_MEMORY = 56
+
+
+async def test_a_clients_call_in_memory_takes_few_functions_and_sets_no_timer() -> None:
+    seen: Counter[str] = Counter()
+    timers: list[str] = []
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and is_ours(frame.f_code):
+            seen[frame.f_code.co_qualname] += 1
+        elif event == "call" and frame.f_code.co_qualname.endswith(("BaseEventLoop.call_at", "Timeout.reschedule")):
+            timers.append(frame.f_code.co_qualname)
+
+    async with Client(server_with(1)) as client:
+        await client.call_tool("add", {"a": 1, "b": 2})
+        sys.setprofile(profile)
+        try:
+            result = await client.call_tool("add", {"a": 1, "b": 2})
+        finally:
+            sys.setprofile(None)
+    assert result.value == 3
+    assert 15 < len(seen) <= MOST_IN_MEMORY, "\n".join(sorted(seen))
+    assert timers == []
 
 
 JSON_WORK = ("decode", "encode", "convert", "to_builtins")

@@ -6,11 +6,14 @@ Write a Verifier for tokens of a kind that is not served here. Limit: tokens of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from dragoman.ports.fetch import Fetcher
 from dragoman.protocol.identity import Identity
-from dragoman.protocol.proofs import Shown
+
+if TYPE_CHECKING:
+    # Loads what hashes and reads tokens, which a server without any has no use for.
+    from dragoman.protocol.proofs import Shown
 
 # Makes a fetcher for documents of the server at an address that the user gave.
 Dial: TypeAlias = Callable[[str], Fetcher]
