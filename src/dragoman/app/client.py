@@ -65,7 +65,8 @@ class Client:
     servers ask, are those of `ClientSettings`.
 
     Methods raise PeerError when the server answers with an error,
-    AuthorizationError when it wants credentials, UnreachableError,
+    AuthorizationError when it wants credentials, BusyError when it has too much
+    to do for longer than was waited, UnreachableError,
     ClosedError or DeadlineError when no answer came, MalformedError when the
     answer is not MCP, LocalError for a mistake of the caller's, and what
     callbacks raise.
