@@ -3,7 +3,7 @@
 import pytest
 
 from dragoman.cli.outcome import UsageError
-from dragoman.cli.target import choose, read_headers, split_command
+from dragoman.cli.target import AT_A_URL, choose, read_headers, split_command
 
 
 def test_a_command_comes_after_the_first_double_dash() -> None:
@@ -53,6 +53,12 @@ def test_what_cannot_be_a_target_is_refused_with_what_to_write(words, command, t
     with pytest.raises(UsageError) as refused:
         choose(words, command)
     assert told in str(refused.value)
+
+
+def test_a_command_that_wants_a_url_says_so() -> None:
+    with pytest.raises(UsageError, match=r"which server\? this is for one at a URL"):
+        choose([], None, what=AT_A_URL)
+    assert choose(["https://h/mcp"], None, what=AT_A_URL) == ("https://h/mcp", [])
 
 
 def test_headers_are_read_and_a_bad_one_is_refused_without_its_value() -> None:

@@ -14,7 +14,7 @@ from dragoman.cli import hosting
 from dragoman.cli.amounts import seconds
 from dragoman.cli.kept import kept_login
 from dragoman.cli.outcome import UsageError
-from dragoman.cli.target import choose, read_headers
+from dragoman.cli.target import AT_A_URL, choose, read_headers
 from dragoman.transport.wire_fds import seize
 
 EPILOG = """\
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     """Serve on stdin and stdout until the client leaves."""
     if options.command is not None:
         raise UsageError("a bridge leads to a URL; a command after -- speaks stdio already")
-    target, rest = choose(options.words, None)
+    target, rest = choose(options.words, None, what=AT_A_URL)
     if rest:
         raise UsageError(f"one URL, please: {rest[0]!r} is too much")
     if isinstance(target, list) or not target.lower().startswith(("http://", "https://")):

@@ -23,7 +23,7 @@ from dragoman.cli import show
 from dragoman.cli.amounts import port, seconds
 from dragoman.cli.kept import http_url
 from dragoman.cli.outcome import OK, UsageError
-from dragoman.cli.target import Target, choose
+from dragoman.cli.target import AT_A_URL, Target, choose
 from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.errors import PeerError
 from dragoman.ports.credentials import Fetchers, Waiting
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Log in, and say where."""
-    target, rest = choose(options.words, options.command, starts=False)
+    target, rest = choose(options.words, options.command, starts=False, what=AT_A_URL)
     if rest:
         raise UsageError(f"login takes one server; what is {rest[0]!r}?")
     held = asyncio.run(log_in(target, options, default_wallet()))

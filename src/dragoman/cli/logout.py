@@ -11,7 +11,7 @@ from dragoman.auth.wallet_disk import any_logins, default_wallet
 from dragoman.cli import show
 from dragoman.cli.login import server_url
 from dragoman.cli.outcome import OK, UsageError
-from dragoman.cli.target import choose
+from dragoman.cli.target import AT_A_URL, choose
 from dragoman.cli.terminal import Paper, one_line
 from dragoman.transport.fetch import SafeFetcher
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Forget the login. There being none is no error."""
-    target, rest = choose(options.words, options.command, starts=False)
+    target, rest = choose(options.words, options.command, starts=False, what=AT_A_URL)
     if rest:
         raise UsageError(f"logout takes one server; what is {rest[0]!r}?")
     url = server_url(target)

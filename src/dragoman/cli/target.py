@@ -19,7 +19,8 @@ Target: TypeAlias = str | list[str]
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
 _PYTHON = re.compile(r"(.+\.py)(?::[^\W\d]\w*)?")  # a file, and which of its servers
-_WHAT = "a target is a URL (http://127.0.0.1:8848/mcp), a Python file, or a command after -- (-- python server.py)"
+AT_A_URL = "this is for one at a URL, as in https://mcp.example.com/mcp"
+ANY = "a target is a URL (http://127.0.0.1:8848/mcp), a Python file, or a command after -- (-- python server.py)"
 
 
 def split_command(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
@@ -31,11 +32,13 @@ def split_command(argv: Sequence[str]) -> tuple[list[str], list[str] | None]:
     return words[:at], words[at + 1 :]
 
 
-def choose(words: list[str], command: list[str] | None, *, starts: bool = True) -> tuple[Target, list[str]]:
+def choose(
+    words: list[str], command: list[str] | None, *, starts: bool = True, what: str = ANY
+) -> tuple[Target, list[str]]:
     """Return the target, and what is left of `words` without it.
 
     Raises UsageError, and NotApprovedError for a command of a configuration file that the user did not approve,
-    unless the command line at hand `starts` nothing.
+    unless the command line at hand `starts` nothing. `what` says which targets there are for it.
     """
     if command is not None:
         if not command:
@@ -44,14 +47,14 @@ def choose(words: list[str], command: list[str] | None, *, starts: bool = True) 
             raise UsageError(f"there are two targets, {words[0]} and the command after --; give one of them")
         return command, words
     if not words:
-        raise UsageError(f"which server? {_WHAT}")
-    target = _named(words[0])
+        raise UsageError(f"which server? {what}")
+    target = _named(words[0], what)
     if starts and target.partition("#")[0].endswith(".json"):
         import_module("dragoman.app.launching").approvals().check(target)
     return target, words[1:]
 
 
-def _named(word: str) -> str:
+def _named(word: str, what: str) -> str:
     if _URL.match(word):
         return word
     python = _PYTHON.fullmatch(word)
@@ -62,7 +65,7 @@ def _named(word: str) -> str:
         return word
     if re.match(r"[\w.-]+(:\d+)?(/|$)", word) and ("/" in word or ":" in word or word == "localhost"):
         raise UsageError(f"{word!r} is not a URL; did you mean http://{word}?")
-    raise UsageError(f"{word!r} is not a server: {_WHAT}")
+    raise UsageError(f"{word!r} is not a server: {what}")
 
 
 def read_headers(lines: Sequence[str]) -> dict[str, str]:

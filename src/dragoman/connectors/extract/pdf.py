@@ -24,6 +24,10 @@ _PROSE = (
     0.52  # of the letters' size: the middle width of a letter in nine of ten lines of prose, and in no row of a table
 )
 _SAMPLES = 5  # long lines a page that are asked for their size: enough to know the body's
+SCANNED = (
+    "no text layer: its pages are pictures (a scan?); fetch shows one with #page=1&image behind the address; "
+    "for its words, run text recognition (OCR) on it first"
+)
 _raw: Any = pypdfium2.raw
 
 
@@ -53,7 +57,7 @@ def _read(pdf: Any) -> Draft:
     pages = [_page_lines(pdf, number) for number in range(count)]
     empty = [number for number, lines in enumerate(pages, 1) if not lines]
     if len(empty) == count:
-        raise Unreadable("no text layer: its pages are pictures (a scan?); run text recognition (OCR) on it first")
+        raise Unreadable(SCANNED)
     body = body_size(line for page in pages for line in page)
     notes = [f"pages without text: {_some(empty)}"] if empty else []
     if len(pdf) > MAX_PAGES:
