@@ -124,7 +124,7 @@ class IndexFile:
         """Return what the connection remembers until somebody writes, this process or another."""
         (version,) = link.execute("PRAGMA data_version").fetchone()
         if version != link.version or len(link.kept) > KEPT:
-            link.version, link.kept = version, {}
+            link.version, link.kept = version, dict[Any, Any]()
         kept: dict[Any, Any] = link.kept
         return kept
 
