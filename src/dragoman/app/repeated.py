@@ -39,6 +39,7 @@ class Head(msgspec.Struct):
     headers: list[tuple[bytes, bytes]]
     length: int
     known: Known | None = None
+    judged: bool = False  # whether the application was asked: when it comes again, since some never do
     waits: int = 0  # how many of the next requests will have to wait for something, as far as one can tell
 
 
@@ -111,6 +112,10 @@ class Repeats:
             return False
         connection._unset_keepalive_if_required()
         cycle = connection.cycle = Again(head, connection, data[end:])
+        if not head.judged:
+            head.judged = True
+            judge = getattr(connection.app, "judged", None)
+            head.known = None if judge is None else judge({**head.scope, "headers": head.headers})
         if head.known is None:
             self._task(cycle.run_asgi(connection.app))
         elif head.waits:
@@ -156,9 +161,6 @@ class Repeats:
         head = read_head(data, end, cycle.scope)
         if head is None or data[:end] in heads:
             return
-        judge = getattr(connection.app, "judged", None)
-        if judge is not None:
-            head.known = judge({**head.scope, "headers": head.headers})
         if any(name in _SECRET for name, _ in head.headers):
             self._mine = (data[:end], head)
             return
