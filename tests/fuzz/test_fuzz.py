@@ -10,7 +10,8 @@ from tests.fuzz.target import Target, tried
 # Others load what only they need, or take long: `make fuzz` has them.
 SLOW = {
     "SQL", "a Word file", "an EPUB", "HTML", "mail", "CSV", "rich text", "an OpenDocument text", "slides",
-    "a book of sheets", "a PDF", "a picture", "a mailbox", "Markdown", "a query", "a wheel", "an npm package", "members of a zip",
+    "a book of sheets", "a PDF", "a picture", "a mailbox", "Markdown", "a query", "a wheel", "an npm package",
+    "members of a zip",
 }  # fmt: skip
 QUICK = [name for name in TARGETS if name not in SLOW]
 
