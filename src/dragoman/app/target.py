@@ -70,7 +70,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = 4 * 1024 * 1024
     restarts: int = 5
     resends: int = 2
-    busy_resends: int = 5
+    busy_resends: int = 8
     stale_seconds: float = 0.0
     rounds: int = 10
     sampling: Sequence[str] = ()

@@ -41,7 +41,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 10
     restarts: int = 5
     resends: int = 2
-    busy_resends: int = 5
+    busy_resends: int = 8
     mode: str = "auto"
     timeout: float | None = 60.0
     probe_seconds: float = 2.0

@@ -29,7 +29,7 @@ def again_in(reply: ReplyReader, count: int = 0) -> float | None:
     if said is None or reply.status not in (429, 503):
         return None
     seconds = max(seconds_of(said, datetime.now(UTC)), SHORTEST)
-    return seconds * random.uniform(1.0, 2.0**count) if seconds <= LONGEST else None
+    return seconds * random.uniform(1.0, 2.0 ** min(count, 4)) if seconds <= LONGEST else None
 
 
 def incoming(reply: ReplyReader, body: bytes, request: Outgoing) -> Incoming:
