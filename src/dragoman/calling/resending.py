@@ -60,7 +60,7 @@ def pause(count: int) -> float:
 def pause_of(error: BusyError, count: int) -> float:
     """Return how many seconds to wait before a request that was refused for the `count`-th time comes again, from 1.
 
-    Never less than the server said, and spread over twice as much each time, up to sixteen times: those who were refused
+    Never less than the server said, and spread over twice as much each time, up to sixteen: those who were refused
     together would come together again, and more than it can do will be no less than that in a second.
     """
     return max(error.after, SHORTEST) * random.uniform(1.0, 2.0 ** min(count, 4))
