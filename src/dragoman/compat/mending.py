@@ -20,10 +20,11 @@ from dragoman.errors import RequestError, ToolError
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 
 MOST_KINDS = 1000  # of failures that are counted
-# The codes that fastmcp gives kinds of failure; all others are internal errors.
+# The codes that fastmcp gives kinds of failure, but for what is not found: fastmcp has a number of its own for that,
+# and the protocol says INVALID_PARAMS. All others are internal errors.
 _CODES: tuple[tuple[tuple[type[Exception], ...], int, str], ...] = (
     ((ValueError, TypeError), INVALID_PARAMS, "Invalid params"),
-    ((FileNotFoundError, KeyError, LookupError), -32001, "Resource not found"),
+    ((FileNotFoundError, KeyError, LookupError), INVALID_PARAMS, "Resource not found"),
     ((PermissionError,), -32000, "Permission denied"),
     ((TimeoutError,), -32000, "Request timeout"),
 )
