@@ -187,6 +187,42 @@ async def stubborn(ctx: Context) -> str:
         assert "cleaning up" in peer.end()[1]
 
 
+AS_TASKS = """
+import asyncio
+import contextvars
+WHO = contextvars.ContextVar("who", default="nobody")
+tasks = []
+@server.tool
+async def enter(name: str, turns: int) -> str:
+    before, task = WHO.get(), asyncio.current_task()
+    WHO.set(name)
+    for _ in range(turns):
+        async with asyncio.timeout(10):
+            await asyncio.sleep(0)
+    tasks.append(asyncio.current_task())
+    return f"{before} {WHO.get()} {task is tasks[-1]} {tasks.count(task)}"
+@server.tool
+async def give_up() -> str:
+    asyncio.current_task().cancel()
+    return "not yet"
+"""
+
+
+def test_each_call_is_a_task_with_a_context_of_its_own_whether_it_waits_or_not(tmp_path: Path) -> None:
+    with serving(tmp_path, AS_TASKS) as peer:
+        expected = {}
+        for number in range(1, 120):
+            # In one write or in many, waiting or not, and sometimes cancelled by itself.
+            turns = 2 if number % 40 == 7 else 0
+            line = call(number, "enter", name=f"n{number}", turns=turns)
+            expected[number] = f"nobody n{number} True 1"
+            peer.write(line + call(f"g{number}", "give_up") if number % 10 == 0 else line)
+        found = peer.answers(len(expected) + 11)
+        assert {number: value(found[number]) for number in expected} == expected
+        assert [value(found[f"g{number}"]) for number in range(10, 120, 10)] == ["not yet"] * 11
+        assert peer.end()[0] == 0
+
+
 def test_a_call_cancelled_in_the_same_write_never_runs(tmp_path: Path) -> None:
     with serving(tmp_path) as peer:
         peer.write(call(1, "wait", seconds=0.1) + cancel(1) + call(2, "wait", seconds=0.2))

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from dragoman.app.ahead import Ahead
 from dragoman.app.whole import write_answer
+from dragoman.transport.ahead import Ahead
 
 LONGEST, MOST, MARKS = 2048, 256, 4096  # bytes of a head that is remembered, how many are, and how many are noticed
 AGAIN = 32  # requests with one head that get a task of their own, after one that had to wait

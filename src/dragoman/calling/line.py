@@ -33,6 +33,7 @@ from dragoman.errors import (
 )
 from dragoman.ports.exchange import Dial, Exchange, Incoming, Outgoing
 from dragoman.ports.observed import Asked, Observer
+from dragoman.ports.watched import came
 from dragoman.protocol.dress import Dress, cancellation
 from dragoman.protocol.frames import encode, write_failure, write_result
 from dragoman.wire.base import ProgressToken, RequestId
@@ -149,12 +150,8 @@ class Line:
 
     async def _pause(self, seconds: float) -> None:
         """Wait. Raises ClosedError when this is closed meanwhile."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._closing.wait()
-        except TimeoutError:
-            return
-        raise ClosedError(f"the client of {self.exchange.where} is closed")
+        if await came(self._closing, seconds):
+            raise ClosedError(f"the client of {self.exchange.where} is closed")
 
     async def _once(
         self, dress: Dress, method: str, params: Mapping[str, Any], wish: Wish, request_id: int

@@ -17,6 +17,15 @@ class Expired(TimeoutError):
     """The time of a `Watched` is over: to be told from a TimeoutError of the work's own."""
 
 
+async def came(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event, and no longer than `seconds`; say whether it came."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
 class Watched(Generic[T]):
     """Awaiting this awaits `work`; `on_wait` is called once, when `work` first has to wait.
 

@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from dragoman.errors import ClosedError, MalformedError, McpError, TransportError, UnreachableError
 from dragoman.ports.credentials import Credentials
 from dragoman.ports.exchange import NO_FIELDS, Fields, Incoming, Listener, Outgoing
+from dragoman.ports.watched import came
 from dragoman.protocol.http_reply import ReplyReader
 from dragoman.protocol.replies import answers, is_response, read_messages
 from dragoman.protocol.sse import EventReader
@@ -341,12 +342,8 @@ class HttpExchange:
 
     async def _pause(self, seconds: float) -> None:
         """Wait. Raises ClosedError when this is closed meanwhile."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._closing.wait()
-        except TimeoutError:
-            return
-        raise self._closed()
+        if await came(self._closing, seconds):
+            raise self._closed()
 
     async def _read_events(self, wire: Wire, events: EventReader, request: Outgoing) -> tuple[bytes, Frame] | None:
         """Return the response to `request` if the stream holds it; the rest goes to the listener."""

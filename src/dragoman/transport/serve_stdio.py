@@ -22,6 +22,7 @@ from dragoman.protocol.exchange import Call, Caller
 from dragoman.protocol.frames import id_of, read_frame, write_failure, write_notice
 from dragoman.protocol.handshake import Handshake, admit_either
 from dragoman.protocol.lines import LineReader
+from dragoman.transport.ahead import Ahead
 from dragoman.transport.asks import Asks, ask, settle
 from dragoman.transport.pipes import FULL, Reader, Writer
 from dragoman.wire.base import RequestId
@@ -32,6 +33,7 @@ from dragoman.wire.notices import CANCELLED, INITIALIZED, Cancelled
 log = logging.getLogger("dragoman")
 GRACE = 1.0  # seconds that running calls get when stdin ends
 CLEANUP = 0.3  # seconds that cancelled calls get to clean up after that
+AGAIN = 32  # calls that get a task of their own, after one that had to wait
 _cancelled = Decoding(Cancelled)
 
 
@@ -79,10 +81,14 @@ class StdioServer:
         self._asks: Asks = {}
         self._hearing: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
+        self._ahead = Ahead()
+        self._going = False  # whether calls are being begun
+        self._waits = 0  # how many of the next calls will have to wait for something, as far as one can tell
 
     async def serve(self, requests: int, answers: int) -> None:
         """Serve until `requests` ends or `stop` is called. Both are file descriptors, left open."""
         await self._service.start()
+        self._loop = asyncio.get_running_loop()  # kept, since asking for it is a system call
         self._writer = Writer(answers, self._go_on)
         self._reader = Reader(requests, self._heard)
         self._reader.start()
@@ -94,6 +100,7 @@ class StdioServer:
                 self._hearing.cancel()
             self._reader.stop()
             self._writer.close()
+            self._ahead.end()
             await self._service.stop()
 
     def stop(self) -> None:
@@ -159,10 +166,16 @@ class StdioServer:
             # Whoever read the answers is gone, and with it the reason to go on.
             self._ended.set()
             return
-        while self._queue and len(self._calls) < self._service.limits.calls and not self._writer.full:
-            _, (frame, size) = self._queue.popitem(last=False)
-            self._queued -= size
-            self._begin(frame)
+        if self._going:
+            return  # a call ended where it was begun: the loop around goes on
+        self._going = True
+        try:
+            while self._queue and len(self._calls) < self._service.limits.calls and not self._writer.full:
+                _, (frame, size) = self._queue.popitem(last=False)
+                self._queued -= size
+                self._begin(frame)
+        finally:
+            self._going = False
         if self._writer.full or self._queued > FULL:
             self._reader.stop()
         elif not self._ended.is_set():
@@ -175,8 +188,17 @@ class StdioServer:
             self._write(write_failure(frame.id, Failure(error.code, error.message, error.data)))
             return
         door = call.door = StdioDoor(self._writer, self._asks)
-        task = asyncio.get_running_loop().create_task(self._serve(call, door))
-        self._calls[call.id] = (task, door)
+        if self._waits:
+            self._waits -= 1
+        elif self._ahead.ready(self._loop):
+            step = self._ahead.take(self._serve(call, door), _over)
+            if step.task is not None:
+                self._waits = AGAIN
+                self._calls[call.id] = (step.task, door)
+            elif step.error is not None:
+                self._loop.create_task(_over(step.error))
+            return
+        self._calls[call.id] = (self._loop.create_task(self._serve(call, door)), door)
 
     def _admit(self, frame: Frame) -> Call:
         call = admit_either(frame, self._peer, self._service.methods)
@@ -195,9 +217,10 @@ class StdioServer:
                     await self._writer.drain()
         finally:
             # Not by a callback of the task: that would cost every call one more round of the event loop.
-            del self._calls[call.id]
-            if self._queue:
-                self._go_on()
+            self._calls.pop(call.id, None)
+            if self._queue and not self._going:
+                # Not from here: a first step is taken outside of tasks.
+                self._loop.call_soon(self._go_on)
 
     def _notified(self, frame: Frame) -> None:
         if frame.method == INITIALIZED and self._hearing is None:
@@ -232,3 +255,9 @@ class StdioServer:
 
     def _write(self, body: bytes) -> None:
         self._writer.write(body + b"\n")
+
+
+async def _over(error: BaseException | None) -> None:
+    """End the task of a call as it would have ended by itself."""
+    if error is not None:
+        raise error

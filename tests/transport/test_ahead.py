@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dragoman.app.ahead import OVER, Ahead, Step
+from dragoman.transport.ahead import OVER, Ahead, Step
 
 Body = Callable[[], Coroutine[Any, Any, None]]
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
@@ -58,6 +58,15 @@ async def tasks_of(ahead: Ahead, *bodies: Callable[[asyncio.Task[Any]], object])
         ahead.ready(asyncio.get_running_loop())
         await asyncio.sleep(0)
     return len(spares)
+
+
+async def test_a_task_that_has_not_begun_is_not_taken() -> None:
+    """One that is cancelled before its first step runs nothing, and the call of its would never end."""
+    ahead, loop = Ahead(), asyncio.get_running_loop()
+    assert [ahead.ready(loop) for _ in range(3)] == [False] * 3
+    await asyncio.sleep(0)
+    assert ahead.ready(loop)
+    ahead.end()
 
 
 async def test_a_call_that_never_waits_is_over_at_once_and_makes_no_task() -> None:

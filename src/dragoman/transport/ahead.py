@@ -16,12 +16,14 @@ from asyncio.tasks import _enter_task, _leave_task  # pyright: ignore[reportPriv
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from sys import getrefcount
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 Finish = Callable[[BaseException | None], Awaitable[None]]
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, frozen=True):
     """What a first step came to: `task` goes on if there is one, else all is over, by `error` if there is one."""
 
     task: asyncio.Task[None] | None = None
@@ -31,7 +33,7 @@ class Step(NamedTuple):
 OVER = Step()
 
 
-class _Rest(NamedTuple):
+class _Rest(msgspec.Struct, frozen=True):
     """A coroutine that waits for what its first step gave, the context that it runs in, and what comes after it."""
 
     steps: Coroutine[Any, Any, None]
@@ -43,17 +45,19 @@ class _Rest(NamedTuple):
 class _Spare:
     """A task that has nothing to do yet."""
 
-    __slots__ = ("loop", "name", "rest", "task", "wake")
+    __slots__ = ("begun", "loop", "name", "rest", "task", "wake")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.rest: _Rest | None = None
+        self.begun = False
         self.wake: asyncio.Future[None] = loop.create_future()
         self.task: asyncio.Task[None] = loop.create_task(self._be())
         self.name = self.task.get_name()
 
     async def _be(self) -> None:
         thrown: BaseException | None = None
+        self.begun = True
         try:
             await self.wake
         except asyncio.CancelledError as error:
@@ -86,7 +90,8 @@ class Ahead:
         """Say whether a first step can be taken now. If not, it can in the next turn of the loop."""
         spare = self._spare
         if spare is not None and spare.loop is loop:
-            return True
+            # A task that is cancelled before its first step never runs any of its code, nor that of a call.
+            return spare.begun
         # Of another loop: one that is closed by now, as a rule.
         self._spare = _Spare(loop)
         return False
@@ -136,7 +141,7 @@ class Ahead:
 @types.coroutine
 def _go_on(rest: _Rest, error: BaseException | None) -> Generator[Any, Any, None]:
     """Do what `await` does, after the first step; `error` is thrown before anything is waited for."""
-    steps, awaited, context, _ = rest
+    steps, awaited, context = rest.steps, rest.awaited, rest.context
     while True:
         if error is None:
             try:
