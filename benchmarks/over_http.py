@@ -176,16 +176,24 @@ def secured(bench: Bench) -> None:
     with (
         serving(python, SERVERS / "ours.py", "PORT", "secured", first=sent) as a,
         serving(python, SERVERS / "ours.py", "PORT") as b,
+        serving(bench.ours, SERVERS / "floor.py", "PORT") as c,
     ):
         bad = load.Request(sent.body, {**sent.headers, "Authorization": f"Bearer {token[:-8]}AAAAAAAA"})
         if (status := asyncio.run(load.exchange(a.port, bad))[0]) != 401:
             raise RuntimeError(f"a bad token was answered with {status}")
         got = bench.turns(
-            {"all": lambda: cost(a, bench.seconds, sent), "bare": lambda: cost(b, bench.seconds)},
-            warm=lambda: (warm(a, sent), warm(b)),
+            {
+                "all": lambda: cost(a, bench.seconds, sent),
+                "bare": lambda: cost(b, bench.seconds),
+                "floor": lambda: cost(c, bench.seconds),
+            },
+            warm=lambda: (warm(a, sent), warm(b), warm(c)),
         )
     bench.table.ratio(
         "JWT, schema and telemetry: CPU, of the bare call's", got["all"], got["bare"], 2, names=("all", "bare")
+    )
+    bench.table.ratio(
+        "JWT, schema and telemetry: CPU, of floor's", got["all"], got["floor"], 2 * 45 / 34, names=("all", "floor")
     )
 
 
