@@ -71,3 +71,32 @@ async def test_no_commit_that_was_answered_is_lost_when_the_server_is_killed(kin
     figure(fault, f"commits answered while {kind} was killed {kills} times", answered)
     figure(fault, "of these lost, or made twice", 0, 0)
     figure(fault, "until it was found again", max(back), 5.0, "s")
+
+
+async def test_a_commit_that_redis_was_writing_when_it_was_killed_is_not_there_in_part() -> None:
+    """F20: Redis itself keeps the part of it that was written, which takes effect at the restart after the next."""
+    if private.redis_program() is None:
+        pytest.skip("no redis on this machine")
+    for written in range(5, 100, 10):
+        with private.directory() as folder, private.redis(folder) as server:
+            store = store_at(server.address)
+
+            async def count(number: int, store: Store = store) -> bool:
+                changes = [Put("register", b"%d" % (number + 1), 3600), Append("all", b"%d" % number, 3600, 1000)]
+                return await store.commit(changes, {"register": b"%d" % number if number else None})
+
+            assert await count(0)
+            (file,) = folder.glob("appendonlydir/*.incr.aof")
+            before = file.stat().st_size
+            assert await count(1)
+            server.stop()
+            torn = before + (file.stat().st_size - before) * written // 100
+            file.write_bytes(file.read_bytes()[:torn])
+            server.start()
+            assert await sure(store, "register") == 1
+            assert await count(1) and await count(2)
+            server.stop()
+            server.start()
+            assert await sure(store, "register") == 3
+            assert [value for _, value in await store.read("all", 0, 100)] == [b"0", b"1", b"2"]
+            await store.close()
