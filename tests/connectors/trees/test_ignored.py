@@ -94,6 +94,7 @@ def test_gitignore_is_for_folders(place: Path) -> None:
 STEP = st.text("ab", min_size=1, max_size=6)
 
 
+@pytest.mark.filterwarnings("ignore:Possible nested set:FutureWarning")  # theirs; ours are told to nobody
 @given(st.text("ab*?/[]!", min_size=1, max_size=9), st.lists(STEP, min_size=1, max_size=3).map("/".join))
 def test_a_rule_means_what_pathspec_makes_of_it(line: str, path: str) -> None:
     try:
@@ -102,6 +103,12 @@ def test_a_rule_means_what_pathspec_makes_of_it(line: str, path: str) -> None:
         theirs = None
     if line.count("**") <= 3:
         assert Ignored(lambda folder: "" if folder else line).names(path, False) == bool(theirs)
+
+
+@pytest.mark.parametrize(("line", "name"), [("[[]x", "[x"), ("a[!||]b", "acb"), ("a[~~]b", "a~b"), ("[a&&b]c", "&c")])
+def test_signs_in_a_set_are_themselves_and_nobody_is_warned_of_them(line: str, name: str) -> None:
+    rules = Ignored(lambda folder: "" if folder else line)
+    assert rules.names(name, False) and not rules.names("other", False)
 
 
 def test_a_rule_of_many_stars_costs_no_more_than_one_pass() -> None:

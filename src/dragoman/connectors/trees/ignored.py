@@ -7,6 +7,7 @@ Limit: the files in the tree itself; git's own excludes, and those above the roo
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable
 
 from pathspec import GitIgnoreSpec
@@ -75,7 +76,10 @@ def _once(regex: str) -> str:
 
 
 def _compiled(lines: Iterable[str]) -> GitIgnoreSpec:
-    return GitIgnoreSpec.from_lines(lines, _Rule, backend="simple")
+    with warnings.catch_warnings():
+        # Of signs that may come to mean something in sets some day: what is meant here is the signs.
+        warnings.simplefilter("ignore", FutureWarning)
+        return GitIgnoreSpec.from_lines(lines, _Rule, backend="simple")
 
 
 def _fine(line: str) -> bool:
