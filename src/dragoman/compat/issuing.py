@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from dragoman.auth.issuing.site import credentials_of
+from dragoman.auth.issuing.site import credentials_of, wrong_method
 from dragoman.compat.guards import Judged
 from dragoman.compat.oauth import (
     JWT_BEARER_GRANT_TYPE,
@@ -95,8 +95,7 @@ class ProviderSite:
         """Return the answer, for bad requests too."""
         way = self._ways.get((visitor.method, visitor.path))
         if way is None:
-            allowed = ", ".join(sorted(method for method, path in self._ways if path == visitor.path))
-            return Page(405, f"this takes {allowed}".encode(), "text/plain", {"allow": allowed})
+            return wrong_method(self._ways, visitor.path)
         try:
             return await way(visitor)
         except Denied as denied:

@@ -11,7 +11,7 @@ import binascii
 import hmac
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_plus, urlsplit
 
@@ -98,8 +98,7 @@ class IssuingSite:
         """Return the answer, for bad requests too."""
         way = self._ways.get((visitor.method, visitor.path))
         if way is None:
-            allowed = ", ".join(sorted(method for method, path in self._ways if path == visitor.path))
-            return Page(405, f"this takes {allowed}".encode(), "text/plain", {"allow": allowed})
+            return wrong_method(self._ways, visitor.path)
         try:
             return await way(visitor)
         except Denied as denied:
@@ -252,6 +251,12 @@ class IssuingSite:
             return await self._parts.verify(token)
         except TokenError:
             return None
+
+
+def wrong_method(ways: Iterable[tuple[str, str]], path: str) -> Page:
+    """Return the answer to a method that an endpoint does not take; `ways` are the methods and paths that there are."""
+    allowed = ", ".join(sorted(method for method, taken in ways if taken == path))
+    return Page(405, f"this takes {allowed}".encode(), "text/plain", {"allow": allowed})
 
 
 def credentials_of(visitor: Visitor) -> tuple[str, str] | None:
