@@ -292,9 +292,12 @@ class _Counted(selectors.DefaultSelector):
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be polled there")
 def test_a_call_takes_two_turns_of_the_loop_one_to_wait_and_one_to_go_on() -> None:
     selector = _Counted()
+    # `print` of an unbuffered Python writes the text and the line's end one by one: read one by one, they take a turn
+    # each.
+    echo = f"import os, sys\nfor line in sys.stdin: os.write(1, b'{ANSWER}\\n')"
 
     async def calls() -> int:
-        async with running(ECHO) as exchange:
+        async with running(echo) as exchange:
             await exchange.send(ASK)
             before = selector.turns
             for _ in range(20):
