@@ -21,6 +21,7 @@ from dragoman.calling.waits import Waited
 from dragoman.errors import LocalError, MalformedError
 from dragoman.ports.exchange import Dial, Exchange, Fields
 from dragoman.ports.service import Service
+from dragoman.protocol.filed import json_file, python_file
 from dragoman.protocol.identity import Identity
 from dragoman.protocol.patterns import late_pattern
 from dragoman.protocol.strict import read_strict
@@ -33,7 +34,6 @@ from dragoman.wire.base import LogLevel
 Target: TypeAlias = str | os.PathLike[str] | Sequence[str] | Mapping[str, Any] | object
 _VARIABLE = late_pattern(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _ADDRESS = late_pattern(r"\w[\w+.-]*://")
-_PYTHON = late_pattern(r"(.+\.py)(?::[^\W\d]\w*)?")  # a file, and which of its servers
 _SERVERS = ("mcpServers", "servers")  # what the client programs call the table of servers in their files
 
 
@@ -68,7 +68,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     probe_seconds: float = 2.0
     stop_seconds: float = 2.0
     max_bytes: int = 4 * 1024 * 1024
-    restarts: int = 5
+    restarts: int = 3
     resends: int = 2
     busy_resends: int = 8
     stale_seconds: float = 0.0
@@ -144,12 +144,11 @@ def _service_of(target: object) -> Service | None:
 def _named(text: str, headers: Fields, options: Options) -> Way:
     if text.lower().startswith(("http://", "https://")):
         return _url(text, headers, options)
-    path, _, name = text.partition("#")
-    if path.endswith(".json"):
-        return _filed(Filed(_load(path), path, name), headers, options)
-    if python := _PYTHON.fullmatch(text):
-        if not Path(python[1]).is_file():
-            raise LocalError(f"there is no file {python[1]!r}")
+    if path := json_file(text):
+        return _filed(Filed(_load(path), path, text.partition("#")[2]), headers, options)
+    if path := python_file(text):
+        if not Path(path).is_file():
+            raise LocalError(f"there is no file {path!r}")
         return _command([sys.executable, "-m", "dragoman", "run", "--stdio", text], headers, options)
     if "://" in text:
         raise LocalError(f"{text[:200]!r}: only http:// and https:// addresses can be called")
@@ -341,9 +340,8 @@ def _table_of(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _worded(target: Any) -> Any:
     if not isinstance(target, str) or _ADDRESS.match(target):
         return target
-    python = _PYTHON.fullmatch(target)
-    path = python[1] if python else target.partition("#")[0]
-    if path.endswith((".py", ".json")) and (len(target.split()) == 1 or Path(path).is_file()):
+    path = python_file(target) or json_file(target)
+    if path and (len(target.split()) == 1 or Path(path).is_file()):
         return target
     try:
         return shlex.split(target)

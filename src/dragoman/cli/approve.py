@@ -17,6 +17,7 @@ from dragoman.cli import show
 from dragoman.cli.outcome import OK, UsageError
 from dragoman.cli.target import choose
 from dragoman.cli.terminal import Paper, one_line, visible
+from dragoman.protocol.filed import json_file
 
 EPILOG = """\
 examples:
@@ -85,7 +86,7 @@ def _forget(digests: list[str], options: argparse.Namespace) -> int:
 
 def _of_client(options: argparse.Namespace) -> Launch:
     target, rest = choose(options.words, options.command, starts=False)
-    if rest or not isinstance(target, str) or not target.partition("#")[0].endswith(".json"):
+    if rest or not isinstance(target, str) or not json_file(target):
         raise UsageError("approve takes one server of a configuration file, as in: dragoman approve mcp.json#weather")
     launch = launch_of(target)
     if launch is None:

@@ -30,6 +30,7 @@ from dragoman.configs.machine import Machine
 from dragoman.configs.secrecy import named_secret, without_secrets
 from dragoman.configs.survey import see
 from dragoman.configs.values import NEUTRAL, Ref, Value, read, references
+from dragoman.protocol.filed import json_file
 
 SECRET_KEY = "client-secret:"  # what comes before a secret's name in the wallet
 _RUNNERS = {
@@ -55,8 +56,8 @@ def entries_of(options: argparse.Namespace, machine: Machine) -> list[Entry]:
     target, rest = choose(options.words, options.command, starts=False)
     if rest:
         raise UsageError(f"add takes one server; what is {rest[0]!r}?")
-    if isinstance(target, str) and target.partition("#")[0].endswith(".json"):
-        path, _, name = target.partition("#")
+    if isinstance(target, str) and (path := json_file(target)):
+        name = target.partition("#")[2]
         return portable.chosen(_loaded(Path(path)), [name] if name else [])
     entry = _remote(target, options) if isinstance(target, str) and "://" in target else _local(target, machine)
     entry = msgspec.structs.replace(entry, name=options.name or entry.name)

@@ -25,6 +25,7 @@ from dragoman.cli.terminal import Paper, one_line, visible
 from dragoman.doctor.examination import Plan, examine
 from dragoman.doctor.findings import Report
 from dragoman.doctor.kinds import Severity
+from dragoman.protocol.filed import json_file
 
 EPILOG = """\
 examples:
@@ -94,7 +95,7 @@ def consent(target: Target, options: argparse.Namespace, ask: Ask) -> str:
 
     One that was typed may be started: typing it is consent. Raises UsageError if nobody agrees.
     """
-    if isinstance(target, list) or not target.partition("#")[0].endswith(".json"):
+    if isinstance(target, list) or not json_file(target):
         return ""
     launch = launch_of(target)
     if launch is None or approvals().approved(launch):

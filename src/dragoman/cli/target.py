@@ -14,11 +14,11 @@ from typing import TypeAlias
 
 from dragoman.cli.amounts import seconds
 from dragoman.cli.outcome import UsageError
+from dragoman.protocol.filed import json_file, python_file
 
 Target: TypeAlias = str | list[str]
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, 5.6.2
-_PYTHON = re.compile(r"(.+\.py)(?::[^\W\d]\w*)?")  # a file, and which of its servers
 AT_A_URL = "this is for one at a URL, as in https://mcp.example.com/mcp"
 ANY = "a target is a URL (http://127.0.0.1:8848/mcp), a Python file, or a command after -- (-- python server.py)"
 
@@ -49,7 +49,7 @@ def choose(
     if not words:
         raise UsageError(f"which server? {what}")
     target = _named(words[0], what)
-    if starts and target.partition("#")[0].endswith(".json"):
+    if starts and json_file(target):
         import_module("dragoman.app.launching").approvals().check(target)
     return target, words[1:]
 
@@ -57,9 +57,7 @@ def choose(
 def _named(word: str, what: str) -> str:
     if _URL.match(word):
         return word
-    python = _PYTHON.fullmatch(word)
-    path = python[1] if python else word.partition("#")[0]
-    if python or path.endswith(".json"):
+    if path := python_file(word) or json_file(word):
         if not Path(path).is_file():
             raise UsageError(f"no such file: {path}")
         return word

@@ -22,6 +22,7 @@ from dragoman.host.consent import Consent
 from dragoman.host.consent_book import Served, in_process, of_launch, of_url
 from dragoman.host.sandbox.tiers import told
 from dragoman.host.sandboxed import KEY, Held, bound, held, wrapped
+from dragoman.protocol.filed import json_file
 
 LOCAL_ONLY = ("localOnly", "local_only")
 
@@ -56,7 +57,7 @@ def entries(servers: Mapping[str, Target] | str | os.PathLike[str], *, sandbox: 
 
 def _entry(name: str, target: Any, sandbox: bool) -> Entry:
     said: Mapping[str, Any] = {}
-    filed = isinstance(target, Filed) or (isinstance(target, str) and target.partition("#")[0].endswith(".json"))
+    filed = isinstance(target, Filed) or (isinstance(target, str) and json_file(target) is not None)
     if isinstance(target, Filed):
         table = next(iter(target.config.values()))
         written: object = table[target.name]
@@ -89,7 +90,7 @@ def _served(name: str, target: Any, said: Mapping[str, Any]) -> Served:
         text = os.fspath(cast("str | os.PathLike[str]", target))
         if text.lower().startswith(("http://", "https://")):
             return of_url(name, text)
-        launch = launch_of(text) if text.partition("#")[0].endswith(".json") else _launched(name, [text])
+        launch = launch_of(text) if json_file(text) else _launched(name, [text])
         return of_url(name, text) if launch is None else of_launch(name, launch)
     if isinstance(words, list | tuple) and words:
         return of_launch(name, _launched(name, [str(word) for word in cast("list[object]", words)]))
