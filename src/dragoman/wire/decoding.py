@@ -8,11 +8,17 @@ Limit: a type that cannot be decoded is found at its first use, not at import.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
+
+
+class Decodes(Protocol):
+    """What has a `decode` that may be set."""
+
+    decode: Callable[[Any], Any]
 
 
 class Decoding(Generic[T]):
@@ -27,8 +33,16 @@ class Decoding(Generic[T]):
     if not TYPE_CHECKING:  # or every attribute would be there for who checks types
 
         def __getattr__(self, name: str) -> Any:
-            # Only what is not there yet gets here. Two threads may both build it: either will do.
-            if name != "decode":
-                raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-            self.decode = msgspec.json.Decoder(self._kind).decode
-            return self.decode
+            return built(self, name, self._kind)
+
+
+def built(holder: Decodes, name: str, kind: Any) -> Any:
+    """Give `holder` its `decode` of `kind`, and return it; for the `__getattr__` of what has one.
+
+    Raises AttributeError if it is another attribute that is asked for, and TypeError for a kind that cannot be decoded.
+    """
+    # Only what is not there yet gets here. Two threads may both build it: either will do.
+    if name != "decode":
+        raise AttributeError(f"{type(holder).__name__!r} has no attribute {name!r}")
+    holder.decode = msgspec.json.Decoder(kind).decode
+    return holder.decode

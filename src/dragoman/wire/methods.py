@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
+from dragoman.wire.decoding import built
 from dragoman.wire.lifecycle import DiscoverResult, Initialize, InitializeResult, Params, Result, SetLevel
 from dragoman.wire.prompts import Complete, CompleteResult, GetPrompt, GetPromptResult, ListPrompts, ListPromptsResult
 from dragoman.wire.resources import (
@@ -68,11 +67,7 @@ class Method:
     if not TYPE_CHECKING:  # or every attribute would be there for who checks types
 
         def __getattr__(self, name: str) -> Any:
-            # Only what is not there yet gets here: the decoder, which most methods never need (`Decoding` says why).
-            if name != "decode":
-                raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-            self.decode = msgspec.json.Decoder(self.params).decode
-            return self.decode
+            return built(self, name, self.params)
 
 
 def _table(*methods: Method) -> dict[str, Method]:
