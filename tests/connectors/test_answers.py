@@ -160,6 +160,11 @@ def test_a_database_that_changes_between_pages_is_said_to_have(answers: Answers,
         ("search", ("", Filters(""), 10, ""), "query is empty"),
         ("search", ("x" * 3_000, Filters(""), 10, ""), "at most 2,000"),
         ("search", ("pump", Filters("nowhere"), 10, ""), "sources here: docs://papers/, db://shop/"),
+        (
+            "search",
+            ("pump", Filters("paper"), 10, ""),
+            "no source or folder 'paper' here; did you mean docs://papers/?",
+        ),
         ("search", ("pump", Filters(""), 10, "abc"), "cursor does not belong"),
         ("fetch", ("docs://paper/a.md", "", "", ""), "did you mean docs://papers/"),
         ("fetch", ("docs://papers/", "", "", ""), "whole source"),
@@ -190,3 +195,24 @@ def test_a_search_can_be_kept_to_one_source(answers: Answers) -> None:
     assert everywhere == {"docs", "db"}
     only = {hit["uri"].partition(":")[0] for hit in answers.search("orders note", Filters("shop"), 100, "")["items"]}
     assert only == {"db"}
+
+
+def test_a_word_as_source_is_a_source_a_folder_or_an_item_and_anything_else_is_refused(answers: Answers) -> None:
+    """One that was passed over would search all there is, and give it out as what was asked for."""
+    papers, shop = answers.catalogue.sources.values()
+    for catalogue in (answers.catalogue, Catalogue([papers])):
+
+        def found(query: str, source: str, seen: Catalogue = catalogue) -> list[str]:
+            return [hit["uri"] for hit in Answers(seen).search(query, Filters(source), 50, "")["items"]]
+
+        assert set(found("pump", "notes")) == set(found("pump", "papers/notes/**")) != set()
+        assert found("pump", "notes/") == found("pump", "notes") and found("pump", "PUMP-nowhere/x") == []
+        for word in ("note", "paper", "nothere", "nothere/", " nothere "):
+            with pytest.raises(
+                ToolError, match=f"no source or folder '{word.strip(' /')}' here.*sources here: docs://"
+            ):
+                found("pump", word)
+    only = Answers(Catalogue([shop]))
+    assert [hit["uri"] for hit in only.search("orders", Filters("orders"), 50, "")["items"]] == ["db://shop/orders"]
+    with pytest.raises(ToolError, match="no source or folder 'order' here; sources here: db://shop/"):
+        only.search("orders", Filters("order"), 50, "")

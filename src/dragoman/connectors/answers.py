@@ -168,12 +168,21 @@ class Answers:
         first, _, rest = text.strip("/").partition("/")
         if first in self.catalogue.sources:
             return first, rest
-        # A word alone is meant for a source's name; a path or pattern is one of all sources.
-        return (
-            (self.catalogue.find(text)[0].name, "")
-            if text and not re.search(r"[/*?\[.]", text)
-            else ("", text.strip("/"))
-        )
+        # A word alone may be a source's name with a slip in it, which must not be taken for "all of them".
+        if first and not rest and not re.search(r"[*?\[.]", first) and not self._anywhere(first):
+            raise ToolError(f"source: no source or folder {first!r} here; {self.catalogue.advice(first)}")
+        return "", text.strip("/")
+
+    def _anywhere(self, name: str) -> bool:
+        """Say whether a source has an item or a folder of that name, or still may: it is not indexed yet."""
+        for source in self.catalogue.sources.values():
+            view = self.catalogue.view(source)
+            inside, first = (source.items(view, prefix, "", 1) for prefix in (f"{name}/", name))
+            if inside.entries or inside.resume or any(entry.key == name for entry in first.entries):
+                return True
+            if not source.progress().complete:
+                return True
+        return False
 
 
 def data(value: Any) -> Any:

@@ -118,14 +118,15 @@ class Catalogue:
             raise ToolError(f"{fault}; sources here: {self._addresses()}") from fault
         source = self.sources.get(address.source)
         if source is None or source.scheme != address.scheme:
-            near = difflib.get_close_matches(address.source, self.sources, 1, 0.5)
-            advice = f"did you mean {self._address(near[0])}? " if near else ""
-            raise ToolError(
-                f"no source at {address.scheme}://{address.source}; {advice}sources here: {self._addresses()}"
-            )
+            raise ToolError(f"no source at {address.scheme}://{address.source}; {self.advice(address.source)}")
         if address.revision and not hasattr(source, "history"):
             raise ToolError(f"{self._address(source.name)} has no revisions: leave out @{address.revision[:40]}")
         return source, address
+
+    def advice(self, name: str) -> str:
+        """Return what to say to one who named a source that is not there: which may be meant, and which there are."""
+        near = difflib.get_close_matches(name, self.sources, 1, 0.5)
+        return f"{f'did you mean {self._address(near[0])}? ' if near else ''}sources here: {self._addresses()}"
 
     def queryable(self, name: str) -> Queryable:
         """Return the database of that name; the only one where no name is given.  Raises ToolError."""
