@@ -19,6 +19,7 @@ from dragoman.app.settings import ClientSettings, callbacks_of, check_settings
 from dragoman.app.sync_client import SyncClient
 from dragoman.app.target import Options, Target, way_to
 from dragoman.calling.cache import Cache
+from dragoman.calling.completing import completing
 from dragoman.calling.connection import Connection
 from dragoman.calling.fields import ToolFields, check_fields
 from dragoman.calling.listening import Listening
@@ -321,11 +322,11 @@ class Client:
         value: str,
         context: Mapping[str, str] | None = None,
     ) -> Completion:
-        """Return suggestions for `argument` of a prompt or template, of which `value` is typed so far."""
-        params: dict[str, Any] = {"ref": ref, "argument": {"name": argument, "value": value}}
-        if context:
-            params["context"] = {"arguments": context}
-        result = await self._connection.request("completion/complete", params)
+        """Return suggestions for `argument` of a prompt or template, of which `value` is typed so far.
+
+        `context` has the arguments that are chosen already. Raises LocalError for what is of another type.
+        """
+        result = await self._connection.request("completion/complete", completing(ref, argument, value, context))
         completion: Completion = result.completion
         return completion
 
