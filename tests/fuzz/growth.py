@@ -1,70 +1,84 @@
 """Readers for which eight times as much takes much more than eight times as long: `make fuzz ARGS=--growth`.
 
-Words that mean something are put into what a reader takes, again and again. Measured is processor time, not the clock:
-the least of some tries, and only where it is long enough to be told from chance.
+Measured is processor time, not the clock: the least of some tries, and only where it is long enough to be told from
+chance. Told is what takes more than length to the power of 1.3, from end to end and at the end, and what takes long.
+Limit: for a machine that does much else, the figures are rough; what is told is to be looked at.
 """
 
 from __future__ import annotations
 
+import math
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from tests.fuzz.mutations import WORDS
-from tests.fuzz.readers import TARGETS
+from tests.fuzz.shapes import Shape, shapes
 from tests.fuzz.target import Target, tried
 
-FEW, MANY = 4_000, 32_000  # bytes
-LONG = 0.1  # seconds: what takes less is quick, whatever it grows by
-MOST = 3.0  # times as much as the length has grown by
-SIGNS = [bytes([sign]) for sign in b" \t\n\r!\"#$&'()*+,-./:;<=>?@[]^_`{|}~aA0"]
-PAIRS = [
-    b"a,",
-    b"a=b;",
-    b"&amp;",
-    b"<a>",
-    b"<a ",
-    b"[](",
-    b"**",
-    b"1.",
-    b"- ",
-    b"\r\n\r\n",
-    b'""',
-    b'\\"',
-    b"()",
-    b"a b ",
-    b"$a",
-    b"{}",
-]
+SIZES = (4_000, 8_000, 16_000, 32_000)  # bytes
+BRIEF = 0.015  # seconds: what takes less for the longest is quick, whatever it grows by
+LONG = 1.0  # seconds: more than any of these may take
+DEAR = 10e-6  # seconds for each byte of the shortest, which may be all that is read before a limit
+STEEP = 1.3  # the power of the length
+TRIES = 5
+
+Cost = Callable[[Target, bytes], float]
 
 
-def repeated(target: Target, size: int) -> Iterator[tuple[str, bytes]]:
-    """Yield documents of about `size` bytes, each with a name."""
-    for number, seed in enumerate(target.seeds):
-        if len(seed) > 2_000:
-            continue
-        for word in [*SIGNS, *PAIRS, *(word for word in WORDS if len(word) < 32)]:
-            many = word * (size // len(word))
-            for at in sorted({0, len(seed) // 2, max(len(seed) - 1, 0), len(seed)}):
-                yield f"seed {number}, {word!r} at {at}", seed[:at] + many + seed[at:]
+class _TooLong(BaseException):
+    """Not to be taken for a fault that a reader expects."""
+
+
+def _stop(*_: object) -> None:
+    raise _TooLong
 
 
 def seconds(target: Target, data: bytes) -> float:
-    """Return the processor time for one document."""
-    begun = time.process_time()
+    """Return the processor time for one document; it is broken off soon after `LONG`."""
+    before = signal.signal(signal.SIGPROF, _stop)
+    begun = time.thread_time()  # that of the process goes in steps of 4 ms while it has an alarm
     try:
+        signal.setitimer(signal.ITIMER_PROF, 3 * LONG)
         tried(target, data)
-    except Exception:
-        pass  # that is for the other attacks
-    return time.process_time() - begun
+    except (Exception, _TooLong):
+        pass  # the first is for the other attacks
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+    return time.thread_time() - begun
 
 
-def grown(name: str) -> Iterator[str]:
+def power(few: float, many: float, times: float) -> float:
+    """Return by which power of its length that grows which takes `few` once, and `many` for `times` as much."""
+    return math.log(max(many, 1e-6) / max(few, 1e-6), times)
+
+
+def suspect(target: Target, shape: Shape, cost: Cost) -> bool:
+    """Say whether a shape is worth measuring well; most are not."""
+    long = cost(target, shape.make(SIZES[-1]))
+    few = shape.make(SIZES[0])
+    short = min(cost(target, few), cost(target, few))
+    steep = long > BRIEF and power(short, long, SIZES[-1] / SIZES[0]) > STEEP
+    return steep or long > LONG or short > DEAR * SIZES[0]
+
+
+def too_dear(took: Sequence[float]) -> bool:
+    """Say whether what takes so long for each of `SIZES` takes more than it should."""
+    most = max(range(len(SIZES)), key=took.__getitem__)
+    if most == 0 or took[most] < BRIEF:
+        return took[most] > LONG
+    from_end_to_end = power(took[0], took[most], SIZES[most] / SIZES[0])
+    at_the_end = power(took[most - 1], took[most], SIZES[most] / SIZES[most - 1])
+    return took[most] > LONG or min(from_end_to_end, at_the_end) > STEEP
+
+
+def grown(target: Target, cost: Cost = seconds) -> Iterator[str]:
     """Yield what takes a reader more than its length allows."""
-    target = TARGETS[name]
-    for (what, few), (_, many) in zip(repeated(target, FEW), repeated(target, MANY), strict=True):
-        if (long := seconds(target, many)) < LONG:
-            continue
-        short = min(seconds(target, few) for _ in range(3))
-        long = min([long, seconds(target, many)])
-        if long > LONG and long > short * MOST * MANY / FEW:
-            yield f"{name}: {what}: {short * 1000:.1f} ms for {FEW} bytes, {long * 1000:.0f} ms for {MANY}"
+    for seed in target.seeds:
+        cost(target, seed)  # loads what the first loads
+    for shape in shapes(target):
+        if suspect(target, shape, cost):
+            took = [min(cost(target, shape.make(size)) for _ in range(TRIES)) for size in SIZES]
+            if too_dear(took):
+                told = ", ".join(f"{each * 1000:.1f}" for each in took)
+                yield f"{shape.name}: {told} ms for {', '.join(f'{size:,}' for size in SIZES)} bytes"
