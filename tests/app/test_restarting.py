@@ -118,8 +118,8 @@ async def test_calls_that_come_together_share_one_start(mode: str, journal: Path
 async def test_a_server_that_crashes_at_once_is_started_a_few_times_and_then_left_alone(
     mode: str, journal: Path
 ) -> None:
-    options = Options(restarts=3)
-    async with Client(command(journal, "stillborn"), mode=mode, options=options) as client, asyncio.timeout(PATIENCE):
+    """F25"""
+    async with Client(command(journal, "stillborn"), mode=mode) as client, asyncio.timeout(PATIENCE):
         await kill(client)
         with contextlib.suppress(ClosedError):
             await client.call_tool("change")
@@ -208,6 +208,28 @@ def test_pauses_grow_are_uneven_and_bounded() -> None:
         assert len(found) > 1
         assert all(0 < one <= 1.5 * revival.LONGEST for one in found)
     assert max(revival.pause(1) for _ in range(20)) < min(revival.pause(4) for _ in range(20))
+
+
+async def test_rests_after_starts_in_vain_grow_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F25"""
+    monkeypatch.setattr("random.uniform", lambda low, high: 1.0)
+    now = asyncio.get_running_loop().time
+    tried = 0
+
+    async def start() -> None:
+        nonlocal tried
+        tried += 1
+        raise ClosedError("it crashed")
+
+    one = revival.Revival(start, 2)
+    for number, rest in enumerate((5, 10, 20, 30, 30)):
+        one._rests_until, before = 0.0, now()
+        with pytest.raises(ClosedError, match="again failed: it crashed"):
+            await one.again()
+        assert one._rests_until - now() <= rest <= one._rests_until - before
+        with pytest.raises(ClosedError, match=rf"it ended {number + 2} times in a row; the next start is in \d+ s"):
+            await one.again()
+        assert tried == one.vain == number + 2
 
 
 # --- a charge between two questions -----------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """A server that ended is started again: at once the first time, then at growing and uneven intervals.
 
 One start at a time for all who wait for it, and none is given up because one of them waits no more. When `limit` in a
-row led to no answer, there is one in LONGEST seconds and no more: a server that crashes at once never spins.
+row led to no answer, calls fail at once, and it is tried again after REST seconds and then ever more rarely, up to one
+start in LONGEST: a server that crashes at once never spins.
 Source: specification, basic/transports/stdio "Unexpected Termination"; requirement STDIO-09.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dragoman.errors import ClosedError, MalformedError, McpError, TransportError
 
 SHORTEST, LONGEST = 0.5, 30.0  # seconds before the second start, and before any
+REST = 5.0  # seconds without a start once `limit` in a row were in vain; twice as many after each further one
 
 
 class Revival:
@@ -68,7 +70,7 @@ class Revival:
             if 0 < self.vain < self.limit:
                 await asyncio.sleep(pause(self.vain))
             self.vain += 1
-            self._rests_until = loop.time() + LONGEST
+            self._rests_until = loop.time() + pause(self.vain - self.limit + 1, REST)
             try:
                 await self._start()
             except (TransportError, MalformedError) as error:
@@ -84,7 +86,8 @@ def _vain(fault: McpError) -> ClosedError:
     return ClosedError(f"the server ended, and starting it again failed: {fault}")
 
 
-def pause(count: int) -> float:
+def pause(count: int, first: float | None = None) -> float:
     """Return how many seconds to wait after `count` starts in vain, from 1. Uneven, so that many clients come apart."""
     # The exponent is bounded before the power is taken: a count may grow for days.
-    return min(SHORTEST * 2.0 ** min(count - 1, 10), LONGEST) * random.uniform(0.5, 1.5)
+    first = SHORTEST if first is None else first
+    return min(first * 2.0 ** min(count - 1, 10), LONGEST) * random.uniform(0.5, 1.5)

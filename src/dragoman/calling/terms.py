@@ -39,7 +39,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     client: Implementation
     callbacks: Callbacks = Callbacks()
     rounds: int = 10
-    restarts: int = 5
+    restarts: int = 3
     resends: int = 2
     busy_resends: int = 8
     mode: str = "auto"
