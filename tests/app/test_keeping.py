@@ -10,8 +10,9 @@ from tests.protocol.fixtures import MODERN
 from tests.serving.person import Person, accept
 from tests.serving.test_steps import ANSWERS, shop
 
+from dragoman import Server
 from dragoman.app.keeping import store_at
-from dragoman.errors import LocalError
+from dragoman.errors import LocalError, StoreError
 from dragoman.store.memory import MemoryStore
 from dragoman.store.sqlite import SqliteStore
 
@@ -20,6 +21,37 @@ from dragoman.store.sqlite import SqliteStore
 def test_an_address_that_leads_to_no_store_is_refused(address: str) -> None:
     with pytest.raises(LocalError, match=r"no store .*: there are memory:, sqlite:///PATH .* and postgresql://"):
         store_at(address)
+
+
+@pytest.mark.parametrize(
+    "address, named", [("kept.db", "'kept.db'"), ("u:pw@kept.db?a=pw", "'kept.db'"), ("x://u:pw@h/d?a=pw", "'x://h/d'")]
+)
+def test_what_leads_to_no_store_is_named_as_it_was_written_without_secrets(address: str, named: str) -> None:
+    with pytest.raises(LocalError, match=f"no store {named}: ") as caught:
+        store_at(address)
+    assert "pw" not in str(caught.value)
+
+
+def test_a_file_that_can_be_no_store_is_told_where_its_address_is_read(tmp_path: Path) -> None:
+    """What begins with it must not begin: until now the log said so, each minute."""
+    address, path = f"sqlite:///{tmp_path}/kept.db", tmp_path / "kept.db"
+    for content, told in (
+        (b"just text", "kept.db is no SQLite file; move the file away"),
+        (b"SQLite\0", "no SQLite file"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(StoreError, match=told):
+            Server("s", store=address)
+    path.write_bytes(b"")
+    assert isinstance(store_at(address), SqliteStore)
+    path.unlink()
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("CREATE TABLE mine (a)")
+    assert isinstance(store_at(address), SqliteStore)
+    with pytest.raises(StoreError, match=r"cannot be made: there is no directory .*none"):
+        store_at(f"sqlite:///{tmp_path}/none/kept.db")
+    with pytest.raises(StoreError, match="cannot be opened: Is a directory"):
+        store_at(f"sqlite:///{tmp_path}")
 
 
 def test_an_address_leads_to_its_store(tmp_path: Path) -> None:

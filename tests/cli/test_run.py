@@ -11,8 +11,9 @@ import pytest
 from tests.transport.raw_http import Ask, in_process
 
 from dragoman import LocalError
+from dragoman.app.lazily import UNSHARED
 from dragoman.cli import hosting, run
-from dragoman.cli.outcome import UsageError
+from dragoman.cli.outcome import USAGE, UsageError, ending
 
 KNOWN = "/.well-known/oauth-protected-resource"
 FILE = "from dragoman import Server\nserver = Server('older')\n"
@@ -31,6 +32,22 @@ def test_clients_of_2024_are_served_over_http_by_one_process(more: list[str], tm
     file.write_text(FILE)
     with pytest.raises(UsageError, match="--sse"):
         run.run(options(str(file), "--sse", *more))
+
+
+def test_a_store_in_the_environment_that_is_none_ends_it_before_it_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, place = tmp_path / "server.py", tmp_path / "kept.db"
+    file.write_text(FILE)
+    place.write_text("no database")
+    monkeypatch.setenv("DRAGOMAN_STORE", f"sqlite:///{place}")
+    monkeypatch.setattr("dragoman.app.lazily.unnamed_store", UNSHARED)
+    monkeypatch.setattr("dragoman.app.http.serve", lambda app, listener: None)
+    with pytest.raises(LocalError, match=r"kept\.db is no SQLite file") as told:
+        run.run(options(str(file), "--http", "--port", "0"))
+    assert ending(told.value)[0] == USAGE
+    place.unlink()
+    assert run.run(options(str(file), "--http", "--port", "0")) == 0
 
 
 def test_sse_means_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

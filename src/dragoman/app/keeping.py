@@ -16,7 +16,7 @@ from dragoman.protocol.sealed import Ring, Signed
 from dragoman.serving.states import StoredStates
 from dragoman.store.bounds import shown
 from dragoman.store.memory import MemoryStore
-from dragoman.store.sqlite import SqliteStore
+from dragoman.store.sqlite import SqliteStore, looked_at
 
 MEMORY = "memory:"
 SQLITE = "sqlite:///"
@@ -36,14 +36,17 @@ def sealer(ring: Sequence[bytes | str]) -> Sealer:
 
 
 def store_at(address: str | Store) -> Store:
-    """Return the store at `address`, or `address` if it is one. Raises LocalError for an address that is none."""
+    """Return the store at `address`, or `address` if it is one.
+
+    Raises LocalError for an address that is none, and StoreError for a file that can be none.
+    """
     if not isinstance(address, str):
         return address
     scheme = address.partition("://")[0]
     if address == MEMORY:
         return MemoryStore()
     if address.startswith(SQLITE) and len(address) > len(SQLITE):
-        return SqliteStore(address.removeprefix(SQLITE))
+        return SqliteStore(looked_at(address.removeprefix(SQLITE)))
     if scheme in REDIS:
         address, prefix = _option(address, "prefix")
         return cast("Store", _extra("redis", "redis").RedisStore(address, **({"prefix": prefix} if prefix else {})))

@@ -107,5 +107,7 @@ def beyond(prefix: str) -> str | None:
 
 def shown(address: str) -> str:
     """Return an address without what may be secret in it: user, password and options."""
+    if "://" not in address:  # none at all; after an @ stands what is not secret
+        return address.partition("?")[0].rpartition("@")[2]
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -23,6 +23,8 @@ from dragoman.store.steady import Steady, machine
 from dragoman.store.waiters import Waiters
 
 T = TypeVar("T")
+_MAGIC = b"SQLite format 3\0"  # how every file of SQLite begins: sqlite.org/fileformat.html, 1.3
+_AWAY = "; move the file away to begin with an empty one"
 LOOK = 0.002, 0.05  # seconds between two looks for what other processes appended: at first, and when nothing comes
 
 
@@ -208,6 +210,25 @@ class SqliteStore:
             self._open = None
 
 
+def looked_at(path: str) -> str:
+    """Return `path` if a store can be there, or can be made. Raises StoreError, as the first call of the store would.
+
+    What is wrong with an address is told where it is read, and not in a log, again and again.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        if (folder := Path(path).absolute().parent).is_dir():
+            return path
+        raise StoreError(f"the store {path} cannot be made: there is no directory {folder}") from None
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be opened: {error.strerror or error}") from None
+    if not _MAGIC.startswith(start):  # nothing at all is a file that was just made
+        raise StoreError(f"the store {path} is no SQLite file{_AWAY}")
+    return path
+
+
 def _advice(error: Exception) -> str:
     match getattr(error, "sqlite_errorcode", None):
         case sqlite3.SQLITE_FULL:
@@ -217,6 +238,6 @@ def _advice(error: Exception) -> str:
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return "; the file and its directory must be writable"
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return "; move the file away to begin with an empty one"
+            return _AWAY
         case _:
             return ""
