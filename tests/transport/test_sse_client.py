@@ -267,17 +267,23 @@ async def test_a_session_that_the_server_forgot_is_over() -> None:
 
 async def test_closing_ends_the_stream_and_the_calls_under_way() -> None:
     older = Older()
-    begun = asyncio.Event()
+    begun, left = asyncio.Event(), asyncio.Event()
     older.on["tools/call"] = lambda got: begun.set()
-    async with serving(older) as url, asyncio.timeout(20):
+
+    async def watched(got: Got) -> None:
+        await older(got)
+        if got.method == "GET":
+            await got.gone()
+            left.set()
+
+    async with serving(watched) as url, asyncio.timeout(20):
         client = await Client(url).__aenter__()
         call = asyncio.create_task(client.call_tool("a"))
         await begun.wait()
         await client.close()
         with pytest.raises(ClosedError):
             await call
-        assert older.stream is not None
-        await older.stream.gone()
+        await left.wait()
 
 
 # --- our own server ---------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from dragoman.errors import ClosedError, MalformedError, TransportError, UnreachableError
 from dragoman.protocol.http_reply import ReplyReader
+from dragoman.transport.handed import Handed
 from dragoman.transport.http_route import Route
 from dragoman.transport.http_settings import HttpSettings
 
@@ -36,7 +37,7 @@ class Wire(asyncio.Protocol):
         self._chunks: deque[bytes] = deque()
         self._held = 0
         self._paused = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: Handed[None] | None = None
         self._fault: TransportError | MalformedError | None = None
         self._discard = False
         self.idle_until = 0.0
@@ -75,7 +76,7 @@ class Wire(asyncio.Protocol):
     async def _wait(self) -> None:
         if self._fault is not None:
             raise self._lost()
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = Handed(loop=self._pool.loop)
         try:
             await self._waiter
         finally:
@@ -137,7 +138,7 @@ class Wire(asyncio.Protocol):
     def _wake(self) -> None:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+            waiter.hand(None)
 
     # --- afterwards -----------------------------------------------------------------------------------------
 
@@ -201,6 +202,7 @@ class Pool:
         self._idle: list[Wire] = []
         self._open: set[Wire] = set()
         self._closed = False
+        self.loop = asyncio.get_running_loop()
 
     async def take(self) -> Wire:
         """Return a connection that is free, a fresh one if need be. Raises UnreachableError."""
@@ -208,7 +210,7 @@ class Pool:
         if self._closed:
             self._room.release()
             raise ClosedError(f"the connection to {self._where} is closed")
-        now = asyncio.get_running_loop().time()
+        now = self.loop.time()
         while self._idle:
             wire = self._idle.pop()
             if wire.reusable and wire.idle_until > now:
@@ -277,7 +279,7 @@ class Pool:
         if self._closed or not wire.reusable:
             wire.abort()
             return
-        wire.idle_until = asyncio.get_running_loop().time() + wire.keeps
+        wire.idle_until = self.loop.time() + wire.keeps
         self._idle.append(wire)
         self._free(wire)
 

@@ -21,6 +21,7 @@ from dragoman.ports.exchange import NO_FIELDS, Fields, Incoming, Listener, Outgo
 from dragoman.protocol.lines import LineReader
 from dragoman.protocol.replies import is_response, read_messages
 from dragoman.transport.group import Group
+from dragoman.transport.handed import Handed
 from dragoman.transport.pipes import Reader
 from dragoman.wire.base import RequestId
 from dragoman.wire.jsonrpc import Frame
@@ -86,7 +87,7 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         self._stdin: asyncio.WriteTransport | None = None
         self._stdout: Reader | None = None
         self._lines = LineReader(command.max_bytes)
-        self._waiting: dict[RequestId, asyncio.Future[Incoming]] = {}
+        self._waiting: dict[RequestId, Handed[Incoming]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stderr = bytearray()
         self._writable: asyncio.Future[None] | None = None
@@ -154,7 +155,7 @@ class ProcessExchange(asyncio.SubprocessProtocol):
             raise LocalError(f"headers travel over HTTP only, and {self.where} speaks over stdio; use meta or env")
         if self._ended is None:
             raise ClosedError(f"{self.where} is not running")
-        future: asyncio.Future[Incoming] = self._ended.get_loop().create_future()
+        future: Handed[Incoming] = Handed(loop=self._ended.get_loop())
         self._waiting[request.id] = future
         try:
             self._push(request.body)
@@ -204,8 +205,16 @@ class ProcessExchange(asyncio.SubprocessProtocol):
             self._lose(lambda: MalformedError(text, code=code))
             self._group.kill()
             return
-        for line in lines:
-            self._receive(line)
+        answered = [found for line in lines for found in self._receive(line)]
+        if len(answered) == 1:
+            future, answer = answered[0]
+            if not future.done():
+                future.hand(answer)
+            return
+        # Not one after the other: what the first task does then may end the others.
+        for future, answer in answered:
+            if not future.done():
+                future.set_result(answer)
 
     def _complain(self, data: bytes) -> None:
         self._stderr += data
@@ -214,28 +223,31 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         if self._command.show_stderr:
             sys.stderr.write(data.decode(errors="replace"))
 
-    def _receive(self, line: bytes) -> None:
+    def _receive(self, line: bytes) -> list[tuple[Handed[Incoming], Incoming]]:
+        """Return what the messages in a line answer, and how; the others are heard."""
         try:
             frames = read_messages(line)
         except MalformedError as error:
             log.warning("%s wrote to stdout what is no message (%s): %r", self.where, error, line[:200])
-            return
+            return []
+        answered: list[tuple[Handed[Incoming], Incoming]] = []
         for frame in frames:
-            if is_response(frame):
-                self._answered(frame, line)
-            elif self._listener is not None:
-                self._asked(frame, self._listener)
+            if not is_response(frame):
+                if self._listener is not None:
+                    self._asked(frame, self._listener)
+            elif (future := self._asker(frame)) is not None:
+                answered.append((future, Incoming(200, line, frame)))
+            else:
+                log.debug("%s answered a request that nobody waits for: %r", self.where, line[:200])
+        return answered
 
-    def _answered(self, frame: Frame, line: bytes) -> None:
+    def _asker(self, frame: Frame) -> Handed[Incoming] | None:
+        """Return what waits for a response."""
         key = frame.id
         if key is msgspec.UNSET and len(self._waiting) == 1:
             # An error that names no request can only mean the one that is under way (BASE-04).
             key = next(iter(self._waiting))
-        future = self._waiting.get(key) if not isinstance(key, msgspec.UnsetType) else None
-        if future is None:
-            log.debug("%s answered a request that nobody waits for: %r", self.where, line[:200])
-        elif not future.done():
-            future.set_result(Incoming(200, line, frame))
+        return self._waiting.get(key) if not isinstance(key, msgspec.UnsetType) else None
 
     def _asked(self, frame: Frame, listener: Listener) -> None:
         if frame.id is msgspec.UNSET:
