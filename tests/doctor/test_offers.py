@@ -57,6 +57,20 @@ def shop() -> Server:
     return server
 
 
+async def test_resources_that_only_a_tools_results_link_to_are_not_missed() -> None:
+    """A server of ours with tools keeps results that are too large as resources, and has to declare these."""
+    server = Server("shop")
+
+    @server.tool
+    def price(article: str) -> float:
+        """Give an article's price in euros."""
+        return 1.0
+
+    report = await examine(server, Plan())
+    assert report.facts["sizes"]["tools"] == 1 and "resources (" in str(report.stages)
+    assert not report.findings
+
+
 async def test_a_server_of_ours_has_nothing_wrong() -> None:
     report = await examine(shop(), Plan(read=True))
     assert [one.kind for one in report.findings if one.severity != "note"] == []

@@ -206,7 +206,8 @@ OFFERS = {
         "The server declares a capability and has not its list.", "Declare what there is, and serve what is declared."
     ),
     "offered-empty": _note(
-        "The server declares a capability and has nothing of it: clients ask and show an empty list.",
+        "The server declares a capability and has nothing of it: clients ask and show an empty list. Resources are not"
+        " missed where there are tools, whose results may link to what no list has.",
         "Declare it once there is something; if something should be there, look whether it is registered.",
     ),
     "served-not-offered": _warning(

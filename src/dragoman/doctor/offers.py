@@ -67,7 +67,8 @@ async def lists(report: Report, client: Client) -> Lists:
         report.facts["sizes"] = sizes
         told.said = ", ".join(f"{count} {name}" for name, count in sizes.items())
         for kind in _KINDS:
-            empty = not sizes[kind] and (kind != "resources" or not templates)
+            # What a tool's results link to is a resource, and need not be listed: server/tools, "Resource Links".
+            empty = not sizes[kind] and (kind != "resources" or not (templates or tools))
             if getattr(has, kind) is UNSET:
                 await _undeclared(report, client, kind)
             elif empty and not any(one.where == kind for one in report.findings):
