@@ -91,6 +91,10 @@ def test_yaml_that_would_have_to_be_laid_out_anew_is_refused(bad: bytes, good: b
     assert load(change(good, "yaml", ("extensions", "b"), {"cmd": "y"}), "yaml")["extensions"]["b"] == {"cmd": "y"}
 
 
+def test_an_anchor_that_is_given_again_names_what_came_last_and_nobody_is_warned() -> None:
+    assert yamltext.load("a: &x [1]\nb: *x\nc: &x 2\nd: *x\n") == {"a": [1], "b": [1], "c": 2, "d": 2}
+
+
 def test_aliases_that_multiply_are_refused() -> None:
     bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
     for before, name in zip("abcdef", "bcdefg", strict=True):

@@ -18,7 +18,7 @@ from tests.fuzz.target import Target, tried
 SIZES = (4_000, 8_000, 16_000, 32_000)  # bytes
 BRIEF = 0.015  # seconds: what takes less for the longest is quick, whatever it grows by
 LONG = 1.0  # seconds: more than any of these may take
-DEAR = 10e-6  # seconds for each byte of the shortest, which may be all that is read before a limit
+DEAR = 40e-6  # seconds for each byte of the shortest, which may be all that is read before a limit
 STEEP = 1.3  # the power of the length
 TRIES = 5
 

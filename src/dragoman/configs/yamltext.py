@@ -30,12 +30,20 @@ def _library() -> Any:
     return module
 
 
+def _reader(library: Any) -> Any:
+    reader = library.YAML(typ="safe", pure=True)
+    # A name may stand for another value further on (YAML 1.2.2, section 3.2.2.2): nothing to warn of, and never by the
+    # thousand on somebody's screen.
+    reader.composer.warn_double_anchors = False
+    return reader
+
+
 def load(text: str) -> Any:
     """Return the data, None for an empty text. Raises UnreadableError."""
     library = _library()
     _root(text)
     try:
-        return library.YAML(typ="safe", pure=True).load(text)
+        return _reader(library).load(text)
     except library.error.YAMLError as error:
         raise UnreadableError(_told(error)) from None
     except ValueError as error:  # a date that is none
@@ -51,7 +59,7 @@ def _told(error: Any) -> str:
 def _root(text: str) -> Any:
     library = _library()
     try:
-        root = library.YAML(typ="safe", pure=True).compose(text)
+        root = _reader(library).compose(text)
     except library.error.YAMLError as error:
         raise UnreadableError(_told(error)) from None
     except RecursionError:
