@@ -166,7 +166,8 @@ SELECT, UPDATE = b"SELECT a, count(*) FROM b WHERE c = 'd' GROUP BY 1", b"WITH x
 JOIN = (
     b"SELECT DISTINCT a.*, CASE WHEN b->>'k' IS NULL THEN -1 ELSE CAST(c AS int) END, "
     b"row_number() OVER (PARTITION BY d ORDER BY e DESC) FROM f AS a "
-    b"LEFT JOIN (SELECT * FROM g UNION ALL VALUES (1)) h USING (i) WHERE j IN (1, 2.5e3) AND k BETWEEN 7 AND 'm' OR EXISTS (SELECT 1) -- n\nLIMIT 5 OFFSET /* o */ 2;"
+    b"LEFT JOIN (SELECT * FROM g UNION ALL VALUES (1)) h USING (i) "
+    b"WHERE j IN (1, 2.5e3) AND k BETWEEN 7 AND 'm' OR EXISTS (SELECT 1) -- n\nLIMIT 5 OFFSET /* o */ 2;"
 )
 MANY_WORDS = (
     b'{"allOf":[{"patternProperties":{"^a+$":{"enum":[1,"b"]}}},{"if":{"required":["b"]},"then":{"minProperties":2}}],'
@@ -182,7 +183,8 @@ MARKDOWN = (
 )
 PAGE = (
     b"<!doctype html><html lang=a><head><meta charset=utf-8><title>b</title><style>c</style></head><body><nav>d"
-    b"</nav><main><h1 id='e'>f</h1><p>g<br>h<a href=i>j</a><ul><li>k<ol><li>l</ol></ul><pre>m\n n</pre><!-- o --><img alt=p>"
+    b"</nav><main><h1 id='e'>f</h1><p>g<br>h<a href=i>j</a><ul><li>k<ol><li>l</ol></ul>"
+    b"<pre>m\n n</pre><!-- o --><img alt=p>"
     b"<select><option>q</select><svg><text>r</text></svg><template>s</template>&lt;&#116;</body>"
 )
 MAIL = b"Subject: =?utf-8?q?a?=\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nc\n"
