@@ -10,7 +10,7 @@ from tests.app.counting import served
 from tests.transport.raw_http import PATIENCE, Ask, Wire, call, listening, until
 
 from dragoman import Context, Server
-from dragoman.app import repeated
+from dragoman.app import head_lines, repeated
 from dragoman.app.heads import timed
 from dragoman.errors import AuthorizationError
 from dragoman.protocol.identity import Identity
@@ -54,22 +54,24 @@ def place(server: Server | None = None) -> Any:
 
 
 @either_way
-async def test_the_same_head_is_parsed_twice_for_all_connections_and_each_body_is_its_own() -> None:
+async def test_the_same_head_is_parsed_once_for_all_connections_and_each_body_is_its_own() -> None:
     async with place() as here:
         async with here.connected() as wire:
             assert [(await wire.ask(call("add", a=1, b=b))).value for b in (2, 3, 4)] == [3, 4, 5]
         async with here.connected() as other:
             assert (await other.ask(call("add", a=5, b=4))).value == 9
-    assert len(PARSED) == 2
+    assert len(PARSED) == 1
 
 
-async def test_another_head_is_parsed_and_so_is_one_whose_body_has_another_length() -> None:
+async def test_heads_of_known_lines_are_told_apart_by_what_is_in_them() -> None:
     async with place() as here, here.connected() as wire:
         assert (await wire.ask(ADD)).value == 3
         assert (await wire.ask(call("add", a=10, b=2))).value == 12
         assert (await wire.ask(call("add", headers={"mcp-name": "other"}, a=1, b=2))).status == 400
+        assert (await wire.ask(call("add", headers={"host": "evil.example.com"}, a=1, b=2))).status == 421
+        assert (await wire.ask(call("add", headers={"accept": "text/html"}, a=1, b=2))).status == 406
         assert [(await wire.ask(ADD)).value for _ in range(3)] == [3, 3, 3]
-    assert len(PARSED) == 4
+    assert len(PARSED) == 1
 
 
 @either_way
@@ -86,7 +88,7 @@ async def test_a_request_in_two_pieces_is_parsed(cut: int | str) -> None:
         await asyncio.sleep(0.02)
         assert (await wire.ask(data[at:])).value == 3
         assert (await wire.ask(ADD)).value == 3
-    assert len(PARSED) == 3
+    assert len(PARSED) == 2
 
 
 @pytest.mark.parametrize("cut", [1, 40, 100, -len(ADD.body) - 5])
@@ -97,7 +99,7 @@ async def test_the_end_of_a_head_is_not_remembered_as_one(cut: int) -> None:
         await wire.writer.drain()
         await asyncio.sleep(0.02)
         assert (await wire.ask(data[cut:])).value == 3
-        assert MEMORY[0].heads == {} and not MEMORY[0].seen
+        assert MEMORY[0].heads == {} and not MEMORY[0].marks.seen and not MEMORY[0].lines.firsts
         assert [(await wire.ask(data)).value for _ in range(2)] == [3, 3]
         assert list(MEMORY[0].heads) == [data[: -len(ADD.body)]]
 
@@ -136,10 +138,10 @@ async def test_a_body_that_looks_like_a_known_request_is_none(whole: bool) -> No
     """Whoever writes the body of a request that is refused must not get a request of his own answered."""
     async with place() as here, here.connected() as wire:
         assert [(await wire.ask(ADD)).value for _ in range(3)] == [3, 3, 3]
-        assert len(PARSED) == 2 and len(MEMORY[0].heads) == 1
+        assert len(PARSED) == 1 and len(MEMORY[0].heads) == 1
         inner = ADD.written(wire.host)
         assert b"structuredContent" not in await smuggled(wire, inner, whole=whole)
-    assert len(PARSED) == 3
+    assert len(PARSED) == 2
 
 
 @either_way
@@ -148,11 +150,10 @@ async def test_a_head_with_credentials_is_its_connections_alone() -> None:
     async with place() as here:
         async with here.connected() as wire:
             assert [(await wire.ask(mine)).value for _ in range(4)] == [3, 3, 3, 3]
-            assert len(PARSED) == 2
         async with here.connected() as other:
             assert (await other.ask(mine)).value == 3
-    assert len(PARSED) == 3 and MEMORY[0].heads == {}
-    assert b"very-secret" not in repr(MEMORY[0].heads).encode()
+    assert len(PARSED) == 1 and MEMORY[0].heads == {}
+    assert "very-secret" not in repr([vars(MEMORY[0]), vars(MEMORY[0].lines)])
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ async def test_a_head_with_credentials_is_its_connections_alone() -> None:
         Ask(ADD.body, {**ADD.headers, "connection": "keep-alive"}),
         Ask(ADD.body, {**ADD.headers, "expect": "100-continue"}),
         Ask(ADD.body, {**ADD.headers, "cookie": "id=1"}),
-        Ask(ADD.body, {**ADD.headers, "x-long": "x" * repeated.LONGEST}),
+        Ask(ADD.body, {**ADD.headers, "x-long": "x" * repeated.LONGEST_READ}),
         Ask(b"%x\r\n%b\r\n0\r\n\r\n" % (len(ADD.body), ADD.body),
             {**ADD.headers, "content-length": None, "transfer-encoding": "chunked"}),
     ],
@@ -183,13 +184,13 @@ async def test_unusual_heads_are_not_remembered(ask: Ask) -> None:
 
 async def test_the_heads_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repeated, "MOST", 4)
-    monkeypatch.setattr(repeated, "MARKS", 4)
+    monkeypatch.setattr(head_lines, "MARKS", 4)
     async with place() as here, here.connected() as wire:
         for number in range(9):
             asks = [call("add", headers={"x-number": str(number)}, a=1, b=2)] * 3
             assert [(await wire.ask(ask)).value for ask in asks] == [3, 3, 3]
-            assert 1 <= len(MEMORY[0].heads) <= 4 and len(MEMORY[0].seen) <= 4
-    assert len(PARSED) == 18
+            assert 1 <= len(MEMORY[0].heads) <= 4 and len(MEMORY[0].marks.seen) <= 4
+    assert len(PARSED) == 1
 
 
 @either_way
@@ -199,7 +200,7 @@ async def test_streams_are_streams_the_second_time() -> None:
             answer = await wire.ask(call("steps", headers={"accept": "text/event-stream"}))
             assert answer.headers["content-type"] == "text/event-stream"
             assert answer.events[-1]["result"]["structuredContent"] == {"result": "done"}
-    assert len(PARSED) == 2
+    assert len(PARSED) == 1
 
 
 @either_way
@@ -232,7 +233,7 @@ async def test_who_leaves_during_a_repeated_request_is_noticed(ahead: bool) -> N
             await began.wait()
             wire.leave()
             await stopped.wait()
-    assert len(PARSED) == (4 if ahead else 2)
+    assert len(PARSED) == 1
 
 
 async def test_a_refusal_is_one_the_second_time() -> None:
@@ -240,7 +241,7 @@ async def test_a_refusal_is_one_the_second_time() -> None:
     async with place() as here, here.connected() as wire:
         assert [(await wire.ask(wrong)).status for _ in range(3)] == [400, 400, 400]
         assert (await wire.ask(ADD)).value == 3
-    assert len(PARSED) == 3
+    assert len(PARSED) == 1
 
 
 async def test_what_one_caller_keeps_by_task_is_not_there_for_the_next() -> None:
@@ -255,7 +256,7 @@ async def test_what_one_caller_keeps_by_task_is_not_there_for_the_next() -> None
     async with place(server) as here, here.connected() as wire:
         names = [f"user{number}" for number in range(6)]
         assert [(await wire.ask(call("mine", name=name))).value for name in names] == names
-    assert len(PARSED) == 2
+    assert len(PARSED) == 1
 
 
 @either_way
@@ -275,7 +276,7 @@ async def test_calls_that_wait_go_on_as_the_task_that_they_began_as() -> None:
         assert [(await wire.ask(call("wait"))).value for _ in range(repeated.AGAIN + 6)] == [True] * (
             repeated.AGAIN + 6
         )
-    assert len(PARSED) == 4
+    assert len(PARSED) == 1
 
 
 async def test_no_task_stays_when_the_last_connection_is_gone() -> None:
@@ -317,4 +318,39 @@ async def test_whose_token_is_no_longer_good_is_refused_though_the_head_is_known
         assert [(await wire.ask(ask)).status for _ in range(4)] == [200] * 4
         keys["Bearer good"] = False
         assert [(await wire.ask(ask)).status for _ in range(2)] == [401] * 2
-    assert len(PARSED) == 2
+    assert len(PARSED) == 1
+
+
+@either_way
+async def test_heads_that_never_came_before_are_not_parsed_once_their_lines_are_known() -> None:
+    server = served()
+
+    @server.tool
+    async def told(ctx: Context) -> str:
+        """Say which request this is."""
+        return ctx.headers["x-request-id"]
+
+    async with place(server) as here:
+        for start in (0, 10):
+            async with here.connected() as wire:
+                asks = [call("told", headers={"x-request-id": f"id {number}"}) for number in range(start, start + 10)]
+                assert [(await wire.ask(ask)).value for ask in asks] == [f"id {start + at}" for at in range(10)]
+    assert len(PARSED) == 1 and MEMORY[0].heads == {}
+
+
+async def test_an_origin_is_judged_each_time() -> None:
+    async with place() as here, here.connected() as wire:
+        for number in range(6):
+            evil, good = ("https://evil.example.com", f"http://{wire.host}")
+            ask = call("add", headers={"origin": evil, "x-request-id": str(number)}, a=1, b=2)
+            assert (await wire.ask(ask)).status == 403
+            ask = call("add", headers={"origin": good, "x-request-id": str(number)}, a=1, b=2)
+            assert (await wire.ask(ask)).value == 3
+    assert len(PARSED) == 1
+
+
+async def test_a_body_that_is_too_large_is_refused_though_its_lines_are_known() -> None:
+    async with place(served(body=1000)) as here, here.connected() as wire:
+        asks = [call("add", a=1, b=2, c="x" * size) for size in (1, 10, 2000)]
+        assert [(await wire.ask(ask)).status for ask in asks] == [200, 200, 413]
+    assert len(PARSED) == 1

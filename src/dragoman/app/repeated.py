@@ -1,46 +1,29 @@
 """A request whose head came before, to the byte, is not parsed again: clients send one head a thousand times.
 
 uvicorn's parser calls into Python for each header, a third of what a small call costs (docs/design/http-server.md).
-Promise: only what that parser has taken twice is remembered, only whole requests between two others are recognised, and
-all else goes to the parser. Limit: httptools, which has to be there; heads with credentials end with their connection.
+Promise: only what that parser has taken is known again, as a whole or line by line (`head_lines`), only whole requests
+between two others, and all else goes to the parser. Limit: httptools, which has to be there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from dragoman.app.head_lines import SECRET, UNUSUAL, Fields, Head, Known, Lines, Marks, Pair, Verdict
 from dragoman.app.whole import write_answer
+from dragoman.protocol.marks import Marked
 from dragoman.transport.ahead import Ahead
 
-LONGEST, MOST, MARKS = 2048, 256, 4096  # bytes of a head that is remembered, how many are, and how many are noticed
+LONGEST, MOST = 2048, 256  # bytes of a head that is remembered, and how many are
+LONGEST_READ = 8192  # bytes of a head that is known by its lines
 AGAIN = 32  # requests with one head that get a task of their own, after one that had to wait
 _END = b"\r\n\r\n"
-# What says that a request is not like others, and what is nobody's but its sender's.
-_UNUSUAL = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"connection", b"cookie", b"proxy-authorization"})
-_SECRET = frozenset({b"authorization", b"dpop"})
 _OF_CONNECTION = frozenset({"server", "client", "scheme", "state", "headers"})
-
-# Answers one request of a known head, by what was found out about that head.
-Known = Callable[["Again", bytes], Coroutine[Any, Any, None]]
-
-
-class Head(msgspec.Struct):
-    """What a head means: the scope of its requests without what is the connection's, and the length of their bodies.
-
-    `known` is what the application makes of it, None for one that wants to be told in ASGI's way.
-    """
-
-    scope: dict[str, Any]
-    headers: list[tuple[bytes, bytes]]
-    length: int
-    known: Known | None = None
-    judged: bool = False  # whether the application was asked: when it comes again, since some never do
-    waits: int = 0  # how many of the next requests will have to wait for something, as far as one can tell
 
 
 class Memory:
@@ -48,42 +31,35 @@ class Memory:
 
     def __init__(self) -> None:
         self.heads: dict[bytes, Head] = {}
-        self.seen: set[int] = set()  # marks of heads that came
+        self.marks = Marks()  # of heads that came
+        self.lines = Lines()
         self.ahead = Ahead()
 
-    def again(self, head: bytes) -> bool:
-        """Say whether this head was here a while ago. Many are no more than once: proxies write a new id into each."""
-        mark = hash(head)
-        if mark in self.seen:
-            return True
-        if len(self.seen) >= MARKS:
-            self.seen.clear()
-        self.seen.add(mark)
-        return False
 
+def read_head(data: bytes, end: int, scope: dict[str, Any]) -> tuple[dict[str, Any], list[Pair]] | None:
+    """Return the scope and the fields that the parser made of the head of `data`, which ends before `end`.
 
-def read_head(data: bytes, end: int, scope: dict[str, Any]) -> Head | None:
-    """Return what the parser made of the head of `data`, which ends before `end`; None if it is an unusual one."""
-    headers: list[tuple[bytes, bytes]] = scope["headers"]
-    lengths = [value for name, value in headers if name == b"content-length"]
+    None if it is an unusual one.
+    """
+    pairs: list[Pair] = scope["headers"]
+    lengths = [value for name, value in pairs if name == b"content-length"]
     if (
-        end > LONGEST
+        end > LONGEST_READ
         or scope["method"] != "POST"
         or scope["http_version"] != "1.1"
         or len(lengths) != 1
         or not lengths[0].isdigit()
-        or any(name in _UNUSUAL for name, _ in headers)
+        or any(name in UNUSUAL for name, _ in pairs)
         or len(data) - end != int(lengths[0])
     ):
         return None
-    shared = {key: value for key, value in scope.items() if key not in _OF_CONNECTION}
-    return Head(shared, list(headers), int(lengths[0]))
+    return {key: value for key, value in scope.items() if key not in _OF_CONNECTION}, list(pairs)
 
 
 class Repeats:
     """What one connection knows again; `connection` is uvicorn's protocol of it."""
 
-    __slots__ = ("_connection", "_last", "_memory", "_mine", "_whole", "between")
+    __slots__ = ("_connection", "_last", "_memory", "_mine", "_secrets", "_whole", "between")
 
     def __init__(self, connection: Any, memory: Memory) -> None:
         self._connection = connection
@@ -92,6 +68,7 @@ class Repeats:
         self._last: Any = None  # the request before the data that the parser got
         self._whole = False  # whether that data began where a request begins
         self._mine: tuple[bytes, Head] | None = None  # with credentials, and so this connection's alone
+        self._secrets: Fields = {}  # the last line of credentials, and its value
 
     def take(self, data: bytes) -> bool:
         """Begin the request that `data` is, if its head is known; else return False: it is the parser's."""
@@ -105,33 +82,66 @@ class Repeats:
         written = data[:end]
         head = self._memory.heads.get(written)
         if head is None:
-            if self._mine is None or self._mine[0] != written:
-                return False
-            head = self._mine[1]
+            if self._mine is not None and self._mine[0] == written:
+                head = self._mine[1]
+                fields = head.fields
+            else:
+                found = self._read(data, written)
+                if found is None:
+                    return False
+                head, fields = found
+        else:
+            fields = head.fields
         if len(data) - end != head.length or connection.access_log:
             return False
         connection._unset_keepalive_if_required()
-        cycle = connection.cycle = Again(head, connection, data[end:])
-        if not head.judged:
-            head.judged = True
+        cycle = connection.cycle = Again(head, fields, connection, data[end:])
+        verdict = head.verdict
+        if not verdict.judged:
+            verdict.judged = True
             judge = getattr(connection.app, "judged", None)
-            head.known = None if judge is None else judge({**head.scope, "headers": head.headers})
-        if head.known is None:
+            verdict.known = None if judge is None else judge({**head.scope, "headers": list(fields.items())})
+        if verdict.known is None:
             self._task(cycle.run_asgi(connection.app))
-        elif head.waits:
-            head.waits -= 1
-            self._task(cycle.answer(head.known))
+        elif verdict.waits:
+            verdict.waits -= 1
+            self._task(cycle.answer(verdict.known))
         elif not self._memory.ahead.ready(connection.loop):
-            self._task(cycle.answer(head.known))
+            self._task(cycle.answer(verdict.known))
         else:
-            self._at_once(cycle, head, head.known)
+            self._at_once(cycle, verdict, verdict.known)
         return True
 
-    def _at_once(self, cycle: Again, head: Head, known: Known) -> None:
+    def _read(self, data: bytes, written: bytes) -> tuple[Head, Fields] | None:
+        """Return what a head means that is not known as a whole; None unless its lines are."""
+        memory, end = self._memory, len(written)
+        if not len(_END) <= end <= LONGEST_READ:
+            return None
+        found = memory.lines.read(written, len(data) - end, self._secrets)
+        if found is not None and memory.marks.again(written):
+            head, fields = found
+            self._remember(written, msgspec.structs.replace(head, fields=fields, open=()))
+        return found
+
+    def _remember(self, written: bytes, head: Head) -> None:
+        """Know a head as a whole from now on."""
+        if len(written) > LONGEST:
+            return
+        if not SECRET.isdisjoint(head.fields):
+            if (authorization := head.fields.get(b"authorization")) is not None:
+                head.fields[b"authorization"] = Marked(authorization)
+            self._mine = (written, head)
+            return
+        heads = self._memory.heads
+        if len(heads) >= MOST:
+            heads.clear()
+        heads[written] = head
+
+    def _at_once(self, cycle: Again, verdict: Verdict, known: Known) -> None:
         """Take the first step of an answer: as a rule there is no other."""
-        step = self._memory.ahead.take(known(cycle, cycle.body_of()), cycle.finish)
+        step = self._memory.ahead.take(known(cycle, cycle.fields, cycle.body_of()), cycle.finish)
         if step.task is not None:
-            head.waits = AGAIN
+            verdict.waits = AGAIN
             self._keep(step.task)
         elif step.error is not None or not (cycle.response_complete or cycle.disconnected):
             self._task(cycle.finish(step.error))
@@ -154,19 +164,15 @@ class Repeats:
             return
         if not cycle.keep_alive or connection.limit_concurrency is not None or connection.config.reset_contextvars:
             return
-        heads = self._memory.heads
         end = data.find(_END) + 4
-        if not self._memory.again(data[:end]):
+        found = read_head(data, end, cycle.scope)
+        if found is None:
             return
-        head = read_head(data, end, cycle.scope)
-        if head is None or data[:end] in heads:
-            return
-        if any(name in _SECRET for name, _ in head.headers):
-            self._mine = (data[:end], head)
-            return
-        if len(heads) >= MOST:
-            heads.clear()
-        heads[data[:end]] = head
+        written = data[:end]
+        self._memory.lines.learn(written, *found)
+        # What is not known by its lines is known as a whole: with fields that stand twice, say.
+        if self._memory.marks.again(written) and written not in self._memory.heads:
+            self._remember(written, self._memory.lines.head(*found, len(data) - end))
 
 
 class Again(RequestResponseCycle):
@@ -185,9 +191,10 @@ class Again(RequestResponseCycle):
     expected_content_length = 0
     _event: asyncio.Event | None = None
 
-    def __init__(self, head: Head, connection: Any, body: bytes) -> None:
+    def __init__(self, head: Head, fields: Fields, connection: Any, body: bytes) -> None:
         # And not uvicorn's: it would set all of them.
         self._head = head
+        self.fields = fields  # of the head; other requests may have the same
         self._connection = connection
         self._unread: bytes | None = body
 
@@ -212,7 +219,7 @@ class Again(RequestResponseCycle):
             "client": connection.client,
             "scheme": connection.scheme,
             "state": connection.app_state.copy(),
-            "headers": self._head.headers.copy(),
+            "headers": list(self._head.pairs or self.fields.items()),
         }
 
     @property
@@ -274,7 +281,7 @@ class Again(RequestResponseCycle):
 
     async def answer(self, known: Known) -> None:
         """Answer as what knows the head does, in a task of its own."""
-        await self.run_asgi(lambda scope, receive, send: known(self, self.body_of()))
+        await self.run_asgi(lambda scope, receive, send: known(self, self.fields, self.body_of()))
 
     async def finish(self, error: BaseException | None) -> None:
         """Do what uvicorn does after an application that is over, by `error` if there is one."""

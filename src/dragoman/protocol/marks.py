@@ -6,6 +6,7 @@ Promise: two headers never pass for one another. Limit: says nothing about wheth
 
 from __future__ import annotations
 
+from functools import cached_property
 from hashlib import sha256
 
 
@@ -15,8 +16,10 @@ class Marked(bytes):
     `mark` is its digest, by which its token is known again: that is not made anew each time.
     """
 
-    def __init__(self, header: bytes) -> None:
-        self.mark = sha256(header).digest()
+    @cached_property
+    def mark(self) -> bytes:
+        """The digest, made when it is first asked for: not every server judges tokens."""
+        return sha256(self).digest()
 
     def __repr__(self) -> str:
         return "Marked(...)"  # as secret as the token in it

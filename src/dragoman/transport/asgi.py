@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from dragoman.errors import MalformedError, RequestError, StoreError
 from dragoman.ports.service import Service
@@ -23,8 +23,7 @@ from dragoman.protocol.exchange import Call, Headers, sign
 from dragoman.protocol.hosts import HostPolicy, cors_headers
 from dragoman.protocol.http import Accepted, Post, accepted, is_json, read_post
 from dragoman.protocol.identity import Admitted
-from dragoman.protocol.marks import Marked
-from dragoman.transport.http_body import read_body
+from dragoman.transport.http_body import read_body, too_large
 from dragoman.transport.http_door import HttpDoor, stopping
 from dragoman.transport.http_gate import FORBIDDEN, admitted, metadata, send_metadata, step_up
 from dragoman.transport.http_handshake import HandshakePosts
@@ -52,8 +51,9 @@ SINGLE = frozenset(
     {b"host", b"origin", b"content-type", b"content-length", b"mcp-protocol-version", b"mcp-method", b"mcp-name"}
     | {b"mcp-session-id", b"authorization", b"dpop"}
 )
-
-
+# Which fields, beside those of who sends it, decide whether a POST is taken at all; and which are judged each time.
+SAME = (b"host", b"content-type", b"accept")
+WEIGHED = frozenset({b"origin", b"content-encoding"})
 LISTENING = "listening"  # no address, and no principal
 
 
@@ -77,6 +77,9 @@ class Exchange(Protocol):
     def __call__(self, message: Message) -> Awaitable[None]:
         """Send one ASGI message."""
         ...
+
+
+Judged: TypeAlias = Callable[[Exchange, Headers, bytes], Coroutine[Any, Any, None]]
 
 
 class Endpoint:
@@ -197,19 +200,18 @@ class Endpoint:
             await self._start()
         await self._message(body, headers, accepts, scope.get("client"), receive, send, extra)
 
-    def judged(self, scope: Any) -> Callable[[Exchange, bytes], Coroutine[Any, Any, None]] | None:
-        """Return what answers further POSTs that begin with the very head of `scope`, to the byte, and have a body.
+    def judged(self, scope: Any) -> Judged | None:
+        """Return what answers further POSTs whose heads have path, query and `SAME` fields as `scope` has them.
 
-        All that depends on a head alone is decided here, once; None if the head has something that is judged each time.
+        They have a body, no field twice, and none that is `WEIGHED`. All that depends on this alone is decided here,
+        once; None if it has to be decided each time.
         """
         raw: RawHeaders = scope["headers"]
         headers = dict(raw)
         accepts = accepted(headers.get(b"accept"))
         if (
             len(raw) != len(headers)
-            or b"origin" in headers
-            or b"content-encoding" in headers
-            or int(headers.get(b"content-length", b"0")) > self._service.limits.body
+            or not WEIGHED.isdisjoint(headers)
             or (self._beside is not None and self._beside.takes(scope["path"]))
             or not (scope["path"] == self._path or self._is_mount(scope))
             or scope["method"] != "POST"
@@ -218,14 +220,14 @@ class Endpoint:
             or not (accepts.json or accepts.stream)
         ):
             return None
-        if self._gate is not None and (authorization := headers.get(b"authorization")) is not None:
-            headers[b"authorization"] = Marked(authorization)
-        return partial(self._again, scope, headers, accepts)
+        return partial(self._again, {"method": scope["method"], "path": scope["path"]}, accepts)
 
-    async def _again(self, scope: Any, fields: Headers, accepts: Accepted, exchange: Exchange, body: bytes) -> None:
+    async def _again(self, scope: Any, accepts: Accepted, exchange: Exchange, fields: Headers, body: bytes) -> None:
         """Answer what was `judged`. Who sends it is asked each time."""
         extra: RawHeaders = []
         try:
+            if len(body) > self._service.limits.body:
+                raise too_large(self._service.limits.body)
             headers = dict(fields) if self._gate is None else await admitted(self._gate, fields, scope)
             if self._started is not exchange.loop:
                 await self._start()

@@ -22,7 +22,7 @@ async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes
         raise Refused(415, "send the body as it is, without Content-Encoding", [(b"accept-encoding", b"identity")])
     stated = headers.get(b"content-length")
     if stated is not None and stated.isdigit() and int(stated[:20]) > limits.body:
-        raise _too_large(limits.body)
+        raise too_large(limits.body)
     try:
         steps = receive().__await__()
         try:
@@ -40,7 +40,7 @@ async def read_body(headers: Headers, receive: Receive, limits: Limits) -> bytes
         # What is still to come of it must not be taken for the next request.
         raise Refused(408, reason, [(b"connection", b"close")]) from None
     if len(body) > limits.body:
-        raise _too_large(limits.body)
+        raise too_large(limits.body)
     return body
 
 
@@ -53,7 +53,7 @@ async def _rest(message: Message, receive: Receive, limit: int) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         parts.append(part)
         if len(parts) == _MANY:
             held += b"".join(parts)
@@ -63,5 +63,6 @@ async def _rest(message: Message, receive: Receive, limit: int) -> bytes:
         message = await receive()
 
 
-def _too_large(limit: int) -> Refused:
+def too_large(limit: int) -> Refused:
+    """Return the refusal of a body with more bytes."""
     return Refused(413, f"the body is larger than {limit} bytes")
