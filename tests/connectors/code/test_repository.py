@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.connectors.code.repositories import git, long, made
+from tests.connectors.desk import documents, written
 
 from dragoman.connectors.address import parse
+from dragoman.connectors.catalogue import Catalogue
 from dragoman.connectors.code.repository import Repository
 from dragoman.connectors.kind import Opening
 from dragoman.connectors.kinds import open_source
@@ -30,6 +33,26 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     git(folder, "tag", "v1", "HEAD~1")
     source: Any = open_source(f"shop=git:{folder}", (), Opening())
     return source
+
+
+@pytest.fixture(scope="module")
+def questions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
+    """A repository, and notes about it."""
+    place = tmp_path_factory.mktemp("asked")
+    code = {
+        "src/headers.py": "def read_header(line):\n    return line.split(':')  # is the function that was\n",
+        "src/work.py": "# where is the function of this file used? It is in the class below\nread_header('a:b')\n",
+        "src/manifold.py": "class Manifold:\n    pipes = ()\n",
+    }
+    source: Any = open_source(f"code=git:{made(place / 'code', dict(code))}", (), Opening())
+    written(
+        place / "notes",
+        design_md="# read_header and Manifold\n\nThe function read_header is where headers are read. Manifold is a "
+        "class. Why headers are kept: they are needed. read_header is defined once, Manifold's definition is there.\n",
+        pipes_md="# Rules for naming pipes\n\nPipes are named by the rules.\n",
+    )
+    with documents(place / "notes") as notes:
+        yield Catalogue([notes, source])
 
 
 def read(source: Repository, uri: str, room: int = ROOM, view: View = ALL) -> str:
@@ -194,3 +217,25 @@ def test_what_is_no_repository_is_said_at_the_start(tmp_path: Path, setup: str, 
         git(folder, "init", "-q")
     with pytest.raises(SourceError, match=complaint):
         open_source(f"git:{folder}", (), Opening())
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "read_header",
+        "where is read_header defined",
+        "Where is the function read_header?",
+        "definition of Manifold",
+        "where is the class Manifold",
+    ],
+)
+def test_a_question_for_a_name_finds_its_definition_before_notes_about_it(question: str, questions: Catalogue) -> None:
+    """Words that every question has are no words to look for in code: they are in every file."""
+    [first, *rest] = questions.search(Question(text=question), 20).hits
+    assert first().uri.startswith("git://code/src/")
+    assert "docs://papers/design.md" in {hit().uri.partition("#")[0] for hit in rest}
+
+
+def test_a_question_for_what_notes_are_about_finds_these_before_code(questions: Catalogue) -> None:
+    for text in ("why are headers kept", "rules for naming pipes", "where are the rules for the pipes"):
+        assert questions.search(Question(text=text), 20).hits[0]().uri.startswith("docs://papers/")

@@ -9,6 +9,7 @@ from dragoman.connectors.address import make
 from dragoman.connectors.code.git import Git, GitError
 from dragoman.connectors.code.history import log
 from dragoman.connectors.code.paths import shown
+from dragoman.connectors.folders.query import telling
 from dragoman.connectors.source import Hit, Hits, Question, View
 from dragoman.connectors.view import matches
 
@@ -18,7 +19,10 @@ _SHOWN = 300  # characters of one line
 _WORD = re.compile(r"\w{2,}")
 _DEFINES = r"\b(?:def|class|func|function|fn|struct|enum|trait|interface|type|module|const|let|var|val|object)\s+"
 _COMMITS = 5_000
-_TRUST, _NAMED = 0.7, 0.98
+_TRUST, _NAMED, _DEFINED = 0.7, 0.98, 1.1
+_ASKS = frozenset(
+    ["function", "functions", "method", "methods", "class", "defined", "definition", "declared", "implemented"]
+)
 _NAME = re.compile(r"_|[a-z][A-Z]")  # what only programs call something
 
 
@@ -28,7 +32,7 @@ def found_lines(git: Git, name: str, view: View, question: Question, limit: int)
     With `exact` the text as it stands, each line that holds it.
     """
     text = question.text.strip()
-    words = [text] if question.exact else list(dict.fromkeys(_WORD.findall(text)))[:12]
+    words, made = ([text], []) if question.exact else _sought(text)
     searched = f"{name}: lines of the files of the newest commit"
     if question.since or question.until:
         return Hits(
@@ -53,11 +57,24 @@ def found_lines(git: Git, name: str, view: View, question: Question, limit: int)
     named = {path: sum(word in path.lower() for word in lowered) for path in ranked}
     order = sorted(ranked, key=lambda path: (-len(ranked[path][3]) - ranked[path][0] - named[path], path))
     weight = max((len(ranked[path][3]) for path in order[:1]), default=0) / len(words)
-    # Less than a document that holds as much, since code repeats words without being about them; but not for its names.
+    # Less than a document that holds as much, since code repeats words without being about them; but not for its names,
+    # of which the best that can be said is where they are made.
     trust = _NAMED if any(map(_NAME.search, words)) else _TRUST
-    scores = [trust * (len(ranked[path][3]) / len(words)) ** 2 for path in order[:limit]]
+    makes = re.compile(_DEFINES + "(" + "|".join(map(re.escape, made)) + r")\b", re.IGNORECASE) if made else None
+    top = [_DEFINED if makes and makes.search(ranked[path][2]) else trust for path in order[:limit]]
+    scores = [each * (len(ranked[path][3]) / len(words)) ** 2 for path, each in zip(order, top, strict=False)]
     hits = [_line(name, path, ranked[path][1], ranked[path][2]) for path in order[:limit]]
     return Hits(hits, weight, searched, scores=scores)
+
+
+def _sought(text: str) -> tuple[list[str], list[str]]:
+    """Return the words to look for, and those of them whose definition is looked for.
+
+    A question's own words ("where is ... defined") stand in every file, and say nothing but that.
+    """
+    said = telling(list(dict.fromkeys(_WORD.findall(text))))
+    words = ([word for word in said if word.lower() not in _ASKS] or said)[:12]
+    return words, [word for word in words if _NAME.search(word)] or (words if len(words) < len(said) else [])
 
 
 def found_commits(git: Git, name: str, view: View, question: Question, limit: int) -> Hits:

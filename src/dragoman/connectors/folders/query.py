@@ -54,6 +54,11 @@ def understand(text: str) -> Query:
     )
 
 
+def telling(words: list[str]) -> list[str]:
+    """Return the words without those that every text has; all of them, if it is nothing else."""
+    return [word for word in words if word.lower() not in _STOP] or words
+
+
 def _words(term: str) -> list[str]:
     """Return the words of what is written without blanks: an identifier, number or name of a file stays together."""
     found = [word[:_LONGEST] for word in tokens(term)]
