@@ -139,12 +139,30 @@ def test_what_two_readers_could_take_for_two_things_is_the_parsers(what: str, kn
 
 
 @pytest.mark.parametrize(
-    "line", [b"Connection: keep-alive", b"Proxy-Connection: close", b"Transfer-Encoding: chunked", b"Cookie: id=1"]
+    "line",
+    [
+        b"Connection: close",
+        b"Connection: keep-alive, upgrade",
+        b"Proxy-Connection: close",
+        b"Transfer-Encoding: chunked",
+        b"Cookie: id=1",
+    ],
 )
 def test_names_that_change_how_a_request_is_read_are_in_no_usual_head(line: bytes) -> None:
     # Who calls `learn` asks; a head that has one was never learned.
-    assert line.partition(b":")[0].lower() in head_lines.UNUSUAL
+    name, _, value = line.partition(b": ")
+    assert not head_lines.usual(name.lower(), value)
     assert taught().read(head(*USUAL, line), 5, {}) is None
+
+
+def test_that_the_connection_stays_may_be_said_and_nothing_else_about_it() -> None:
+    lines = taught(head(*USUAL, b"Connection: keep-alive"))
+    for number in range(6):
+        asked = varied(x=b"%d" % number)
+        for said, known in ((b"keep-alive", True), (b"Keep-Alive", True), (b"close", False), (b"upgrade", False)):
+            found = lines.read(head(*asked, b"Connection: " + said), 5, {})
+            assert (found is not None) is known, said
+            assert found is None or found[1][b"connection"] == said
 
 
 @pytest.mark.parametrize("odd", [b"X-Odd:1", b"X-Odd:\t1", b"X-Odd:  1"])
@@ -157,7 +175,8 @@ def test_a_head_that_is_not_written_as_the_parser_tells_it_teaches_nothing(odd: 
 
 pieces = st.one_of(
     st.sampled_from([*USUAL, b"X-Request-Id: 2", b"Content-Length: 05", b"content-length: 5", b"Expect: 100-continue"]),
-    st.sampled_from([b"Transfer-Encoding: chunked", b"Connection: close", b"Upgrade: h2c", b" folded", b"", b"X: \n"]),
+    st.sampled_from([b"Transfer-Encoding: chunked", b"Connection: close", b"Connection: keep-alive"]),
+    st.sampled_from([b"Upgrade: h2c", b" folded", b"", b"X: \n"]),
     st.tuples(st.sampled_from([b"X-Request-Id", b"Host", b"Content-Length", b"Authorization", b"New"]),
               st.sampled_from([b": ", b":", b" : ", b":\t", b"\n"]), st.binary(max_size=12)).map(b"".join),
 )  # fmt: skip
@@ -166,7 +185,7 @@ pieces = st.one_of(
 @settings(max_examples=60)
 @given(st.lists(st.lists(pieces, max_size=9), min_size=1, max_size=6), st.integers(0, 7))
 def test_whatever_is_known_is_what_the_parser_makes_of_it(heads: list[list[bytes]], body: int) -> None:
-    lines = taught()
+    lines = taught(head(*USUAL), head(*USUAL, b"Connection: keep-alive"))
     mine: dict[bytes, bytes] = {}
     for each in heads:
         data = head(*each)
@@ -181,7 +200,7 @@ def test_whatever_is_known_is_what_the_parser_makes_of_it(heads: list[list[bytes
             assert (parsed.method, parsed.version, parsed.url, parsed.goes_on) == (b"POST", "1.1", b"/mcp", True)
             assert parsed.whole == 1 and parsed.body == b"b" * body
         else:
-            assert not {name for name, _ in parsed.pairs} & head_lines.UNUSUAL
+            assert all(head_lines.usual(name, value) for name, value in parsed.pairs)
 
 
 def test_credentials_are_kept_by_their_connection_alone() -> None:

@@ -160,14 +160,14 @@ async def test_a_head_with_credentials_is_its_connections_alone() -> None:
     "ask",
     [
         Ask(ADD.body, {**ADD.headers, "connection": "close"}),
-        Ask(ADD.body, {**ADD.headers, "connection": "keep-alive"}),
+        Ask(ADD.body, {**ADD.headers, "connection": "keep-alive, te"}),
         Ask(ADD.body, {**ADD.headers, "expect": "100-continue"}),
         Ask(ADD.body, {**ADD.headers, "cookie": "id=1"}),
         Ask(ADD.body, {**ADD.headers, "x-long": "x" * repeated.LONGEST_READ}),
         Ask(b"%x\r\n%b\r\n0\r\n\r\n" % (len(ADD.body), ADD.body),
             {**ADD.headers, "content-length": None, "transfer-encoding": "chunked"}),
     ],
-    ids=["last", "kept", "expecting", "cookie", "long", "chunked"],
+    ids=["last", "listed", "expecting", "cookie", "long", "chunked"],
 )  # fmt: skip
 async def test_unusual_heads_are_not_remembered(ask: Ask) -> None:
     async with place() as here:

@@ -29,7 +29,7 @@ UNUSUAL = frozenset(
     | {b"cookie", b"proxy-authorization"}
 )
 # What a shape is known by, so that it is not left open.
-_FIXED = frozenset({*SAME, b"content-length", b"mcp-name"})
+_FIXED = frozenset({*SAME, b"content-length", b"mcp-name", b"connection"})
 _VISIBLE = bytes(range(0x20, 0x7F))
 _SPACE = 0x20
 
@@ -130,7 +130,7 @@ class Lines:
             if name is None or name in fields:
                 return None
             value = _value(line, len(begins)) if name not in SECRET else _secret(line, len(begins), name, mine)
-            if value is None:
+            if value is None or not usual(name, value):
                 return None
             fields[name] = value
             if numbers[at] is None:
@@ -187,6 +187,11 @@ class Lines:
             if sum(len(part or b"") for part in key) <= LONGEST_KEY:
                 _keep(self.verdicts, key, verdict, MOST_VERDICTS)
         return verdict
+
+
+def usual(name: bytes, value: bytes) -> bool:
+    """Say whether a field leaves it at what is usual. Many clients say that the connection stays, which it does."""
+    return name not in UNUSUAL or (name == b"connection" and value.lower() == b"keep-alive")
 
 
 def _value(line: bytes, at: int) -> bytes | None:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from dragoman.app.head_lines import SECRET, UNUSUAL, Fields, Head, Known, Lines, Marks, Pair, Verdict
+from dragoman.app.head_lines import SECRET, Fields, Head, Known, Lines, Marks, Pair, Verdict, usual
 from dragoman.app.whole import write_answer
 from dragoman.protocol.marks import Marked
 from dragoman.transport.ahead import Ahead
@@ -49,7 +49,7 @@ def read_head(data: bytes, end: int, scope: dict[str, Any]) -> tuple[dict[str, A
         or scope["http_version"] != "1.1"
         or len(lengths) != 1
         or not lengths[0].isdigit()
-        or any(name in UNUSUAL for name, _ in pairs)
+        or not all(usual(name, value) for name, value in pairs)
         or len(data) - end != int(lengths[0])
     ):
         return None
