@@ -90,7 +90,7 @@ async def test_a_server_that_never_answers_is_named() -> None:
         await got.gone()
 
     async with serving(silent) as url:
-        report = await examine(url, Plan(timeout=0.2))
+        report = await examine(url, Plan(timeout=0.5))
     assert (report.reached, kinds(report)) == ("nothing", ["no-answer"])
 
 

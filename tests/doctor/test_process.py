@@ -16,15 +16,19 @@ from dragoman.transport.process import Command
 FIXTURES = Path(__file__).parent / "fixtures"
 
 
-async def examined(*words: str, seconds: float = 5.0) -> tuple[bool, list[str]]:
+PATIENCE = 20.0  # seconds: far more than a program that does what it should takes on any machine
+SHORT = 0.4  # seconds: for those that do not, whatever they are given
+
+
+async def examined(*words: str, seconds: float = PATIENCE, stop: float = PATIENCE) -> tuple[bool, list[str]]:
     """Return whether it answered, and the kinds that were found."""
     report = Report(target="x")
-    fine = await process.examine(report, Command(words=words, stop_seconds=0.15), seconds)
+    fine = await process.examine(report, Command(words=words, stop_seconds=stop), seconds)
     return fine, [one.kind for one in report.findings]
 
 
-async def file(name: str, *words: str, seconds: float = 5.0) -> tuple[bool, list[str]]:
-    return await examined(sys.executable, str(FIXTURES / name), *words, seconds=seconds)
+async def file(name: str, *words: str, seconds: float = PATIENCE, stop: float = PATIENCE) -> tuple[bool, list[str]]:
+    return await examined(sys.executable, str(FIXTURES / name), *words, seconds=seconds, stop=stop)
 
 
 async def test_a_server_that_answers_and_ends_is_fine() -> None:
@@ -61,12 +65,12 @@ async def test_a_secret_that_a_file_fills_in_is_not_shown(tmp_path, monkeypatch)
 
 
 async def test_a_program_that_says_nothing_is_named() -> None:
-    assert await file("odd.py", "mute", seconds=0.3) == (False, ["start-silent"])
+    assert await file("odd.py", "mute", seconds=SHORT, stop=SHORT) == (False, ["start-silent"])
 
 
 async def test_a_program_that_echoes_is_no_server() -> None:
     program = "import sys\nfor line in sys.stdin: sys.stdout.write(line); sys.stdout.flush()"
-    assert await examined(sys.executable, "-c", program, seconds=0.4) == (False, ["start-silent"])
+    assert await examined(sys.executable, "-c", program, seconds=SHORT, stop=SHORT) == (False, ["start-silent"])
 
 
 async def test_lines_among_the_messages_are_named() -> None:
@@ -74,8 +78,9 @@ async def test_lines_among_the_messages_are_named() -> None:
 
 
 async def test_a_line_that_never_ends_is_named() -> None:
-    program = "import time; print('loading', end='', flush=True); time.sleep(60)"
-    assert await examined(sys.executable, "-c", program, seconds=0.4) == (False, ["start-hangs"])
+    # A shell begins at once: what it wrote has to be there when the time is over.
+    program = ("sh", "-c", "printf loading; exec sleep 60")
+    assert await examined(*program, seconds=2 * SHORT, stop=SHORT) == (False, ["start-hangs"])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -86,6 +91,6 @@ async def test_a_program_that_stays_is_named_and_does_not_stay(words, expected, 
     path = FIXTURES / "staying.py"
     program += f"import sys; sys.argv = ['staying.py', *{list(words)!r}]; sys.path.insert(0, {str(FIXTURES)!r}); "
     program += f"exec(open({str(path)!r}).read())"
-    assert await examined(sys.executable, "-c", program) == (True, [expected])
+    assert await examined(sys.executable, "-c", program, stop=SHORT) == (True, [expected])
     with pytest.raises(ProcessLookupError):
         os.kill(int(note.read_text()), 0)

@@ -119,7 +119,8 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     assert why_not("a.pdf", 10) == 'pdf files need the package not_installed_here: pip install "dragoman[docs]"'
 
 
-@given(st.text(st.sampled_from("aB./ "), max_size=12))
+# A step of one dot is no name: pathlib passes it by, and no tree has one.
+@given(st.text(st.sampled_from("aB./ "), max_size=12).filter(lambda name: "." not in name.split("/")))
 def test_endings_are_what_pathlib_calls_suffixes(name: str) -> None:
     known = dict.fromkeys([".a", ".b", ".ab", ".ba"], FORMATS[".txt"])
     with pytest.MonkeyPatch.context() as patch:
