@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 from collections.abc import Callable
 from functools import cached_property
@@ -11,7 +10,11 @@ from statistics import median
 from typing import Any
 
 import environments
-from table import Table
+from machine import watching
+from slices import Side, Taken, turns
+from table import Table, middle, ratios, shown
+
+Columns = dict[str, list[float]]  # what slices gave, by side
 
 
 class Bench:
@@ -23,6 +26,12 @@ class Bench:
         self.seconds = seconds
         self.quick = quick
         self.extra: dict[str, Any] = {}  # figures without a target
+        self.taken: dict[str, Taken] = {}  # slices, by part
+
+    @property
+    def fewer(self) -> int:
+        """Return how many rounds there are of what takes long."""
+        return max(4, self.rounds // 4)
 
     @cached_property
     def ours(self) -> Path:
@@ -35,28 +44,21 @@ class Bench:
         return environments.rival()
 
     def turns(
-        self, sides: dict[str, Callable[[], float]], warm: Callable[[], Any] | None = None
-    ) -> dict[str, list[float]]:
-        """Measure each side once per round, in an order that changes; return what came, by side."""
-        got: dict[str, list[float]] = {name: [] for name in sides}
+        self, sides: dict[str, Side], warm: Callable[[], Any] | None = None, rounds: int | None = None
+    ) -> Columns:
+        """Measure a slice of each side once per round, in an order that changes; return what came, by side."""
         if warm is not None:
             warm()
-        order = list(sides)
-        mixed = random.Random(7)
-        for _ in range(self.rounds):
-            for name in order:
-                got[name].append(sides[name]())
-            mixed.shuffle(order)
-        return got
+        return turns(sides, rounds or self.rounds, self.taken.setdefault(self.table.part, Taken()), watching)
 
     def beside(
         self, what: str, mine: list[float], theirs: list[float], names: tuple[str, str], unit: str = "us"
     ) -> None:
         """Note a ratio that has no target."""
-        ratio = median(x / y for x, y in zip(mine, theirs, strict=True))
+        each = ratios(mine, theirs)
         values = {names[0]: median(mine), names[1]: median(theirs)}
-        self.extra[what] = {"ratio": ratio, "values": values, "unit": unit}
-        print(f"     {what:<62} {ratio:>9.4g}             {values} {unit}", flush=True)
+        self.extra[what] = {"ratio": median(each), "spread": middle(each), "values": values, "unit": unit}
+        print(f"     {what:<62} {median(each):>9.4g}             {shown(values, middle(each), unit)}", flush=True)
 
     @staticmethod
     def output(*command: object) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import resource
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -14,6 +16,7 @@ from environments import SERVERS
 from processes import serving
 
 CALLERS = Path(__file__).parent / "clients"
+STARTS = 7  # of each side: some take seconds
 
 
 def calls(bench: Bench) -> None:
@@ -26,12 +29,12 @@ def calls(bench: Bench) -> None:
             ("over stdio", stdio, 4),
             ("in memory", ["memory"], 8),
         ):
-            count = 300 if bench.quick else 1000
-            sides = {
-                "ours": lambda where=where: caller(bench.ours, "ours.py", count, where),
-                "mcp": lambda where=where: caller(bench.mcp, "official.py", count // 2, where),
-            }
-            got = bench.turns(sides)
+            with calling(bench.ours, "ours.py", where) as ours, calling(bench.mcp, "official.py", where) as theirs:
+                sides = {
+                    "mcp": lambda theirs=theirs: theirs(bench.seconds),
+                    "ours": lambda ours=ours: ours(bench.seconds),
+                }
+                got = bench.turns(sides, warm=lambda sides=sides: [side() for side in sides.values()])
             bench.table.ratio(
                 f"client {what}: calls per CPU second, of mcp's",
                 got["mcp"],
@@ -42,10 +45,34 @@ def calls(bench: Bench) -> None:
             )
 
 
-def caller(python: Path, program: str, count: int, where: list[object]) -> float:
-    """Return CPU microseconds per call of a client's process, and of the server where it is in it."""
-    said = json.loads(Bench.output(python, CALLERS / program, count, *where).splitlines()[-1])
-    return float(said["cpu_us"])
+@contextmanager
+def calling(python: Path, program: str, where: list[object]) -> Iterator[Callable[[float], float]]:
+    """Run a client; yield what lets it call for some seconds and returns its CPU microseconds per call.
+
+    Of its process: the server's are in it where both are in one.
+    """
+    words = [str(word) for word in (python, CALLERS / program, *where)]
+    process = subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+    def told() -> str:
+        if not (line := process.stdout.readline()):
+            raise RuntimeError(f"{words} ended with status {process.wait(20)}")
+        return line
+
+    def measured(seconds: float) -> float:
+        process.stdin.write(f"{seconds}\n")
+        process.stdin.flush()
+        return float(json.loads(told())["cpu_us"])
+
+    try:
+        while told() != "ready\n":
+            pass
+        yield measured
+    finally:
+        process.stdin.close()
+        process.wait(20)
 
 
 def imports(bench: Bench) -> None:
@@ -57,7 +84,7 @@ def imports(bench: Bench) -> None:
         "import fastmcp": lambda: _start(environments.fast(), "from fastmcp import FastMCP, Client"),
         "python": lambda: _start(bench.ours, "pass"),
     }
-    got = bench.turns(sides)
+    got = bench.turns(sides, rounds=min(bench.rounds, STARTS))
     bench.extra["CPU of a start, ms"] = {name: median(each) for name, each in got.items()}
     # The least is what the import itself takes; what is above it, others took.
     bare = min(got["python"])
@@ -71,11 +98,8 @@ def imports(bench: Bench) -> None:
 
 
 def _start(python: Path, statement: str) -> float:
-    """Return the CPU milliseconds of a process that does no more than this, the less of two."""
-    times = []
-    for _ in range(2):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([python, "-c", statement], check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(times) * 1e3
+    """Return the CPU milliseconds of a process that does no more than this."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([python, "-c", statement], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e3

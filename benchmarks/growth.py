@@ -9,34 +9,36 @@ from contextlib import asynccontextmanager
 import load
 from bench import Bench
 from environments import SERVERS
-from over_http import cost, warm
+from over_http import costs
 from processes import Served, serving
 
+LIVES = 3  # of the servers: two processes of the same program differ, too, by how they lie in memory
 AT_ONCE = 8  # connections that open things: fewer than a crowd, which would be refused
 LISTEN = load.modern("subscriptions/listen", notifications={"toolsListChanged": True})
 
 
 def tools(bench: Bench) -> None:
     """One tool and a thousand."""
-    with (
-        serving(bench.ours, SERVERS / "ours.py", "PORT", "tools=1000") as many,
-        serving(bench.ours, SERVERS / "ours.py", "PORT") as one,
-    ):
-        _compare(bench, "1,000 tools", many, one, 1.05)
+    for _ in range(LIVES):
+        with (
+            serving(bench.ours, SERVERS / "ours.py", "PORT", "tools=1000") as many,
+            serving(bench.ours, SERVERS / "ours.py", "PORT") as one,
+        ):
+            _compare(bench, "1,000 tools", many, one, 1.05)
 
 
 def sessions(bench: Bench) -> None:
     """Idle sessions of the older era."""
     count = 1_000 if bench.quick else 10_000
     command = (bench.ours, SERVERS / "ours.py", "PORT", "roomy")
-    with serving(*command) as many, serving(*command) as none:
-        warm(many)
-        asyncio.run(_sessions(many.port, 100))  # what the first ones bring along
-        before = many.memory()
-        asyncio.run(_sessions(many.port, count))
-        each = (many.memory() - before) / count
-        bench.table.add("memory of an idle session, KiB", each / 1024, 4, f"{count:,} sessions")
-        _compare(bench, f"{count:,} sessions", many, none, 1.1)
+    for _ in range(LIVES):
+        with serving(*command) as many, serving(*command) as none:
+            asyncio.run(_sessions(many.port, 100))  # what the first ones bring along
+            before = many.memory()
+            asyncio.run(_sessions(many.port, count))
+            each = (many.memory() - before) / count
+            bench.table.middle("memory of an idle session, KiB", [each / 1024], 4)
+            _compare(bench, f"{count:,} sessions", many, none, 1.1)
 
 
 async def _sessions(port: int, count: int) -> None:
@@ -68,9 +70,9 @@ def streams(bench: Bench) -> None:
     """Clients that listen for changes."""
     count = 1_000 if bench.quick else 10_000
     command = (bench.ours, SERVERS / "ours.py", "PORT", "roomy")
-    with serving(*command) as many, serving(*command) as none:
-        warm(many)
-        asyncio.run(_with_streams(bench, many, none, count))
+    for _ in range(LIVES):
+        with serving(*command) as many, serving(*command) as none:
+            asyncio.run(_with_streams(bench, many, none, count))
 
 
 async def _with_streams(bench: Bench, many: Served, none: Served, count: int) -> None:
@@ -79,7 +81,7 @@ async def _with_streams(bench: Bench, many: Served, none: Served, count: int) ->
     before = many.memory()
     async with _listening(many.port, count):
         each = (many.memory() - before) / count
-        bench.table.add("memory of an open stream, KiB", each / 1024, 24, f"{count:,} streams")
+        bench.table.middle("memory of an open stream, KiB", [each / 1024], 24)
         # In a thread, so that what comes on the streams is read meanwhile.
         await asyncio.to_thread(_compare, bench, f"{count:,} open streams", many, none, 1.2)
 
@@ -112,10 +114,7 @@ async def _listening(port: int, count: int) -> AsyncIterator[None]:
 
 
 def _compare(bench: Bench, what: str, many: Served, few: Served, target: float) -> None:
-    got = bench.turns(
-        {"many": lambda: cost(many, bench.seconds), "few": lambda: cost(few, bench.seconds)},
-        warm=lambda: (warm(many), warm(few)),
-    )
+    got = costs(bench, {"many": (many, load.CALL), "few": (few, load.CALL)}, max(4, bench.rounds // LIVES))
     bench.table.ratio(
         f"tools/call with {what}: CPU, of a bare server's", got["many"], got["few"], target, names=(what, "none")
     )
@@ -129,12 +128,6 @@ def lists(bench: Bench) -> None:
         if body.count(b'"inputSchema"') != 1000:
             raise RuntimeError(f"not a thousand tools: {body[:200]!r}")
         with serving(bench.ours, SERVERS / "static.py", "PORT", len(body)) as file:
-            got = bench.turns(
-                {
-                    "list": lambda: cost(ours, bench.seconds, wanted),
-                    "static": lambda: cost(file, bench.seconds, wanted),
-                },
-                warm=lambda: (warm(ours, wanted), warm(file, wanted)),
-            )
+            got = costs(bench, {"list": (ours, wanted), "static": (file, wanted)})
     what = f"tools/list of 1,000 tools ({len(body) // 1000} kB): CPU, of a static file's"
     bench.table.ratio(what, got["list"], got["static"], 1.2, names=("list", "static"))

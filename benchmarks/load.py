@@ -1,27 +1,18 @@
-"""HTTP load: connections that each send the same call again and again for some seconds, and single exchanges.
-
-`wrk` makes the load where it is installed: it costs least, so that it does not take the CPU from what is measured.
-"""
+"""Calls over HTTP as bytes, and single exchanges of them. What sends many at once is in crowd.py and pacing.py."""
 
 import asyncio
-import itertools
 import json
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 VERSION, OLDER = "2026-07-28", "2025-11-25"
-CONNECTIONS = 16
 META = {
     "io.modelcontextprotocol/protocolVersion": VERSION,
     "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
+_HEAD, _LENGTH = b"\r\n\r\n", re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 BOTH, ONLY_STREAM = "application/json, text/event-stream", "text/event-stream, application/json"
 
 
@@ -131,66 +122,11 @@ def older(identifier: str, *, stream: bool = False) -> Request:
     return Request(body, {**within(identifier), "Accept": ONLY_STREAM if stream else BOTH}, numbered=True)
 
 
-def run(port: int, seconds: float, sent: Request = CALL, connections: int = CONNECTIONS) -> int:
-    """Return how many calls were answered. Raises RuntimeError if one was not answered with success."""
-    if shutil.which("wrk"):
-        return _wrk(port, seconds, sent, connections)
-    return asyncio.run(_own(port, seconds, sent, connections))
-
-
-def _wrk(port: int, seconds: float, sent: Request, connections: int) -> int:
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(_lua(sent))
-        script.flush()
-        words = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", script.name]
-        done = subprocess.run(
-            [*words, f"http://127.0.0.1:{port}{sent.path}"], check=True, capture_output=True, text=True
-        )
-    if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
-        raise RefusedError(done.stdout)
-    return int(re.search(r"(\d+) requests in", done.stdout)[1])
-
-
-def _lua(sent: Request) -> str:
-    usual = {"Content-Type": "application/json", "Accept": BOTH, **sent.headers}
-    fields = "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in usual.items())
-    text = f'wrk.method = "POST"\nwrk.body = [==[{sent.body.decode()}]==]\n{fields}'
-    if sent.varied:
-        counting = 'wrk.headers["X-Request-Id"] = tostring(number)\n  return wrk.format()'
-        return f"{text}local number = 1000000\nrequest = function()\n  number = number + 1\n  {counting}\nend\n"
-    if not sent.numbered:
-        return text
-    before, after = sent.body.decode().split('"id":1,', 1)
-    counting = f'return wrk.format(nil, nil, nil, [==[{before}"id":]==] .. number .. [==[,{after}]==])'
-    return f"{text}local number = 1\nrequest = function()\n  number = number + 1\n  {counting}\nend\n"
-
-
-async def _own(port: int, seconds: float, sent: Request, connections: int) -> int:
-    end, numbers = time.monotonic() + seconds, itertools.count(2)
-
-    async def caller() -> int:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
-        count, data = 0, sent.data(port)
-        while time.monotonic() < end:
-            if sent.varied:
-                data = sent.data(port, {"X-Request-Id": str(1_000_000 + next(numbers))})
-            if sent.numbered:
-                body = sent.body.replace(b'"id":1,', b'"id":%d,' % next(numbers), 1)
-                data = Request(body, sent.headers, sent.path).data(port)
-            writer.write(data)
-            status, _, body = await answer(reader)
-            if status != 200:
-                raise RefusedError(f"HTTP {status}: {body[:200]!r}")
-            count += 1
-        writer.close()
-        return count
-
-    return sum(await asyncio.gather(*(caller() for _ in range(connections))))
-
-
-def generator() -> str:
-    """Return what makes the load."""
-    if not (wrk := shutil.which("wrk")):
-        return f"load.py on Python {sys.version.split()[0]}"
-    said = subprocess.run([wrk, "-v"], check=False, capture_output=True, text=True).stdout
-    return " ".join(said.split()[:2])
+def whole(got: bytes | bytearray) -> bool:
+    """Say whether these bytes are a whole response, given that nothing follows one."""
+    end = got.find(_HEAD)
+    if end < 0:
+        return False
+    if length := _LENGTH.search(got, 0, end):
+        return len(got) >= end + len(_HEAD) + int(length[1])
+    return got.endswith(b"\r\n0\r\n\r\n")

@@ -3,31 +3,53 @@
 import asyncio
 import json
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
 import environments
 import load
-from bench import Bench
+from bench import Bench, Columns
+from crowd import CONNECTIONS, Crowd
 from environments import SERVERS
 from processes import Served, serving
 
 TRIES = 5  # of a measurement, on a machine that does other things
 
 
-def cost(served: Served, seconds: float, sent: load.Request = load.CALL, connections: int = load.CONNECTIONS) -> float:
-    """Return CPU microseconds per call."""
-    for _ in range(TRIES):
-        before = served.cpu()
-        try:
-            calls = load.run(served.port, seconds, sent, connections)
-        except load.RefusedError as error:
-            refused = error
-            time.sleep(1)
-            continue
-        return (served.cpu() - before) * 1e6 / calls
-    raise refused
+class Calls:
+    """The same call to a server, over connections that are kept from slice to slice."""
+
+    def __init__(self, served: Served, sent: load.Request = load.CALL, connections: int = CONNECTIONS) -> None:
+        self._served = served
+        self._crowd = Crowd(served.port, sent, connections)
+
+    def cost(self, seconds: float) -> float:
+        """Call for so long and return CPU microseconds per call."""
+        for _ in range(TRIES):
+            try:
+                self._crowd.ready()
+                before = self._served.cpu()
+                calls = self._crowd.run(seconds)
+                return (self._served.cpu() - before) * 1e6 / calls
+            except load.RefusedError as error:
+                refused = error
+                self._crowd.leave()
+                time.sleep(1)
+        raise refused
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._crowd.close()
+
+
+def costs(bench: Bench, sides: dict[str, tuple[Served, load.Request]], rounds: int | None = None) -> Columns:
+    """Return CPU microseconds per call of each side, slice by slice."""
+    with ExitStack() as stack:
+        calls = {name: stack.enter_context(closing(Calls(*side))) for name, side in sides.items()}
+        slices = {name: lambda each=each: each.cost(bench.seconds) for name, each in calls.items()}
+        # First until what a server compiles and remembers is there.
+        return bench.turns(slices, warm=lambda: [each.cost(1) for each in calls.values()], rounds=rounds)
 
 
 def few(served: Served, calls: int) -> float:
@@ -38,11 +60,6 @@ def few(served: Served, calls: int) -> float:
         if status != 200:
             raise RuntimeError(f"HTTP {status}: {body[:200]!r}")
     return (served.cpu() - before) * 1e6 / calls
-
-
-def warm(served: Served, sent: load.Request = load.CALL) -> None:
-    """Let a server answer until what it compiles and remembers is there."""
-    cost(served, 1, sent)
 
 
 def refuses(port: int) -> None:
@@ -105,6 +122,7 @@ def modern(bench: Bench) -> None:
     with ExitStack() as stack:
         sides = {
             "ours": stack.enter_context(serving(bench.ours, SERVERS / "ours.py", "PORT")),
+            "again": stack.enter_context(serving(bench.ours, SERVERS / "ours.py", "PORT")),
             "floor": stack.enter_context(serving(bench.ours, SERVERS / "floor.py", "PORT")),
             "mcp": stack.enter_context(serving(bench.mcp, SERVERS / "official.py", "PORT")),
             "fastmcp": stack.enter_context(serving(environments.fast(), SERVERS / "fast.py", "PORT")),
@@ -112,14 +130,11 @@ def modern(bench: Bench) -> None:
         }
         if (program := environments.go()) is not None:
             sides["go"] = stack.enter_context(serving(program, "PORT"))
-        got = bench.turns(
-            {name: lambda served=served: cost(served, bench.seconds) for name, served in sides.items()},
-            warm=lambda: [warm(served) for served in sides.values()],
-        )
+        got = costs(bench, {name: (served, load.CALL) for name, served in sides.items()})
         # Heads that never come twice: what such a call costs where nothing is known again (docs/design/http-server.md).
-        other = bench.turns(
-            {name: lambda name=name: cost(sides[name], bench.seconds, varied) for name in ("ours", "floor", "mcp")}
-        )
+        other = costs(bench, {name: (sides[name], varied) for name in ("ours", "floor", "mcp")})
+    # What a ratio is when nothing differs: how far those below can be trusted.
+    bench.beside("HTTP tools/call: CPU, of another process's of the same", got["ours"], got["again"], ("ours", "again"))
     for name in ("floor", "mcp"):
         bench.beside(f"the same, no head twice: CPU, of {name}'s", other["ours"], other[name], ("ours", name))
     for name, target in (("floor", 45 / 34), ("mcp", 1 / 7), ("fastmcp", 1 / 25), ("typescript", 1 / 11), ("go", None)):
@@ -137,10 +152,7 @@ def threads(bench: Bench) -> None:
         serving(bench.ours, SERVERS / "ours.py", "PORT", "def") as a,
         serving(bench.mcp, SERVERS / "official.py", "PORT", "def") as b,
     ):
-        got = bench.turns(
-            {"ours": lambda: cost(a, bench.seconds), "mcp": lambda: cost(b, bench.seconds)},
-            warm=lambda: (warm(a), warm(b)),
-        )
+        got = costs(bench, {"ours": (a, load.CALL), "mcp": (b, load.CALL)})
     bench.table.ratio(
         "HTTP tools/call, def in a thread: CPU, of mcp's", got["ours"], got["mcp"], 1 / 4, names=("ours", "mcp")
     )
@@ -158,10 +170,7 @@ def older(bench: Bench, *, stream: bool) -> None:
             _, head, _ = asyncio.run(load.converse(side.port, sent))
             if (b"text/event-stream" in head) is not stream:
                 raise RuntimeError(f"the answer is of the other kind: {head!r}")
-        got = bench.turns(
-            {"ours": lambda: cost(a, bench.seconds, sents[0]), "mcp": lambda: cost(b, bench.seconds, sents[1])},
-            warm=lambda: (warm(a, sents[0]), warm(b, sents[1])),
-        )
+        got = costs(bench, {"ours": (a, sents[0]), "mcp": (b, sents[1])})
     what = "SSE" if stream else "JSON"
     bench.table.ratio(
         f"session tools/call, {what}: CPU, of mcp's", got["ours"], got["mcp"], 1 / 7, names=("ours", "mcp")
@@ -181,14 +190,7 @@ def secured(bench: Bench) -> None:
         bad = load.Request(sent.body, {**sent.headers, "Authorization": f"Bearer {token[:-8]}AAAAAAAA"})
         if (status := asyncio.run(load.exchange(a.port, bad))[0]) != 401:
             raise RuntimeError(f"a bad token was answered with {status}")
-        got = bench.turns(
-            {
-                "all": lambda: cost(a, bench.seconds, sent),
-                "bare": lambda: cost(b, bench.seconds),
-                "floor": lambda: cost(c, bench.seconds),
-            },
-            warm=lambda: (warm(a, sent), warm(b), warm(c)),
-        )
+        got = costs(bench, {"all": (a, sent), "bare": (b, load.CALL), "floor": (c, load.CALL)})
     bench.table.ratio(
         "JWT, schema and telemetry: CPU, of the bare call's", got["all"], got["bare"], 2, names=("all", "bare")
     )
@@ -204,19 +206,16 @@ def proxied(bench: Bench) -> None:
         a = stack.enter_context(serving(bench.ours, SERVERS / "ours.py", "PORT", option))
         b = stack.enter_context(serving(environments.fast(), SERVERS / "fast.py", "PORT", option))
         c = stack.enter_context(serving(bench.ours, SERVERS / "floor.py", "PORT"))
-        # FastMCP's answers some ten calls a second, so its calls are counted and not its seconds.
-        sides = {
-            "ours": lambda: cost(a, bench.seconds),
-            "fastmcp": lambda: few(b, 20),
-            "floor": lambda: cost(c, bench.seconds),
-        }
-        got = bench.turns(sides, warm=lambda: (warm(a), few(b, 5), warm(c)))
+        got = costs(bench, {"ours": (a, load.CALL), "floor": (c, load.CALL)})
+        # FastMCP's answers some ten calls a second, so its calls are counted and not its time.
+        slow = {"ours": lambda: few(a, 20), "fastmcp": lambda: few(b, 4)}
+        slowly = bench.turns(slow, warm=lambda: [side() for side in slow.values()], rounds=bench.fewer)
     # 160 us where a bare call is 34.
     bench.table.ratio(
         "proxy over HTTP: its CPU, of the floor's", got["ours"], got["floor"], 160 / 34, names=("ours", "floor")
     )
     bench.table.ratio(
-        "proxy over HTTP: its CPU, of FastMCP's", got["ours"], got["fastmcp"], 1 / 10, names=("ours", "fastmcp")
+        "proxy over HTTP: its CPU, of FastMCP's", slowly["ours"], slowly["fastmcp"], 1 / 10, names=("ours", "fastmcp")
     )
 
 
@@ -224,8 +223,5 @@ def workers(bench: Bench) -> None:
     """Two processes on one port, against one."""
     command = (bench.ours, "-m", "dragoman", "run", SERVERS / "ours_plain.py", "--http", "--port", "PORT")
     with serving(*command, "--workers", "2") as two, serving(*command, "--workers", "1") as one:
-        got = bench.turns(
-            {"two": lambda: cost(two, bench.seconds), "one": lambda: cost(one, bench.seconds)},
-            warm=lambda: (warm(two), warm(one)),
-        )
+        got = costs(bench, {"two": (two, load.CALL), "one": (one, load.CALL)})
     bench.table.ratio("two workers: CPU per call, of one worker's", got["two"], got["one"], 1.1, names=("two", "one"))

@@ -6,6 +6,8 @@ import json
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,8 +15,9 @@ from typing import Any
 import load
 from bench import Bench
 from environments import SERVERS
+from slices import Side
 
-CALLS, PIPELINED = 1000, 3000
+AT_ONCE, TOGETHER = 200, 50  # calls that no answer has come to, calls in one write
 
 
 class Line:
@@ -29,21 +32,24 @@ class Line:
             stderr=subprocess.DEVNULL,
         )
 
-    def send(self, number: int, method: str, params: dict[str, Any], *, flush: bool = True) -> None:
-        """Send a request."""
-        self._process.stdin.write(load.message(method, {**params, "_meta": load.META}, number) + b"\n")
-        if flush:
-            self._process.stdin.flush()
+    def write(self, lines: bytes) -> None:
+        """Send whole lines at once."""
+        self._process.stdin.write(lines)
+        self._process.stdin.flush()
+
+    def read(self) -> bytes:
+        """Return the next reply as it came. Raises RuntimeError if there is none."""
+        while line := self._process.stdout.readline():
+            if b'"id":' in line:
+                return line
+        raise RuntimeError("the server ended")
 
     def reply(self) -> dict[str, Any]:
-        """Return the next reply. Raises RuntimeError if there is none."""
-        while line := self._process.stdout.readline():
-            message: dict[str, Any] = json.loads(line)
-            if "id" in message:
-                if "result" not in message:
-                    raise RuntimeError(f"an error: {line!r}")
-                return message
-        raise RuntimeError("the server ended")
+        """Return the next reply. Raises RuntimeError if it is an error."""
+        message: dict[str, Any] = json.loads(line := self.read())
+        if "result" not in message:
+            raise RuntimeError(f"an error: {line!r}")
+        return message
 
     def memory(self) -> float:
         """Return resident memory in MiB."""
@@ -56,85 +62,121 @@ class Line:
         self._process.wait(20)
 
 
-def measure(python: Path, server: str) -> dict[str, float]:
-    """Start a server, discover, call it; return milliseconds, calls per second and MB."""
+def first(python: Path, server: str) -> float:
+    """Return the milliseconds from the start of a server to its first reply."""
+    with running(python, server) as line:
+        return (time.perf_counter() - line.began) * 1e3
+
+
+@contextmanager
+def running(python: Path, server: str) -> Iterator[Line]:
+    """Start a server and yield it when it has answered."""
     line = Line(python, server)
-    line.send(0, "server/discover", {})
-    line.reply()
-    first = time.perf_counter() - line.began
-    times = []
-    for number in range(1, CALLS + 1):
-        start = time.perf_counter()
-        line.send(number, "tools/call", {"name": "add", "arguments": {"a": number, "b": 1}})
+    try:
+        line.write(load.message("server/discover", {"_meta": load.META}, 0) + b"\n")
+        line.reply()
+        yield line
+    finally:
+        line.close()
+
+
+def trips(line: Line, seconds: float) -> float:
+    """Call, one call after the other, and return the median of the round trips in milliseconds."""
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while (start := time.perf_counter()) < end:
+        line.write(_call(len(times) + 1, len(times)))
         reply = line.reply()
         times.append(time.perf_counter() - start)
-    if reply["result"]["structuredContent"]["result"] != CALLS + 1:
-        raise RuntimeError(f"{server} answered {reply}")
-    memory = line.memory()
-    rate = _pipelined(line)
-    line.close()
-    return {"first": first * 1e3, "p50": median(times) * 1e3, "pipelined": rate, "memory": memory}
+    if reply["result"]["structuredContent"]["result"] != len(times):
+        raise RuntimeError(f"not the sum: {reply}")
+    return median(times) * 1e3
 
 
-def _pipelined(line: Line) -> float:
-    """Return calls per second when none waits for the one before."""
-    began = time.perf_counter()
+def pipelined(line: Line, count: int) -> float:
+    """Return calls per second when none waits for the one before. `count` is a multiple of TOGETHER."""
+    # Neither writing the calls as JSON nor reading the answers is in the time: that is what this program does.
+    calls = [_call(number, number) for number in range(count)]
+    parts = [b"".join(calls[at : at + TOGETHER]) for at in range(0, count, TOGETHER)]
 
     def write() -> None:
-        # As many at once as a server of this package takes by default, and then as they are answered.
-        for number in range(PIPELINED):
-            room.acquire()
-            last = number % 50 == 49 or number == PIPELINED - 1
-            line.send(10_000 + number, "tools/call", {"name": "add", "arguments": {"a": number, "b": 1}}, flush=last)
+        for part in parts:
+            for _ in range(TOGETHER):
+                room.acquire()
+            line.write(part)
 
-    room = threading.Semaphore(200)
+    # As many at once as a server of this package takes by default, and then as they are answered.
+    room = threading.Semaphore(AT_ONCE)
     writer = threading.Thread(target=write)
+    began = time.perf_counter()
     writer.start()
-    seen = set()
-    for _ in range(PIPELINED):
-        seen.add(line.reply()["id"])
+    got: list[bytes] = []
+    for _ in range(count):
+        got.append(line.read())
         room.release()
+    taken = time.perf_counter() - began
     writer.join()
-    if len(seen) != PIPELINED:
-        raise RuntimeError("some calls were not answered")
-    return PIPELINED / (time.perf_counter() - began)
+    answers = {answer["id"]: answer["result"]["structuredContent"]["result"] for answer in map(json.loads, got)}
+    if answers != {number: number + 1 for number in range(count)}:
+        raise RuntimeError("some calls were not answered, or not with the sum")
+    return count / taken
 
 
-def compare(bench: Bench) -> None:
-    """Add all four figures."""
-    sides = {
+def _call(number: int, summand: int) -> bytes:
+    params = {"name": "add", "arguments": {"a": summand, "b": 1}, "_meta": load.META}
+    return load.message("tools/call", params, number) + b"\n"
+
+
+def _sides(bench: Bench) -> dict[str, tuple[Path, str]]:
+    return {
         "ours": (bench.ours, "ours.py"),
         "mcp": (bench.mcp, "official.py"),
         "floor": (bench.ours, "floor_stdio.py"),
     }
-    got: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
-    for _ in range(bench.rounds):
-        for name, side in sides.items():
-            got[name].append(measure(*side))
 
-    def values(figure: str) -> dict[str, float]:
-        return {name: median(one[figure] for one in each) for name, each in got.items()}
 
-    def column(name: str, figure: str) -> list[float]:
-        return [one[figure] for one in got[name]]
+def starts(bench: Bench) -> None:
+    """Add the time to the first reply, beside that of a Python that imports what is needed and ends."""
+    sides: dict[str, Side] = {name: lambda side=side: first(*side) for name, side in _sides(bench).items()}
+    sides["python with asyncio, msgspec"] = lambda: _bare(bench.ours)
+    got = bench.turns(sides, warm=lambda: [side() for side in sides.values()], rounds=bench.fewer)
+    bench.table.best("stdio: start to first reply, ms", got, 100, unit="ms")
+    bench.table.ratio(
+        "stdio: start to first reply, of mcp's", got["ours"], got["mcp"], 1 / 5, names=("ours", "mcp"), unit="ms"
+    )
 
-    first = values("first")
-    bench.table.add("stdio: start to first reply, ms", first["ours"], 100, values=first, unit="ms")
-    for figure, other, target in (("first", "mcp", 1 / 5), ("p50", "floor", 1.6)):
-        what = {"first": "start to first reply", "p50": "median round trip"}[figure]
-        bench.table.ratio(
-            f"stdio: {what}, of {other}'s",
-            column("ours", figure),
-            column(other, figure),
-            target,
-            names=("ours", other),
-            unit="ms",
+
+def _bare(python: Path) -> float:
+    began = time.perf_counter()
+    subprocess.run([python, "-c", "import asyncio, msgspec"], check=True)
+    return (time.perf_counter() - began) * 1e3
+
+
+def calls(bench: Bench) -> None:
+    """Add round trips and memory of servers that go on."""
+    with ExitStack() as stack:
+        lines = {name: stack.enter_context(running(*side)) for name, side in _sides(bench).items()}
+        got = bench.turns(
+            {name: lambda line=line: trips(line, bench.seconds) for name, line in lines.items()},
+            warm=lambda: [trips(line, 1) for line in lines.values()],
         )
-    bench.beside(
-        "stdio: median round trip, of mcp's", column("ours", "p50"), column("mcp", "p50"), ("ours", "mcp"), "ms"
-    )
-    rates, memory = values("pipelined"), values("memory")
-    bench.table.add(
-        "stdio: calls per second, pipelined", rates["ours"], 12_000, at_least=True, values=rates, unit="calls/s"
-    )
+        memory = {name: line.memory() for name, line in lines.items()}
+    for name, target in (("floor", 1.6), ("mcp", None)):
+        what = f"stdio: median round trip, of {name}'s"
+        if target is None:
+            bench.beside(what, got["ours"], got[name], ("ours", name), "ms")
+        else:
+            bench.table.ratio(what, got["ours"], got[name], target, names=("ours", name), unit="ms")
     bench.table.add("stdio: resident memory, MiB", memory["ours"], 26, values=memory, unit="MiB")
+
+
+def rates(bench: Bench) -> None:
+    """Add calls per second of servers that are called without waiting."""
+    with ExitStack() as stack:
+        lines = {name: stack.enter_context(running(*side)) for name, side in _sides(bench).items()}
+        # Of each as many as take about a slice.
+        pace = {name: pipelined(line, AT_ONCE) for name, line in lines.items()}
+        counts = {name: max(1, round(rate * bench.seconds / TOGETHER)) * TOGETHER for name, rate in pace.items()}
+        sides = {name: lambda name=name: pipelined(lines[name], counts[name]) for name in lines}
+        got = bench.turns(sides, warm=lambda: [side() for side in sides.values()])
+    bench.table.best("stdio: calls per second, pipelined", got, 12_000, at_least=True, unit="calls/s")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import load
 
 SERVERS = Path(__file__).parent / "servers"
-TICK = os.sysconf("SC_CLK_TCK")
+_SCHEDULED = 2  # which clock of a process: the least significant bits of its number, as clock_getcpuclockid(3) makes it
 START = 180  # seconds that a server may take to answer first; under an instrument it is slow
 
 
@@ -34,7 +34,7 @@ class Served(NamedTuple):
 
     def cpu(self) -> float:
         """Return the CPU seconds that the process and its children have used."""
-        return sum(_cpu(pid) for pid in _family(self.pid))
+        return sum(map(cpu_of, family(self.pid)))
 
     def memory(self, field: str = "VmRSS") -> int:
         """Return the resident memory of the process in bytes; VmHWM is the most that it ever was."""
@@ -45,20 +45,25 @@ class Served(NamedTuple):
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a process, of its threads that ended, too; 0 if there is no such process.
+
+    By its clock, which the scheduler keeps in nanoseconds: /proc/PID/stat says the same cut to 10 ms, a tenth of what
+    a slice costs.
+    """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
+        return time.clock_gettime((~pid << 3) | _SCHEDULED)
+    except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """Return a process and all that descend from it."""
     found = [pid]
     for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in tasks.read_text().split():
-                found += _family(int(child))
+                found += family(int(child))
     return found
 
 

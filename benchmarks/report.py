@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import environments
-import load
 import plots
 from bench import Bench
 from table import Row
@@ -35,9 +34,10 @@ def facts(bench: Bench, command: str, seconds: float) -> dict[str, Any]:
         "took_seconds": round(seconds),
         "machine": machine(),
         "load_average": os.getloadavg()[2],  # of the last 15 minutes: one is the benchmark's own
-        "load": load.generator(),
         "versions": environments.versions(),
         "rounds": bench.rounds,
+        "seconds": bench.seconds,
+        "slices": {part: taken.plain() for part, taken in bench.taken.items()},
         "rows": bench.table.plain(),
         "without_target": bench.extra,
     }
@@ -65,7 +65,7 @@ def _plots(bench: Bench, report: dict[str, Any]) -> dict[str, str]:
             for name, value in sorted(calls.items(), key=lambda item: item[1])
         ]
         drawn["call"] = plots.bars("CPU per tools/call over HTTP, one process", where, rows)
-    ratios = [row for row in bench.table.rows if "mcp" in row.values and not row.at_least]
+    ratios = [row for row in bench.table.rows if row.what.endswith("of mcp's") and not row.at_least]
     if ratios:
         rows = [plots.Bar(_short(row.what), row.got, f"{row.got:.2f}", ours=True) for row in ratios]
         drawn["of-mcp"] = plots.bars("Our cost, as a part of the official SDK's", where, rows)
@@ -104,12 +104,18 @@ def _short(what: str) -> str:
     return what if len(what) <= 46 else f"{what[:45]}…"
 
 
+def _told(report: dict[str, Any]) -> str:
+    parts = report["slices"].values()
+    count, again, left = (sum(part[name] for part in parts) for name in ("rounds", "again", "disturbed"))
+    return f"{again:,} of {count:,} rounds were measured again; {left:,} count that were disturbed all the same."
+
+
 def _publish(bench: Bench, report: dict[str, Any]) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     text = (
         f"Measured {report['date']} by `{report['command']}` in {report['took_seconds'] / 60:.0f} minutes, "
-        f"{report['rounds']} rounds, on {report['machine']}, load average {report['load_average']:.1f}; "
-        f"calls by {report['load']}; {versions}.\n\n"
+        f"{report['rounds']} slices of {report['seconds']:g} s of each side, on {report['machine']}, "
+        f"load average {report['load_average']:.1f}; {versions}. {_told(report)}\n\n"
         f"{bench.table.markdown()}"
     )
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)

@@ -14,10 +14,10 @@ import environments
 import instructions
 import load
 from bench import Bench
-from clients import caller
+from clients import calling
 from environments import FOLDER, ROOT, SERVERS
-from over_http import cost, warm
-from over_stdio import measure
+from over_http import costs
+from over_stdio import first, running, trips
 from processes import serving
 
 
@@ -73,35 +73,21 @@ def _times(bench: Bench, pythons: dict[str, Path], add: object) -> None:
     with ExitStack() as stack:
         plain = {n: stack.enter_context(serving(p, SERVERS / "ours.py", "PORT")) for n, p in pythons.items()}
         sents = {n: load.older(asyncio.run(load.session(side.port))) for n, side in plain.items()}
-        put(
-            "HTTP, stateless",
-            "us of CPU",
-            bench.turns(
-                {n: lambda n=n: cost(plain[n], bench.seconds) for n in plain},
-                warm=lambda: [warm(s) for s in plain.values()],
-            ),
-        )
-        put(
-            "HTTP, session",
-            "us of CPU",
-            bench.turns({n: lambda n=n: cost(plain[n], bench.seconds, sents[n]) for n in plain}),
-        )
+        put("HTTP, stateless", "us of CPU", costs(bench, {n: (side, load.CALL) for n, side in plain.items()}))
+        put("HTTP, session", "us of CPU", costs(bench, {n: (side, sents[n]) for n, side in plain.items()}))
     with ExitStack() as stack:
         threads = {n: stack.enter_context(serving(p, SERVERS / "ours.py", "PORT", "def")) for n, p in pythons.items()}
-        put(
-            "HTTP, def in a thread",
-            "us of CPU",
-            bench.turns(
-                {n: lambda n=n: cost(threads[n], bench.seconds) for n in threads},
-                warm=lambda: [warm(s) for s in threads.values()],
-            ),
-        )
-    got = {n: [measure(p, "ours.py") for _ in range(bench.rounds)] for n, p in pythons.items()}
-    for figure, unit in (("p50", "ms"), ("first", "ms"), ("memory", "MiB")):
-        put(f"stdio, {figure}", unit, {n: [one[figure] for one in each] for n, each in got.items()})
-    count = 300 if bench.quick else 1000
+        put("HTTP, def in a thread", "us of CPU", costs(bench, {n: (side, load.CALL) for n, side in threads.items()}))
     put(
-        "client and server in memory",
-        "us of CPU",
-        bench.turns({n: lambda p=p: caller(p, "ours.py", count, ["memory"]) for n, p in pythons.items()}),
+        "stdio, first",
+        "ms",
+        bench.turns({n: lambda p=p: first(p, "ours.py") for n, p in pythons.items()}, rounds=bench.fewer),
     )
+    with ExitStack() as stack:
+        lines = {n: stack.enter_context(running(p, "ours.py")) for n, p in pythons.items()}
+        put("stdio, p50", "ms", bench.turns({n: lambda n=n: trips(lines[n], bench.seconds) for n in lines}))
+        put("stdio, memory", "MiB", {n: [line.memory()] for n, line in lines.items()})
+    with ExitStack() as stack:
+        callers = {n: stack.enter_context(calling(p, "ours.py", ["memory"])) for n, p in pythons.items()}
+        sides = {n: lambda n=n: callers[n](bench.seconds) for n in callers}
+        put("client and server in memory", "us of CPU", bench.turns(sides))

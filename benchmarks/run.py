@@ -36,7 +36,9 @@ def install(bench: Bench) -> None:
     bench.table.add("core install: MB without .pyc", size, 25)
 
 
-PARTS: dict[str, tuple[Callable[[Bench], None], ...]] = {
+Measure = Callable[[Bench], None]
+MOMENTS = 2  # more, at which a figure is looked at that has to be so and so much in a second
+PARTS: dict[str, tuple[Measure, ...]] = {
     "install": (install,),
     "http": (over_http.modern,),
     "threads": (over_http.threads,),
@@ -52,7 +54,7 @@ PARTS: dict[str, tuple[Callable[[Bench], None], ...]] = {
     "growth": (growth.tools, growth.sessions, growth.streams),
     "progress": (streaming.progress,),
     "large": (streaming.large,),
-    "stdio": (over_stdio.compare,),
+    "stdio": (over_stdio.starts, over_stdio.calls, over_stdio.rates),
     "clients": (clients.calls,),
     "imports": (clients.imports,),
     "data": (lambda bench: with_data.measure(bench.table),),
@@ -67,9 +69,9 @@ def options() -> argparse.Namespace:
     """Return what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of one measurement over HTTP")
-    parser.add_argument("--quick", action="store_true", help="two rounds, and a thousand where ten thousand are opened")
+    parser.add_argument("--rounds", type=int, default=48, help="slices of each side")
+    parser.add_argument("--seconds", type=float, default=0.1, help="length of one slice")
+    parser.add_argument("--quick", action="store_true", help="8 slices, and a thousand where ten thousand are opened")
     parser.add_argument("--publish", action="store_true", help="show even a part in the documentation")
     parser.add_argument("--base", metavar="REV", help="compare this revision with the working copy")
     return parser.parse_args()
@@ -79,15 +81,24 @@ def main() -> int:
     """Return the exit status."""
     chosen = options()
     environments.FOLDER.mkdir(exist_ok=True)
-    bench = Bench(2 if chosen.quick else chosen.rounds, chosen.seconds, quick=chosen.quick)
+    bench = Bench(8 if chosen.quick else chosen.rounds, chosen.seconds, quick=chosen.quick)
     print(report.machine(), flush=True)
     if chosen.base:
         revisions.compare(bench, chosen.base)
         return 0
     began = time.monotonic()
+    later: list[tuple[str, Measure, set[str]]] = []
     for part in chosen.only or PARTS:
         bench.table.part = part
         for measure in PARTS[part]:
+            before = len(bench.table.rows)
+            measure(bench)
+            if names := {row.what for row in bench.table.rows[before:] if row.best and not row.met}:
+                later.append((part, measure, names))
+    for part, measure, names in later * (0 if chosen.quick else MOMENTS):
+        # At another moment of the run: what is as fast as the machine lets it be may have met a slow one.
+        bench.table.part = part
+        if any(row.what in names for row in bench.table.missed()):
             measure(bench)
     whole = chosen.publish or not (chosen.only or chosen.quick)
     words = " ".join(sys.argv[1:])

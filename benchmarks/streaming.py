@@ -4,37 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import time
-from statistics import median
 
 import load
 from bench import Bench
 from environments import SERVERS
 from processes import Served, serving
+from slices import Side
 
 MEGABYTE = 1_000_000
-TIMES = 40  # calls of a megabyte in one measurement
+TIMES = 10  # calls of a megabyte in one slice
+EVENTS = 8_000
+READING = """import msgspec, time
+sent = b'{"jsonrpc":"2.0","id":1,"params":{"name":"take","arguments":{"text":"' + b"x" * 10**6 + b'"}}}'
+began = time.process_time()
+for _ in range(100): msgspec.json.decode(sent)
+print(len(sent) * 100 / (time.process_time() - began) / 1e6)"""
+WRITING = """import msgspec, time
+text = "x" * 500_000
+sent = {"result": {"content": [{"type": "text", "text": text}], "structuredContent": {"result": text}}}
+began = time.process_time()
+for _ in range(100): done = msgspec.json.encode(sent)
+print(len(done) * 100 / (time.process_time() - began) / 1e6)"""
 
 
 def progress(bench: Bench) -> None:
     """Add events per second of one call that does nothing but tell how far it is."""
-    count = 5_000 if bench.quick else 20_000
     with (
         serving(bench.ours, SERVERS / "ours.py", "PORT", "roomy") as a,
         serving(bench.mcp, SERVERS / "official.py", "PORT", "stream") as b,
+        serving(bench.ours, SERVERS / "floor_roomy.py", "PORT") as c,
     ):
+        sides = {
+            "ours": lambda: asyncio.run(_events(a, EVENTS)),
+            "mcp": lambda: asyncio.run(_events(b, EVENTS // 5)),
+            "floor": lambda: asyncio.run(_events(c, EVENTS)),
+        }
         got = bench.turns(
-            {"ours": lambda: asyncio.run(_events(a, count)), "mcp": lambda: asyncio.run(_events(b, count // 5))},
-            warm=lambda: [asyncio.run(_events(side, 200)) for side in (a, b)],
+            sides, warm=lambda: [asyncio.run(_events(side, 200)) for side in (a, b, c)], rounds=bench.fewer
         )
-    values = {name: median(each) for name, each in got.items()}
-    bench.table.add(
-        "progress on one stream: events per second",
-        values["ours"],
-        20_000,
-        at_least=True,
-        values=values,
-        unit="events/s",
-    )
+    bench.table.best("progress on one stream: events per second", got, 20_000, at_least=True, unit="events/s")
 
 
 async def _events(side: Served, count: int) -> float:
@@ -64,22 +72,29 @@ async def _whole(port: int, sent: load.Request) -> tuple[int, bytes, bytes]:
 
 
 def large(bench: Bench) -> None:
-    """Add megabytes per second of CPU, each way, and the memory that one such call takes."""
+    """Add megabytes per second of CPU, each way, and the memory that one such call takes.
+
+    Beside them what a bare ASGI application does with the same bytes, and reading or writing them as JSON alone.
+    """
     # A message is what is on the wire: a text comes back as content and as structured content, so half of it is enough.
     ways = {
-        "argument": load.modern(name="take", arguments={"text": "x" * MEGABYTE}),
-        "result": load.modern(name="give", arguments={"size": MEGABYTE // 2}),
+        "argument": (load.modern(name="take", arguments={"text": "x" * MEGABYTE}), READING),
+        "result": (load.modern(name="give", arguments={"size": MEGABYTE // 2}), WRITING),
     }
     with (
         serving(bench.ours, SERVERS / "ours.py", "PORT", "roomy") as a,
         serving(bench.mcp, SERVERS / "official.py", "PORT") as b,
+        serving(bench.ours, SERVERS / "floor_roomy.py", "PORT", first=ways["argument"][0]) as c,
     ):
-        for way, sent in ways.items():
-            got = bench.turns({"ours": lambda sent=sent: _rate(a, sent), "mcp": lambda sent=sent: _rate(b, sent)})
-            values = {name: median(each) for name, each in got.items()}
-            bench.table.add(
-                f"1 MB {way}: MB per second of CPU", values["ours"], 200, at_least=True, values=values, unit="MB/s"
-            )
+        for way, (sent, program) in ways.items():
+            sides: dict[str, Side] = {
+                name: lambda sent=sent, side=side: _rate(side, sent)
+                for name, side in (("ours", a), ("mcp", b), ("floor", c))
+            }
+            alone = {"JSON alone": lambda program=program: float(bench.output(bench.ours, "-c", program))}
+            got = bench.turns(sides, warm=lambda sent=sent: [_rate(side, sent) for side in (a, b, c)])
+            got |= bench.turns(alone, rounds=bench.fewer)
+            bench.table.best(f"1 MB {way}: MB per second of CPU", got, 200, at_least=True, unit="MB/s")
             peaks = {"ours": _peak(a, sent) / MEGABYTE, "mcp": _peak(b, sent) / MEGABYTE}
             bench.table.add(
                 f"1 MB {way}: peak memory of one call, of its size", peaks["ours"], 4, values=peaks, unit="x"

@@ -19,14 +19,16 @@ from bench import Bench
 from environments import SERVERS
 from pacing import Call, Paced
 from processes import Served, serving
+from slices import AWAY, Taken, turns
 from stalls import Times, held_up, noticing
+from table import middle
 
 CONNECTIONS, LOAD = 64, 0.7
-PEAK = 0.5  # seconds in which all connections are busy, to see what the server can do
+PEAK, SLICE = 0.2, 0.6  # seconds in which all connections are busy, to see what the server can do, and of a run
 LONGEST = 10.0  # times as long as a core was away, that catching up is allowed to take
 LOOK = 0.01  # seconds between looks at how long the server waited for a core
 WAITED = 0.002  # seconds that it may have in that time: those who look take a little themselves
-ENOUGH = 1000  # calls that a p99 is taken of
+ENOUGH, FEW = 1000, 3  # calls that a p99 is taken of, calm slices that a median is
 
 
 class Tail(NamedTuple):
@@ -52,30 +54,43 @@ def measure(bench: Bench) -> None:
         serving(bench.ours, SERVERS / "floor.py", "PORT") as floor,
         serving(bench.mcp, SERVERS / "official.py", "PORT") as mcp,
     ):
-        sides = {"ours": ours, "floor": floor, "mcp": mcp}
-        got = {name: list[Tail]() for name in sides}
-        for _ in range(bench.rounds):
-            for name, side in sides.items():
-                # What it can do is measured just before: the machine is not as fast at one time as at another.
-                got[name].append(_tail(side, max(3, bench.seconds)))
-    ratios = {name: median(tail.p99 / tail.p50 for tail in tails) for name, tails in got.items()}
+        servers = {"ours": ours, "floor": floor, "mcp": mcp}
+        taken = bench.taken.setdefault(bench.table.part, Taken())
+        got = turns(
+            # What it can do is measured just before: the machine is not as fast at one time as at another.
+            {name: lambda side=side: _tail(side, max(SLICE, bench.seconds)) for name, side in servers.items()},
+            max(4, bench.rounds // 3),
+            taken,
+            lambda: _held,
+        )
+    calm = {name: [tail for tail in tails if tail.left_out <= AWAY] for name, tails in got.items()}
+    # Of hardly any nothing can be said of the server alone.
+    kept = {name: few if len(few) >= FEW else got[name] for name, few in calm.items()}
+    each = {name: [tail.p99 / tail.p50 for tail in tails] for name, tails in kept.items()}
     figures = {
         f"{name} {field}": median(getattr(tail, field) for tail in tails) * 1e3
-        for name, tails in got.items()
+        for name, tails in kept.items()
         for field in ("p50", "p99")
     }
-    bench.table.add("p99 at 64 connections and 70 % load, of p50", ratios["ours"], 3, values=figures, unit="ms")
-    for name, tails in got.items():
-        middle = {field: median(getattr(tail, field) for tail in tails) for field in Tail._fields}
+    bench.table.middle("p99 at 64 connections and 70 % load, of p50", each["ours"], 3, values=figures, unit="ms")
+    for name, tails in kept.items():
+        middles = {field: median(getattr(tail, field) for tail in tails) for field in Tail._fields}
         bench.extra[f"the slowest calls: {name}"] = {
-            "p99 of p50": ratios[name],
-            "p99 of p50, calls that the machine held up included": middle["of_all"],
-            "calls that the machine held up, %": middle["left_out"] * 100,
-            "calls/s": middle["rate"],
-            "processor of the server, %": middle["busy"] * 100,
-            "p99 of how late calls were sent, ms": middle["late"] * 1e3,
+            "p99 of p50": median(each[name]),
+            "half of the slices between": middle(each[name]),
+            "p99 of p50, calls that the machine held up included": middles["of_all"],
+            "slices": len(got[name]),
+            "calm slices, which alone count if there are three": len(calm[name]),
+            "calls that the machine held up, %": middles["left_out"] * 100,
+            "calls/s": middles["rate"],
+            "processor of the server, %": middles["busy"] * 100,
+            "p99 of how late calls were sent, ms": middles["late"] * 1e3,
         }
         print(f"     {name}: {bench.extra[f'the slowest calls: {name}']}", flush=True)
+
+
+def _held(tails: dict[str, Tail]) -> float:
+    return max(tails["ours"].left_out, tails["floor"].left_out)
 
 
 def _tail(side: Served, seconds: float) -> Tail:
@@ -83,8 +98,7 @@ def _tail(side: Served, seconds: float) -> Tail:
         try:
             paced = Paced(side.port, CONNECTIONS)
             try:
-                most = median(len(paced.run(0, PEAK)) / PEAK for _ in range(3))
-                return _told(side, paced, most * LOAD, seconds)
+                return _told(side, paced, len(paced.run(0, PEAK)) / PEAK * LOAD, seconds)
             finally:
                 paced.close()
         except load.RefusedError as error:

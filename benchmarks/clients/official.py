@@ -1,4 +1,4 @@
-"""The official client: `official.py COUNT http URL | stdio PYTHON SERVER | memory`. Prints CPU per call."""
+"""The official client: `official.py http URL | stdio PYTHON SERVER | memory`. See timing.py."""
 
 import asyncio
 import sys
@@ -25,4 +25,4 @@ def target(words: list[str]) -> Any:
     return server
 
 
-asyncio.run(measure(Client(target(sys.argv[2:])), lambda result: result.structured_content))
+asyncio.run(measure(Client(target(sys.argv[1:])), lambda result: result.structured_content))

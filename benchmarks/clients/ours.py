@@ -1,4 +1,4 @@
-"""Dragoman's client: `ours.py COUNT http URL | stdio PYTHON SERVER | memory`. Prints CPU per call."""
+"""Dragoman's client: `ours.py http URL | stdio PYTHON SERVER | memory`. See timing.py."""
 
 import asyncio
 import sys
@@ -25,4 +25,4 @@ def target(words: list[str]) -> Any:
     return server
 
 
-asyncio.run(measure(Client(target(sys.argv[2:])), lambda result: result.structured))
+asyncio.run(measure(Client(target(sys.argv[1:])), lambda result: result.structured))
