@@ -49,12 +49,12 @@ $(VENV)/.demo: requirements/demo.lock pyproject.toml | $(PY)
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(PY)
 	@echo "installing what the tests need (once)..."
-	@$(PIP) --require-hashes -r requirements/dev.lock
+	@sh tools/install.sh "$(VENV)" requirements/dev.lock
 	@$(SELF)
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.live: requirements/live.lock $(VENV)/.dev
-	@$(PIP) --require-hashes -r requirements/live.lock
+	@sh tools/install.sh "$(VENV)" requirements/live.lock
 	@touch $@
 
 demo: $(VENV)/.demo
