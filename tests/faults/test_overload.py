@@ -9,7 +9,7 @@ from tests.faults.measure import SLACK, figure, served, share, times
 from tests.transport.raw_http import Place, call
 
 KEYS = 16  # callers, none of whom has too many calls under way
-LEAST = 0.8 if SLACK == 1 else 0.4  # of the peak; beside other tests both are taken with a grain of salt
+LEAST = 0.8 if SLACK == 1 else 0.25  # of the peak; beside other tests both are taken with a grain of salt
 
 
 def typed(outcome: Outcome) -> bool:
@@ -35,7 +35,7 @@ async def test_at_ten_times_its_capacity_a_server_does_what_it_can_and_refuses_t
             assert time.monotonic() - over < 60
         figure("F16", "recovery", time.monotonic() - over - 0.2, 5.0, "s")
         crowd.close()
-    assert len(refused) > seconds * 100 and all(map(typed, refused))
+    assert len(refused) > seconds * 100 / SLACK and all(map(typed, refused))
     assert rest(outcomes) == {}, "whoever is taken in is answered"
     figure("F16", "calls offered", len(outcomes))
     figure("F16", "goodput lost, of the peak", max(1 - goodput / peak, 0) * 100, (1 - LEAST) * 100, "%")
