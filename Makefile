@@ -11,7 +11,7 @@ PIP = $(PY) -m pip install --quiet --disable-pip-version-check
 SELF = $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo assistant test sandbox kills mutations test-servers check format conformance interop doctor bench scorecard compat lock clean
+.PHONY: help demo assistant test sandbox kills mutations test-servers check ruff mypy pyright format conformance interop doctor bench scorecard compat lock clean
 
 help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
@@ -83,11 +83,15 @@ live: $(VENV)/.live
 	@sh tools/install_servers.sh live
 	@$(PY) -m pytest -q tests/live $(ARGS)
 
-check: $(VENV)/.dev
+# `make -j3 check` lets them run beside each other.
+check: ruff mypy pyright
+
+ruff: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
-	$(VENV)/bin/pyright
+
+mypy pyright: $(VENV)/.dev
+	$(VENV)/bin/$@
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix .

@@ -27,22 +27,22 @@ async def test_in_silence_a_call_ends_at_its_deadline_and_the_next_works(desk: D
 
     async def silent(mode: str) -> list[float]:
         late = []
-        async with faulty(desk.url) as proxy, Client(proxy.url, mode=mode, timeout=deadline) as client:
-            await client.call_tool("add", {"a": 1, "b": 2}, timeout=PATIENCE)
+        async with faulty(desk.url) as proxy, Client(proxy.url, mode=mode, timeout=PATIENCE) as client:
+            await client.call_tool("add", {"a": 1, "b": 2})
             for up, down in ((True, False), (False, True)):
                 proxy.inject(up=Faults(blackhole=up), down=Faults(blackhole=down))
                 begun = time.monotonic()
                 with pytest.raises(DeadlineError):
-                    await client.call_tool("add", {"a": 1, "b": 2})
+                    await client.call_tool("add", {"a": 1, "b": 2}, timeout=deadline)
                 late.append(time.monotonic() - begun - deadline)
                 proxy.heal()
-                again = await client.call_tool("add", {"a": 1, "b": 2}, timeout=PATIENCE)
+                again = await client.call_tool("add", {"a": 1, "b": 2})
                 assert again.structured == {"result": 3}
         return late
 
     late = [each for some in await asyncio.gather(silent("modern"), silent("legacy")) for each in some]
     assert min(late) >= -0.01
-    figure("F05", "later than the deadline of 300 ms", max(late) * 1000, 30.0, "ms")
+    figure("F05", "later than the deadline of 300 ms", max(late) * 1000, 30.0 if SLACK == 1 else 100.0, "ms")
 
 
 async def test_an_answer_that_is_cut_off_anywhere_is_an_error_and_the_call_runs_once(desk: Desk) -> None:
