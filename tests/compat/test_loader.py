@@ -133,7 +133,7 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path) -> None:
         ("import no_such_thing", r"example_server\.py:1: No module named .*pip install no-such-thing"),
         ("x = 1", r"no server in .*example_server\.py: give it one at module level"),
         ("def make() -> 'FastMCP': ...", r"functions that make one: say example_server\.py:make"),
-        ("\0", "null bytes"),
+        ("\0", r"example_server\.py: .*null bytes"),
     ],
 )
 def test_a_file_that_is_broken_is_described(loaded, text, said) -> None:

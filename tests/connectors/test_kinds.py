@@ -114,3 +114,11 @@ def test_the_default_index_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert documents_kind.default_cache() == tmp_path / ".cache" / "dragoman"
+
+
+@pytest.mark.parametrize(("address", "named"), [("foo", "'foo'"), ("redis://u:pw@h/0?x=pw", "'redis://h/0'")])
+def test_an_index_elsewhere_is_refused_by_its_address_without_its_secrets(address: str, named: str) -> None:
+    with pytest.raises(SourceError, match=f"no index at {named}: one is kept in postgresql://") as told:
+        documents_kind.server_at(address)
+    assert "pw" not in str(told.value)
+    assert documents_kind.server_at("postgresql://h/d").__name__.endswith("index_server")

@@ -84,7 +84,8 @@ def _compile(file: Path) -> CodeType:
         return compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
     except SyntaxError as fault:
         shown = (fault.text or "").strip()
-        raise LoadError(f"{file}:{fault.lineno}: {fault.msg}" + (f": {shown}" if shown else "")) from fault
+        line = f":{fault.lineno}" if fault.lineno else ""  # none, where it is no line that is at fault
+        raise LoadError(f"{file}{line}: {fault.msg}" + (f": {shown}" if shown else "")) from fault
     except OSError as fault:
         raise LoadError(f"{str(file)[:200]} cannot be read: {fault.strerror}") from None
     except ValueError as fault:

@@ -20,6 +20,7 @@ from dragoman.connectors.folders.documents import Documents
 from dragoman.connectors.folders.index import Index
 from dragoman.connectors.kind import Kind, Opening, scheme_of
 from dragoman.connectors.source import Source, SourceError
+from dragoman.store.bounds import shown
 
 _LOOK_AT = 10_000  # files, at most, to find one that can be read
 
@@ -123,7 +124,7 @@ def server_at(address: str) -> Any:
     scheme = scheme_of(address)[0]
     if scheme not in ("postgresql", "postgres"):
         raise SourceError(
-            f"an index is kept in postgresql://HOST/DATABASE, or without an address in files: {scheme}://"
+            f"no index at {shown(address)!r}: one is kept in postgresql://HOST/DATABASE, or in files without an address"
         )
     if find_spec("psycopg") is None:
         raise SourceError('an index in PostgreSQL needs psycopg: pip install "dragoman[postgres]"')
