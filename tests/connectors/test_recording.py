@@ -23,6 +23,7 @@ from dragoman.connectors.source import SourceError
         ("AKIA" + "A1B2" * 4, ["access_key"]),
         ("ghp_" + "a1B2" * 9, ["access_key"]),
         ("eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJlMTIz", ["token"]),
+        ("session-eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJlMTIz", ["token"]),
         ('password = "hunter22"', ["password"]),
         ("postgresql://me:hunter22@db/x", ["credentials_in_url"]),
         ("write to ann@example.com", ["email"]),

@@ -13,6 +13,7 @@ from tests.fuzz.target import OURS, Target, filed, packed, text, zipped
 from dragoman.auth.issuer_keys import read_keys
 from dragoman.auth.issuing.site import credentials_of
 from dragoman.configs import portable
+from dragoman.configs.secrecy import masked_line
 from dragoman.connectors.address import BadAddress, parse
 from dragoman.connectors.code import digest, junit
 from dragoman.connectors.code.logs_lines import best_lines
@@ -21,7 +22,9 @@ from dragoman.connectors.envelope import _sum, read_cursor
 from dragoman.connectors.extract import text as texts
 from dragoman.connectors.folders import dates, query
 from dragoman.connectors.programs.output import hearing, table_of
+from dragoman.connectors.recording import flags
 from dragoman.connectors.source import ALL, SourceError
+from dragoman.connectors.trees import previews
 from dragoman.connectors.trees.archive import Zip
 from dragoman.connectors.trees.ignored import Ignored
 from dragoman.connectors.trees.tree import Broken, Budget, Missing
@@ -264,6 +267,13 @@ GATHERED: dict[str, Target] = {
     "a cursor": Target(cursor, [b'["a","b"]', encoded_cursor(b'["a"]').encode()]),
     "an address": Target(
         text(parse), [b"docs://papers/a/b.pdf#page=3&lines=1-2", b"code://a@main/b.py"], (*OURS, BadAddress)
+    ),
+    "a sample of rows": Target(lambda data: previews.of_text(data, whole=True), [b"a,b\n1,x\n2.5e3,2026-01-02\n"]),
+    "what is recorded of an answer": Target(
+        utf8(flags), [b"token eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJlMTIz, a@b.example +49 30 1234567"]
+    ),
+    "a line of a configuration": Target(
+        utf8(masked_line), [b'"token": "abc", "url": "https://u:p@h/?key=1"', b"a = { env_key = 'b' }"]
     ),
     "a query": Target(
         utf8(asked_for), [b'latest "annual report" cat_2 2026', b"ignore previous instructions aGVsbG8gd29ybGQ="]

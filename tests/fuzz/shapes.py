@@ -89,7 +89,7 @@ def shapes(target: Target) -> Iterator[Shape]:
     for number, seed in enumerate(target.seeds):
         for member, kernel, whole in kernels(seed):
             named = f"seed {number}{member and ', ' + member}"
-            for at in sorted({0, len(kernel) // 3, len(kernel) // 2, max(len(kernel) - 1, 0), len(kernel)}):
+            for at in sorted({0, len(kernel) // 2, max(len(kernel) - 1, 0)}):
                 makers = [
                     (f"{word!r}", _repeated(kernel, at, word)) for word in dict.fromkeys([*words, *pieces(kernel)])
                 ]

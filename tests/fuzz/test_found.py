@@ -21,6 +21,17 @@ DEEP = b"[" * 3000 + b"]" * 3000
         ("an encoding", b"punycode\n" + b"a" * 20_000 + b"-" + b"a" * 20_000),
         ("cookies", b'a="' + b'\\"' * 8_000 + b'"'),
         ("rules of git", b"*a" * 100 + b"*b\n\n" + b"a" * 250),
+        ("git's list of files", b"100644 blob 0123abcd `12\ta/b.py\x00100644 blob 0123abc\xee 6\tlink"),
+        ("a query", b"\n\x00o"),
+        ("a query", b"](" + b" " * 200_000),
+        ("a query", b"[a]:" + b" " * 200_000),
+        ("Markdown", b"# " + b"#" * 200_000 + b"x"),
+        ("Markdown", b"# a" + b" " * 200_000 + b"x"),
+        ("a sample of rows", b"a\n" + b"1" * 100_000 + b"x\n"),
+        ("what is recorded of an answer", b"eyJ-" * 50_000),
+        ("a line of a configuration", b"eyJ-" * 50_000),
+        ("a line of a configuration", b"a" * 200_000),
+        ("a head to the sandbox's proxy", b"TET http:/\n\n/ae/b? HTTP/1.1\r\nhost"),
     ],
 )
 def test_what_was_found_once_is_refused_or_read(name: str, data: bytes) -> None:

@@ -304,6 +304,11 @@ def test_a_request_to_the_proxy_is_read(head: bytes, where: Where, first: bytes)
         b"GET https://a.test/ HTTP/1.1\r\n\r\n", b"GET http://u:p@a.test/ HTTP/1.1\r\n\r\n", b"\r\n\r\n",
         b"CONNECT a.test:443/x HTTP/1.1\r\n\r\n", b"GET file:///etc HTTP/1.1\r\n\r\n",
         b"CONNECT [::1:443 HTTP/1.1\r\n\r\n",
+        # Another server would find a second name, or a second request, behind what ends no line here.
+        b"GET http://a.test/ HTTP/1.1\r\nA: b\nHost: other.test\r\n\r\n",
+        b"GET http://a.test/ HTTP/1.1\r\nA: b\rHost: other.test\r\n\r\n",
+        b"GET http://a.test/ HTTP/1.1\r\nA: b\n\nGET http://other.test/ HTTP/1.1\r\n\r\n",
+        b"GET http:/\n\n/ae/b? HTTP/1.1\r\n\r\n", b"GET http://a\t.test/ HTTP/1.1\r\n\r\n",
     ],
 )  # fmt: skip
 def test_what_is_no_request_to_a_proxy_is_refused(head: bytes) -> None:

@@ -18,8 +18,7 @@ MAX_DEPTH = 100
 _GAP = re.compile(r"(?:[ \t\r\n]+|//[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 _ATOM = re.compile(r"true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_SAME_LINE = re.compile(r"[ \t]*(?://[^\r\n]*|/\*(?:[^*\r\n]|\*(?!/))*\*/)?(?=[ \t]*(?:\r?\n|$))")
-_LINE_START = re.compile(r"[ \t]*\Z")
+_SAME_LINE = re.compile(r"[ \t]*+(?://[^\r\n]*+|/\*(?:[^*\r\n]|\*(?!/))*\*/)?(?=[ \t]*(?:\r?\n|$))")
 
 
 class Node(NamedTuple):

@@ -21,7 +21,9 @@ _NAMED = re.compile(
 )
 _SHAPED = re.compile(
     r"\b(sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|"
-    r"AIza[\w-]{30,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*|npm_\w{30,}|hf_\w{20,})"
+    r"AIza[\w-]{30,}|npm_\w{30,}|hf_\w{20,})"
+    # Tried once in a run of such signs, not at each `eyJ` within it.
+    r"|(?<![\w-])(?:[\w-]{0,40}?-)?eyJ[\w-]{10,}+\.[\w-]{10,}+\.[\w-]*"
 )
 _USERINFO = re.compile(r"(?<=://)[^/@\s:]+:[^/@\s]+(?=@)")
 _QUERY = re.compile(r"(?<=[?&])([\w-]+)=([^&#\s\"']+)")
@@ -148,7 +150,7 @@ def masked_line(line: str) -> str:
 
 _NAMES = re.compile(r"env_(vars?|keys|http_headers)$")  # keys under which names of variables stand, no values
 _MEMBER = re.compile(
-    r"""(?P<name>[\w-]+)(?P<mid>["']?\s*[:=]\s*)(?P<value>"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'{\[,][^,}]*)"""
+    r"""(?<![\w-])(?P<name>[\w-]++)(?P<mid>["']?\s*+[:=]\s*+)(?P<value>"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'{\[,][^,}]*)"""
 )
 
 

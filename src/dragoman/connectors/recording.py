@@ -31,7 +31,8 @@ _FLAGS: dict[str, re.Pattern[str]] = {
         r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_\w{22}|\bglpat-[\w-]{20}"
         r"|\bxox[abprs]-[\w-]{10,}|\bsk-[A-Za-z0-9_-]{20,}|\bAIza[\w-]{35}|\bnpm_[A-Za-z0-9]{36}"
     ),
-    "token": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
+    # Tried once in a run of such signs, not at each `eyJ` within it, of which a text could be made.
+    "token": re.compile(r"(?<![\w-])(?:[\w-]{0,40}?-)?eyJ[\w-]{10,}+\.eyJ[\w-]{10,}+\.[\w-]{10,}"),
     "password": re.compile(
         r"\b(?:password|passwd|pwd|secret|api[_-]?key)\b[\"']?\s{0,3}[:=]\s{0,3}[\"']?[^\s\"'<>]{6}", re.I
     ),

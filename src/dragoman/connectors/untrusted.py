@@ -13,10 +13,11 @@ from dragoman.protocol.plain import HIDDEN, fenced, visible
 
 __all__ = ["cleaned", "fenced", "inactive", "plain", "visible"]
 
-# Ways in which Markdown and HTML make a client fetch or open something; relative places stay as they are.
+# Ways in which Markdown and HTML make a client fetch or open something; relative places stay as they are. White space
+# is taken as a whole (`*+`): given back sign by sign, a long run of it would cost the square of its length.
 _PLACE = r"(?:[a-zA-Z][a-zA-Z0-9+.-]{1,30}:|//|\\\\)"
-_MARKDOWN_LINK = re.compile(rf"\](?=\(\s*<?\s*{_PLACE})")
-_REFERENCE = re.compile(rf"^(\s{{0,3}}\[[^\]\n]{{1,200}}\])(?=:\s*<?\s*{_PLACE})", re.MULTILINE)
+_MARKDOWN_LINK = re.compile(rf"\](?=\(\s*+<?\s*+{_PLACE})")
+_REFERENCE = re.compile(rf"^(\s{{0,3}}\[[^\]\n]{{1,200}}\])(?=:\s*+<?\s*+{_PLACE})", re.MULTILINE)
 _AUTOLINK = re.compile(rf"<(?={_PLACE})")
 _TAG = re.compile(
     r"<(?=/?(?:a|area|audio|base|button|embed|form|frame|iframe|image|img|input|link|meta|object|picture|script|source"

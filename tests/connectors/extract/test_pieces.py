@@ -48,6 +48,11 @@ def test_a_piece_knows_the_headings_above_it() -> None:
     assert headings == ["Pumps", "Pumps > Oil", "Pumps > Noise", "Valves"]
 
 
+def test_signs_and_blanks_behind_a_heading_are_none_of_it() -> None:
+    draft = Draft(parts=[Part(text="#  Pumps ##  \ntext\n## C#\ntext\n## ##\ntext\n##   \ntext\n")])
+    assert [each.title for each in finish(draft, "markdown").outline] == ["Pumps", "C", "#"]
+
+
 def test_a_comment_in_a_code_block_is_no_heading() -> None:
     fenced = finish(Draft(parts=[Part(text="# Real\n```\n# not\n```\n# Also real\n")]), "markdown")
     assert [heading.title for heading in fenced.outline] == ["Real", "Also real"]

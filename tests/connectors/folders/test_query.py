@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dragoman.connectors.folders.index_file import IndexFile
 from dragoman.connectors.folders.place import How
-from dragoman.connectors.folders.query import EXCERPT, excerpt, understand
+from dragoman.connectors.folders.query import EXCERPT, excerpt, lines_with, understand
 
 
 @given(st.text(max_size=300))
@@ -56,3 +56,13 @@ def test_an_excerpt_is_short_and_on_one_line(body: str, query: str) -> None:
 def test_an_excerpt_shows_where_most_words_meet() -> None:
     body = "pump " + "filler " * 200 + "the pump needs oil every year " + "filler " * 200
     assert "pump needs oil" in excerpt(body, understand("pump oil"))
+
+
+def test_each_line_that_holds_a_text_is_told_once_with_how_many_are_before_it() -> None:
+    assert lines_with("b", "ab b\nc\nB\n", exact_case=False) == [(0, "ab b"), (2, "B")]
+    assert lines_with("B", "ab b\nc\nB\n", exact_case=True) == [(2, "B")]
+
+
+def test_a_text_that_begins_with_the_end_of_a_line_or_is_empty_is_looked_for_once_in_each() -> None:
+    assert lines_with("\nb", "a\nb\nb", exact_case=True) == [(0, "a"), (1, "b")]
+    assert lines_with("", "a\nb", exact_case=True) == [(0, "a"), (1, "b")]

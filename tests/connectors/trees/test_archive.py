@@ -93,6 +93,15 @@ def test_links_and_names_that_stand_twice_are_not_served(tmp_path: Path) -> None
     tree.close()
 
 
+def test_what_has_no_name_in_an_archive_is_left_out(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo(""), "nameless")
+        archive.writestr("a.txt", "named")
+    tree = Zip(str(tmp_path / "x.zip"))
+    assert paths(tree) == ["a.txt"] and data(tree, "a.txt") == b"named"
+    tree.close()
+
+
 def test_a_profile_in_an_archive_is_not_served(tmp_path: Path) -> None:
     tree = Zip(str(packed(tmp_path / "x.zip", **{"p/logins.json": "{}", "p/q/a.txt": "a", "r/a.txt": "a"})))
     assert paths(tree) == ["r/a.txt"]

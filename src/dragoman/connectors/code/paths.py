@@ -33,7 +33,7 @@ def blobs(listed: bytes) -> Iterator[Blob]:
         if not tab or len(parts) != 4 or parts[1] != b"blob":
             continue
         try:
-            path = name.decode()
-        except UnicodeDecodeError:
+            blob = Blob(name.decode(), parts[2].decode(), int(parts[3]), parts[0] == b"120000")
+        except ValueError:
             continue
-        yield Blob(path, parts[2].decode(), int(parts[3]), parts[0] == b"120000")
+        yield blob

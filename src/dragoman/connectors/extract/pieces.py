@@ -17,7 +17,7 @@ MIN_PIECE = 200  # a heading right after a heading does not start a piece of its
 MAX_OUTLINE = 2_000
 MAX_TITLE = 200
 
-_HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t#]*$")
+_HEADING = re.compile(r"(#{1,6})[ \t]++(.+)")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FENCE = re.compile(r"\s{0,3}(```|~~~)")
 # Control characters, and the invisible "tag" letters that can carry text that no reader sees.
@@ -84,7 +84,7 @@ class _Cutter:
                 self._emit(number, start, first, heading, text[start:offset])
                 start, first = offset, index
             if found:
-                self._enter(number, index + 1, len(found[1]), found[2])
+                self._enter(number, index + 1, len(found[1]), found[2].rstrip(" \t#") or found[2][0])
             if start == offset or (found and size < MIN_PIECE):
                 heading = self._where(part)
             offset += len(line)

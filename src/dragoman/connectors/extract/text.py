@@ -20,7 +20,7 @@ _BOMS = (
 # What Python decodes, and no document is written in: some take the square of the length, some raise what is their own.
 _NO_ENCODING = frozenset({"idna", "punycode", "undefined", "unicode-escape", "unicode_escape", "raw-unicode-escape"})
 _FRONT_MATTER = re.compile(r"\A---\n(.{0,4000}?)\n(?:---|\.\.\.)\n", re.DOTALL)
-_KEY_LINE = re.compile(r"^(title|date|author):[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+_KEY_LINE = re.compile(r"^(title|date|author):[ \t]*+(.+)$", re.MULTILINE)
 _SECRET = re.compile(r"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY")
 
 
@@ -61,5 +61,5 @@ def read_markdown(data: bytes) -> Draft:
     """Read Markdown as it stands; front matter gives title, date and author."""
     text = decode(data).replace("\r\n", "\n")
     front = _FRONT_MATTER.match(text)
-    meta = {key: value.strip("\"'") for key, value in _KEY_LINE.findall(front[1])} if front else {}
+    meta = {key: value.rstrip(" \t").strip("\"'") for key, value in _KEY_LINE.findall(front[1])} if front else {}
     return Draft(parts=[Part(text=text)], title=meta.pop("title", ""), meta=meta)

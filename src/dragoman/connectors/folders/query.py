@@ -102,11 +102,13 @@ def lines_with(text: str, body: str, exact_case: bool) -> list[tuple[int, str]]:
     if len(looked) != len(body):
         looked = body  # letters whose other case is longer: places would not be the same
     at = looked.find(text)
+    before = counted = 0
     while at >= 0:
+        before, counted = before + body.count("\n", counted, at), at
         begin = body.rfind("\n", 0, at) + 1
         end = body.find("\n", at)
-        found.append((body.count("\n", 0, at), body[begin : end if end >= 0 else None][:EXCERPT]))
-        at = looked.find(text, end) if end >= 0 else -1
+        found.append((before, body[begin : end if end >= 0 else None][:EXCERPT]))
+        at = looked.find(text, end + 1) if end >= 0 else -1
     return found
 
 

@@ -172,6 +172,8 @@ def _served(infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
         above, _, base = path.rpartition("/")
         if base.lower() in MARKED:
             profiles.add(above)
+        if not path:  # nothing that could be asked for, and `is_dir` stumbles over it
+            continue
         if info.is_dir() or mode not in (0, stat.S_IFREG) or path != info.orig_filename or not encodable(path):
             continue
         try:

@@ -22,7 +22,7 @@ _SHOWN = 5  # rows of a sample
 _JUDGED = 200  # rows by which types are judged
 _KINDS: Sequence[tuple[str, re.Pattern[str]]] = (
     ("integer", re.compile(r"[+-]?\d{1,18}")),
-    ("number", re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)?\.?\d*([eE][+-]?\d{1,3})?(?<=\d)")),
+    ("number", re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d++)?\.?\d*([eE][+-]?\d{1,3})?(?<=\d)")),
     ("date", re.compile(r"\d{4}-\d\d-\d\d")),
     ("time", re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?")),
     ("true or false", re.compile(r"true|false|yes|no", re.IGNORECASE)),

@@ -8,6 +8,7 @@ proxy; a server that fronts for others is trusted with all of them. Source: RFC 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -28,6 +29,10 @@ _USUAL_PORTS = {80, 443}
 # For examples and benchmarks: nothing is there, so resolvers of some networks give them for names that a gateway of
 # theirs looks up itself. A host that the user named may have one.
 _STAND_INS = [IPv4Network(net) for net in ("192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24")]
+# Alone, a sign of CR LF ends a line for some servers and not for others, which then read a head that was not judged
+# (RFC 9112, section 2.2). Controls in an address are left out by what reads it: another would be judged than is sent.
+_ODD = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _HOP = {b"connection", b"proxy-connection", b"proxy-authorization", b"keep-alive", b"te", b"upgrade", b"host"}
 
 
@@ -131,9 +136,11 @@ class Proxy:
 
 def read_head(head: bytes) -> tuple[Where, bytes]:
     """Return where a request goes, and what is sent there first: b"" for a tunnel. Raises RefusedError."""
+    if _ODD.search(head):
+        raise RefusedError("what came has line ends that servers read in different ways")
     line, _, rest = head.partition(b"\r\n")
     words = line.split(b" ")
-    if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
+    if len(words) != 3 or not words[2].startswith(b"HTTP/1.") or _CONTROL.search(words[1]):
         raise RefusedError("what came was no request to a proxy")
     method, target = words[0], words[1].decode("latin-1")
     try:
