@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from msgspec import UNSET
 from tests.app.reaching import COMMAND, reaching
 from tests.app.sample import server
@@ -41,13 +42,35 @@ async def target(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
         yield found
 
 
-@pytest.fixture(params=MODES)
-async def client(request: pytest.FixtureRequest, target: Any) -> AsyncIterator[Client]:
-    async with Client(target, mode=request.param) as opened:
-        assert opened.version == VERSIONS.get(request.param, request.param)
-        yield opened
+# A process takes a while to start: the tests that do no harm to it share one for each mode, and so a loop.
+together = pytest.mark.asyncio(loop_scope="module")
+everywhere = [(way, mode) for way in WAYS for mode in MODES]
 
 
+@contextlib.asynccontextmanager
+async def opened(target: Any, mode: str) -> AsyncIterator[Client]:
+    async with Client(target, mode=mode) as client:
+        assert client.version == VERSIONS.get(mode, mode)
+        yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def commanded() -> AsyncIterator[dict[str, Client]]:
+    async with contextlib.AsyncExitStack() as stack:
+        yield {mode: await stack.enter_async_context(opened(COMMAND, mode)) for mode in MODES}
+
+
+@pytest_asyncio.fixture(loop_scope="module", params=everywhere, ids="-".join)
+async def client(request: pytest.FixtureRequest, commanded: dict[str, Client]) -> AsyncIterator[Client]:
+    way, mode = request.param
+    if way == "stdio":
+        yield commanded[mode]
+        return
+    async with reaching(way, server) as target, opened(target, mode) as client:
+        yield client
+
+
+@together
 async def test_the_server_says_who_it_is(client: Client) -> None:
     info = client.server_info
     assert info is not None and (info.name, info.version) == ("sample", "1.2.3")
@@ -55,6 +78,7 @@ async def test_the_server_says_who_it_is(client: Client) -> None:
     assert client.server_capabilities.tools is not UNSET
 
 
+@together
 async def test_tools_are_listed_and_called(client: Client) -> None:
     tools = {tool.name: tool for tool in await client.list_tools()}
     assert tools["add"].description == "Add two numbers."
@@ -64,6 +88,7 @@ async def test_tools_are_listed_and_called(client: Client) -> None:
     assert str(result.value) == "3"
 
 
+@together
 async def test_structured_values_come_back_as_they_were(client: Client) -> None:
     result = await client.call_tool("record", {"name": "x"})
     if client.version >= "2025-06-18":
@@ -74,6 +99,7 @@ async def test_structured_values_come_back_as_they_were(client: Client) -> None:
         assert not result.has_structured and '"empty"' in result.value
 
 
+@together
 async def test_progress_is_told_in_order_and_before_the_answer(client: Client) -> None:
     seen: list[Progress] = []
     result = await client.call_tool("count", {"to": 3}, on_progress=seen.append)
@@ -81,6 +107,7 @@ async def test_progress_is_told_in_order_and_before_the_answer(client: Client) -
     assert [(p.progress, p.total, p.message) for p in seen] == [(n, 3, f"at {n}") for n in (1, 2, 3)]
 
 
+@together
 async def test_a_coroutine_may_take_progress_too_and_is_finished_before_the_answer(client: Client) -> None:
     seen: list[float] = []
 
@@ -92,6 +119,7 @@ async def test_a_coroutine_may_take_progress_too_and_is_finished_before_the_answ
     assert seen == [1, 2]
 
 
+@together
 async def test_a_failing_tool_raises_and_its_result_is_at_hand(client: Client) -> None:
     with pytest.raises(ToolError, match="no, thanks") as caught:
         await client.call_tool("refuse")
@@ -100,6 +128,7 @@ async def test_a_failing_tool_raises_and_its_result_is_at_hand(client: Client) -
     assert quiet.is_error and quiet.text == "no, thanks"
 
 
+@together
 async def test_errors_of_the_server_are_peer_errors(client: Client) -> None:
     with pytest.raises(PeerError, match="unknown tool") as caught:
         await client.call_tool("absent")
@@ -110,6 +139,7 @@ async def test_errors_of_the_server_are_peer_errors(client: Client) -> None:
         await client.prompt("absent")
 
 
+@together
 async def test_resources_are_listed_and_read(client: Client) -> None:
     assert [resource.uri for resource in await client.list_resources()] == ["sample://greeting"]
     assert [t.uri_template for t in await client.list_resource_templates()] == ["sample://numbers/{number}"]
@@ -118,6 +148,7 @@ async def test_resources_are_listed_and_read(client: Client) -> None:
     assert (await client.read("sample://numbers/7")).data == b"\x07"
 
 
+@together
 async def test_prompts_are_listed_and_filled_in(client: Client) -> None:
     [prompt] = await client.list_prompts()
     assert prompt.description == "Ask somebody."
@@ -125,10 +156,12 @@ async def test_prompts_are_listed_and_filled_in(client: Client) -> None:
     assert [message.content.text for message in filled.messages] == ["How are you, Ada?"]
 
 
+@together
 async def test_arguments_are_completed(client: Client) -> None:
     assert (await client.complete(PromptReference(name="ask"), "name", "A")).values == ["Ada", "Alan"]
 
 
+@together
 async def test_ping_discover_and_methods_of_the_servers_own(client: Client) -> None:
     await client.ping()
     assert (await client.discover()).tools is not UNSET
@@ -138,28 +171,33 @@ async def test_ping_discover_and_methods_of_the_servers_own(client: Client) -> N
     assert (caught.value.code, caught.value.data) == (-7, {"wanted": "number"})
 
 
+@together
 async def test_many_calls_at_once_get_each_their_own_answer(client: Client) -> None:
     results = await asyncio.gather(*[client.call_tool("add", {"a": n, "b": 0}) for n in range(120)])
     assert [result.text for result in results] == [str(n) for n in range(120)]
 
 
+@together
 async def test_a_call_that_takes_too_long_is_cancelled_and_the_client_lives_on(client: Client) -> None:
     with pytest.raises(DeadlineError, match=r"tools/call.*0\.3 s"):
         await client.call_tool("wait", {"seconds": 60}, timeout=0.3)
     assert (await client.call_tool("add", {"a": 1, "b": 1})).text == "2"
 
 
-async def test_closing_ends_the_calls_under_way_from_another_task(client: Client) -> None:
-    begun = asyncio.Event()
-    call = asyncio.create_task(client.call_tool("wait", {"seconds": 60}, on_progress=lambda _: begun.set()))
-    await begun.wait()
-    await asyncio.create_task(client.close())
-    with pytest.raises(ClosedError):
-        await call
-    with pytest.raises(ClosedError):
-        await client.call_tool("add", {"a": 1, "b": 1})
+@pytest.mark.parametrize("mode", MODES)
+async def test_closing_ends_the_calls_under_way_from_another_task(target: Any, mode: str) -> None:
+    async with opened(target, mode) as client:
+        begun = asyncio.Event()
+        call = asyncio.create_task(client.call_tool("wait", {"seconds": 60}, on_progress=lambda _: begun.set()))
+        await begun.wait()
+        await asyncio.create_task(client.close())
+        with pytest.raises(ClosedError):
+            await call
+        with pytest.raises(ClosedError):
+            await client.call_tool("add", {"a": 1, "b": 1})
 
 
+@together
 async def test_a_cancelled_task_is_cancelled_and_others_live_on(client: Client) -> None:
     begun = asyncio.Event()
     call = asyncio.create_task(client.call_tool("wait", {"seconds": 60}, on_progress=lambda _: begun.set()))
