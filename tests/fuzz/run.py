@@ -54,13 +54,13 @@ def guided(names: list[str], minutes: float, folder: str) -> int:
         return subprocess.run(words, cwd=ROOT).returncode
 
 
-def growth(names: list[str]) -> int:
+def growth(names: list[str], minutes: float) -> int:
     """Tell what takes more time than its length allows; return whether anything does."""
     slow = 0
     for name in names:
-        begun, told = time.process_time(), list(grown(TARGETS[name]))
+        *told, tries = grown(TARGETS[name], budget=minutes * 60 / len(names))
         slow += len(told)
-        print(*[f"{name}: {len(told)} in {time.process_time() - begun:.0f} s", *told], sep="\n", flush=True)
+        print(*[f"{name}: {tries}, {len(told)} too dear", *told], sep="\n", flush=True)
     print(f"{slow} documents take longer than they should" if slow else "all readers take time by length")
     return int(bool(slow))
 
@@ -81,7 +81,7 @@ def main() -> int:
         return guided(names, given_.minutes, given_.keep)
     warnings.simplefilter("ignore")
     if given_.growth:
-        return growth(names)
+        return growth(names, given_.minutes)
     until, found, taken, tries, start = time.monotonic() + given_.minutes * 60, {}, Counter[str](), 0, given_.seed
     while time.monotonic() < until and set(names) - set(found):
         for name in names:

@@ -6,6 +6,7 @@ Each is made from one that a reader takes, and from the members of that where it
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -29,6 +30,14 @@ NESTED = [
     (b"<<", b">>"), (b"{\\b ", b"}"), (b"(SELECT * FROM ", b") a"), (b"<blockquote>", b""), (b"<b><i>", b""),
     (b"/*", b"*/"), (b"case when a then ", b" end"),
 ]  # fmt: skip
+# What begins something that a long run of these never ends, or ends only there.
+OPENED = [
+    b"](", b"[a]:", b"[a](", b"![", b"<a ", b"<a b=", b"<!--", b"# a", b"a: ", b"a:", b'"', b"'", b"`", b"=", b"a=",
+    b"--", b"a;q=", b"%", b"&#", b"&", b"{", b"${", b"$", b"\\", b"\x1b[", b"=?utf-8?q?", b"a@", b"http://", b"://a:",
+    b"/*", b"//", b"1.", b"0x", b"1e", b"- ", b"> ", b"title: a", b"2026", b"Q1", b"1 jan", b"eyJ", b"\r\na:", b"*",
+    b"!", b"a", b"1", b"CREATE VIEW ", b"x IN (",
+]  # fmt: skip
+RUNS = [b" ", b"\t", b"\n", b"a", b"0", b"#", b"-", b".", b"/", b"=", b"*", b"\\", b'"', b"_a"]
 COUNTED = [
     '"k%d":1,', "k%d=1; ", "k%d: 1\n", "k%d = 1\n", "[t%d]\n", "&k%d ", "*k%d ", "<k%d>", "<a k%d=1>", "[%d]: a\n",
     "%d,", "data: %d\n", "%d 0 obj<<>>endobj\n", "- k%d\n", "--k%d\n", "k%d/*.a\n", "word%d ", "X-K%d: a\r\n",
@@ -77,10 +86,16 @@ def _nested(kernel: bytes, at: int, pair: tuple[bytes, bytes]) -> Callable[[int]
 
 def _counted(kernel: bytes, at: int, pattern: str) -> Callable[[int], bytes]:
     def make(size: int) -> bytes:
-        long = len(pattern) + 2
-        return kernel[:at] + b"".join((pattern % number).encode() for number in range(size // long)) + kernel[at:]
+        long = len(pattern % 300_000)
+        # All of one width, and no years among them.
+        numbers = range(300_000, 300_000 + size // long)
+        return kernel[:at] + b"".join((pattern % number).encode() for number in numbers) + kernel[at:]
 
     return make
+
+
+def _opened(kernel: bytes, at: int, opener: bytes, run: bytes) -> Callable[[int], bytes]:
+    return lambda size: kernel[:at] + opener + run * (size // len(run)) + b"!" + kernel[at:]
 
 
 def shapes(target: Target) -> Iterator[Shape]:
@@ -94,6 +109,9 @@ def shapes(target: Target) -> Iterator[Shape]:
                     (f"{word!r}", _repeated(kernel, at, word)) for word in dict.fromkeys([*words, *pieces(kernel)])
                 ]
                 makers += [(f"{pair[0]!r}...{pair[1]!r}", _nested(kernel, at, pair)) for pair in NESTED]
+                if at == len(kernel) // 2 and not member:
+                    pairs = itertools.product(OPENED, RUNS)
+                    makers += [(f"{opener!r} and {run!r}", _opened(kernel, at, opener, run)) for opener, run in pairs]
                 makers += [(f"{pattern!r}", _counted(kernel, at, pattern)) for pattern in COUNTED]
                 for what, make in makers:
                     yield Shape(f"{named}, {what} at {at}", lambda size, make=make, whole=whole: whole(make(size)))

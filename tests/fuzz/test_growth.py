@@ -1,5 +1,6 @@
 """What takes more time than its length allows is found, and nothing else: told by what readers say that they did."""
 
+import re
 from collections.abc import Callable
 
 from tests.fuzz.growth import SIZES, grown, too_dear
@@ -16,7 +17,9 @@ def by_length(data: bytes) -> float:
 
 
 def told(cost: Callable[[bytes], float]) -> list[str]:
-    return list(grown(Target(cost, [b"ab"]), lambda target, data: cost(data)))
+    *found, tries = grown(Target(cost, [b"ab"]), lambda target, data: cost(data))
+    assert re.fullmatch(r"(\d+) of \1 shapes", tries)
+    return found
 
 
 def test_a_reader_whose_time_grows_with_the_square_of_a_sign_is_found_with_the_shapes_that_show_it() -> None:
