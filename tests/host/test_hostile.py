@@ -149,7 +149,7 @@ async def test_definitions_as_long_as_books_cost_the_model_nothing(tmp_path: Pat
     ("trick", "told"),
     [
         ("die", "the call failed"),
-        ("never", "h did not answer within 0.5 s"),
+        ("never", "h did not answer within 1 s"),
         ("twice", "```data from h, tool go\nfirst\n```"),
         ("flood", "the call failed"),
         ("babble", "```data from h, tool go\nfirst\n```"),
@@ -161,7 +161,8 @@ async def test_a_process_that_does_wrong_is_told_to_the_model_and_the_others_ans
     servers = {"h": [sys.executable, "-S", PROCESS, trick], "s": server()}
     rules = {"rules": {"h/go": "allow", "s/note": "allow"}}
     script = [Use("h__go"), Use("s__note", {"name": "b"}), Say("ok")]
-    async with desk(tmp_path, servers, script, rules=rules, limits=HostLimits(call=0.5)) as at:
+    limits = HostLimits(call=1 if trick == "never" else 20)
+    async with desk(tmp_path, servers, script, rules=rules, limits=limits) as at:
         answer = await at.host.ask("?")
     assert told in at.model.seen[1].results[0][1]
     assert at.model.seen[2].results[1][1] == "```data from s, tool note\nThe note b.\n```"
