@@ -39,8 +39,8 @@ OPENED = [
 ]  # fmt: skip
 RUNS = [b" ", b"\t", b"\n", b"a", b"0", b"#", b"-", b".", b"/", b"=", b"*", b"\\", b'"', b"_a"]
 COUNTED = [
-    '"k%d":1,', "k%d=1; ", "k%d: 1\n", "k%d = 1\n", "[t%d]\n", "&k%d ", "*k%d ", "<k%d>", "<a k%d=1>", "[%d]: a\n",
-    "%d,", "data: %d\n", "%d 0 obj<<>>endobj\n", "- k%d\n", "--k%d\n", "k%d/*.a\n", "word%d ", "X-K%d: a\r\n",
+    '"k%s":1,', "k%s=1; ", "k%s: 1\n", "k%s = 1\n", "[t%s]\n", "&k%s ", "*k%s ", "<k%s>", "<a k%s=1>", "[%s]: a\n",
+    "%s,", "data: %s\n", "%s 0 obj<<>>endobj\n", "- k%s\n", "--k%s\n", "k%s/*.a\n", "word%s ", "X-K%s: a\r\n",
 ]  # fmt: skip
 
 
@@ -85,11 +85,11 @@ def _nested(kernel: bytes, at: int, pair: tuple[bytes, bytes]) -> Callable[[int]
 
 
 def _counted(kernel: bytes, at: int, pattern: str) -> Callable[[int], bytes]:
+    """Number what is repeated, with six digits of which no year can be made."""
+
     def make(size: int) -> bytes:
-        long = len(pattern % 300_000)
-        # All of one width, and no years among them.
-        numbers = range(300_000, 300_000 + size // long)
-        return kernel[:at] + b"".join((pattern % number).encode() for number in numbers) + kernel[at:]
+        numbers = itertools.islice(itertools.product("345678", repeat=6), size // (len(pattern) + 4))
+        return kernel[:at] + b"".join((pattern % "".join(each)).encode() for each in numbers) + kernel[at:]
 
     return make
 
