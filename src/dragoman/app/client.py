@@ -258,14 +258,14 @@ class Client:
 
     def _told(self, name: str, wire: Any, raise_on_error: bool) -> CallResult:
         result = CallResult(wire)
-        if result.is_error and raise_on_error:
+        if raise_on_error and result.is_error:
             raise ToolError(result.text or f"the tool {name!r} failed and did not say why", result=result)
-        if self._promises is not None:
+        if self._promises is not None and self._promises.schemas:
             self._promises.keep(name, result, self._connection.changes.tool_lists)
         return result
 
     async def _call(self, name: str, given: Mapping[str, Any], params: dict[str, Any], wish: Wish, send: Any) -> Any:
-        if self._promises is not None:
+        if self._promises is not None and self._promises.schemas:
             self._promises.ready(name, self._connection.changes.tool_lists)
         if wish.repeatable is None and name in self._repeatable:
             wish = structs.replace(wish, repeatable=True)

@@ -10,7 +10,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ from dragoman.calling.answers import READERS, SessionLostError
 from dragoman.calling.cache import Cache, Key, Pages, key_of, seconds_fresh
 from dragoman.calling.callbacks import BY_HAND, lacking
 from dragoman.calling.changes import Changes
+from dragoman.calling.deadlines import Bounded, Deadlines
 from dragoman.calling.fields import check_fields
 from dragoman.calling.line import Line
 from dragoman.calling.negotiate import agree, check_mode, greeting_of
@@ -57,7 +58,8 @@ class Connection:
     def __init__(self, dial: Dial, terms: Terms, cache: Cache | None = None) -> None:
         check_mode(terms.mode)
         self._terms = terms
-        self._cache = cache
+        self.timeout = terms.timeout  # seconds that a request may take
+        self.cache = cache  # what is kept of results, if anything may be
         self.changes = Changes(cache)
         self._line = Line(dial, terms.on_log, terms.callbacks, self.changes, self._lost)
         self._line.observer = terms.observer
@@ -66,6 +68,7 @@ class Connection:
         self._greeting: Greeting | None = None
         self._closed = False
         self._renewing: asyncio.Lock | None = None
+        self._deadlines = Deadlines(terms.timeout if terms.limit is asyncio.timeout else None)
 
     @property
     def where(self) -> str:
@@ -111,12 +114,12 @@ class Connection:
         self._closed = True
         self.changes.end()
         await self._revival.close()
-        greeting = self._greeting
         try:
-            if greeting is not None and self._line.exchange.session is not None:
-                await self._line.exchange.forget_session(greeting.dress.fields, end=True)
+            if self._greeting is not None and self._line.exchange.session is not None:
+                await self._line.exchange.forget_session(self._greeting.dress.fields, end=True)
         finally:
             await self._line.close()
+            self._deadlines.end()
 
     async def request(self, method: str, params: Mapping[str, Any], wish: Wish = PLAIN) -> Any:
         """Return the decoded result of a method of the protocol, what it asks answered by the callbacks.
@@ -129,7 +132,7 @@ class Connection:
 
     async def kept(self, method: str, params: Mapping[str, Any], wish: Wish = PLAIN) -> Any:
         """Return the result of a request that may be kept, from what is kept if that still holds."""
-        cache = self._cache
+        cache = self.cache
         if cache is None:
             return await self.request(method, params, wish)
         key = key_of(method, str(params.get("uri", "")), wish.headers)
@@ -148,20 +151,15 @@ class Connection:
 
     def find(self, key: Key, *, stale: bool = False) -> Pages | None:
         """Return what is kept under `key` and holds, or if `stale` did so lately. Nothing is, once closed."""
-        if self._cache is None or self._closed or self._greeting is None:
+        if self.cache is None or self._closed or self._greeting is None:
             return None
-        return self._cache.find(key, time.monotonic(), stale=stale)
+        return self.cache.find(key, time.monotonic(), stale=stale)
 
     def keep(self, key: Key, pages: list[tuple[Any, msgspec.Raw]], now: float, changes: int) -> None:
         """Keep results that were asked for at `now`, as long as the server says; an era without hints keeps none."""
         seconds = seconds_fresh([result for result, _ in pages])
-        if self._cache is not None and seconds > 0 and not self.greeting.dress.era.handshake:
-            self._cache.keep(key, [raw for _, raw in pages], now + seconds, changes)
-
-    @property
-    def cache(self) -> Cache | None:
-        """What is kept of results, if anything may be."""
-        return self._cache
+        if self.cache is not None and seconds > 0 and not self.greeting.dress.era.handshake:
+            self.cache.keep(key, [raw for _, raw in pages], now + seconds, changes)
 
     async def page(self, method: str, params: Mapping[str, Any], wish: Wish = PLAIN) -> tuple[Any, msgspec.Raw]:
         """Return one page of a list, decoded and not."""
@@ -182,29 +180,32 @@ class Connection:
             return await self._attempt(method, params, wish, number)
         return await self._within(method, wish, self._delivered(method, params, wish))
 
-    async def _settled(
+    def _settled(
         self, method: str, params: Mapping[str, Any], wish: Wish, reader: ResultReader[T]
-    ) -> tuple[T, msgspec.Raw, int]:
+    ) -> Awaitable[tuple[T, msgspec.Raw, int]]:
         """Return a result, decoded and not, and how often the server asked before it gave it (MRTR-18)."""
         if wish.headers:
             check_fields(wish.headers)
-        return await self._within(method, wish, self._rounds(method, params, wish, reader))
+        return self._within(method, wish, self._rounds(method, params, wish, reader))
 
     def _within(self, method: str, wish: Wish, work: Coroutine[Any, Any, V]) -> Awaitable[V]:
         seconds = self._terms.timeout if wish.timeout is None else wish.timeout
-        return within(seconds, work, functools.partial(self._late, method, seconds), self._terms.limit)
+        late = functools.partial(self._late, method, seconds)
+        if wish.timeout is None and self._deadlines.seconds > 0:
+            return Bounded(work, self._deadlines, late)
+        return within(seconds, work, late, self._terms.limit)
 
     async def _rounds(
         self, method: str, params: Mapping[str, Any], wish: Wish, reader: ResultReader[T]
     ) -> tuple[T, msgspec.Raw, int]:
         leg, rounds = params, 0
         while True:
-            call: Callable[[], Awaitable[msgspec.Raw]] = functools.partial(self._delivered, method, leg, wish)
-            if wish.idle_timeout is not None:
-                deliver = functools.partial(self._delivered, method, leg)
-                call = functools.partial(patiently, wish, f"{method} at {self.where}", deliver, self._terms.limit)
-            callbacks = None if wish.by_hand else self._terms.callbacks
-            raw = await self._line.visits.first(callbacks, self._terms.rounds, call)
+            try:
+                raw = await self._leg(method, leg, wish)
+            except PeerError as error:
+                callbacks = None if wish.by_hand else self._terms.callbacks
+                call = functools.partial(self._leg, method, leg, wish)
+                raw = await self._line.visits.first(error, callbacks, self._terms.rounds, call)
             try:
                 return reader.read(raw, method), raw, rounds
             except InputWantedError as wanted:
@@ -217,6 +218,12 @@ class Connection:
             if rounds > self._terms.rounds:
                 raise MalformedError(f"{method} at {self.where} asked more than {self._terms.rounds} times")
             leg = await answered(self._terms.callbacks, params, asked)
+
+    def _leg(self, method: str, params: Mapping[str, Any], wish: Wish) -> Awaitable[msgspec.Raw]:
+        if wish.idle_timeout is None:
+            return self._delivered(method, params, wish)
+        what, deliver = f"{method} at {self.where}", functools.partial(self._delivered, method, params)
+        return patiently(wish, what, deliver, self._terms.limit)
 
     async def ping(self, wish: Wish) -> None:
         """Return when the server has answered, in the way its era has for that."""
@@ -233,11 +240,6 @@ class Connection:
         return self.greeting
 
     # --- changes --------------------------------------------------------------------------------------------
-
-    @property
-    def timeout(self) -> float | None:
-        """Seconds that a request may take."""
-        return self._terms.timeout
 
     def number(self) -> int:
         """Return the id of the next request."""
@@ -315,8 +317,8 @@ class Connection:
                     greeting = await agree(self._line, known)
                 except (PeerError, MalformedError):
                     greeting = await agree(self._line, terms)
-                if self._cache is not None:
-                    self._cache.clear()
+                if self.cache is not None:
+                    self.cache.clear()
                 await self._agreed(greeting)
         except TimeoutError:
             await self._line.exchange.close()
@@ -331,16 +333,19 @@ class Connection:
     def _late(self, what: str, seconds: float | None) -> DeadlineError:
         return DeadlineError(f"{what} at {self.where} took longer than {seconds:g} s; it was cancelled")
 
-    async def _delivered(self, method: str, params: Mapping[str, Any], wish: Wish) -> msgspec.Raw:
+    def _delivered(self, method: str, params: Mapping[str, Any], wish: Wish) -> Coroutine[Any, Any, msgspec.Raw]:
         """Return the result of one leg, sent again under a new id if its answer was lost and that is safe (BASE-18)."""
+        again = self._terms.resends > 0 and may_repeat(method, wish.repeatable)
+        return self._repeated(method, params, wish) if again else self._attempt(method, params, wish)
+
+    async def _repeated(self, method: str, params: Mapping[str, Any], wish: Wish) -> msgspec.Raw:
         lost = 0
         while True:
             try:
                 return await self._attempt(method, params, wish)
             except ClosedError:
                 lost += 1
-                again = not self._closed and lost <= self._terms.resends and may_repeat(method, wish.repeatable)
-                if not again or self.greeting.dress.era.handshake:
+                if self._closed or lost > self._terms.resends or self.greeting.dress.era.handshake:
                     raise
                 log.debug("the answer to %s was lost; it is sent again", method)
             await asyncio.sleep(pause(lost))
@@ -348,7 +353,7 @@ class Connection:
     async def _attempt(
         self, method: str, params: Mapping[str, Any], wish: Wish, number: int | None = None
     ) -> msgspec.Raw:
-        greeting = self.greeting
+        greeting = self._greeting or self.greeting  # the property says what is missing
         if self._closed:
             raise ClosedError(f"the client of {self.where} is closed")
         if self._line.exchange.ended and self._revival.limit:
@@ -359,7 +364,8 @@ class Connection:
             async with self._renewing:
                 greeting = self.greeting
         try:
-            raw = await self._line.ask(self._dressed(greeting, wish), method, params, wish, number)
+            dress = greeting.dress if wish is PLAIN else self._dressed(greeting, wish)
+            raw = await self._line.ask(dress, method, params, wish, number)
             self._revival.vain = 0
             return raw
         except PeerError as error:
@@ -388,7 +394,7 @@ class Connection:
         async with self._renewing:
             if self._greeting is stale:
                 await self._line.exchange.forget_session()
-                if self._cache is not None:
-                    self._cache.clear()
+                if self.cache is not None:
+                    self.cache.clear()
                 await self._agreed(await agree(self._line, self._terms))
             return self.greeting

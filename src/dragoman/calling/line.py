@@ -31,7 +31,7 @@ from dragoman.errors import (
     RequestError,
     TransportError,
 )
-from dragoman.ports.exchange import Dial, Exchange, Incoming, Outgoing
+from dragoman.ports.exchange import Dial, Exchange, Fields, Incoming, Outgoing
 from dragoman.ports.observed import Asked, Observer
 from dragoman.ports.watched import came
 from dragoman.protocol.dress import Dress, cancellation
@@ -46,6 +46,7 @@ from dragoman.wire.notices import CANCELLED, MESSAGE, PROGRESS, VISITED, Cancell
 log = logging.getLogger("dragoman")
 HELLO = "initialize"  # opens sessions, and is never cancelled (LEG-05, LEG-07)
 MAX_ASKED = 100  # questions of the server's under way
+MAX_KNOWN = 64  # kinds of requests whose header fields are kept
 USER_REJECTED = -1  # what a client answers when its user wants no model asked (client/sampling "Error Handling")
 FAREWELL = 1.0  # seconds that notices under way get when the line closes
 _progress = Decoding(Progress)
@@ -91,6 +92,8 @@ class Line:
         self._ids = itertools.count(1)
         self._progress: dict[ProgressToken, tuple[OnProgress, list[asyncio.Task[None]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._known_of: Fields | None = None
+        self._known: dict[tuple[str, str | None], Fields] = {}  # header fields, by method and name
         self.exchange: Exchange = dial()
 
     async def open(self) -> None:
@@ -153,14 +156,14 @@ class Line:
         if await came(self._closing, seconds):
             raise ClosedError(f"the client of {self.exchange.where} is closed")
 
-    async def _once(
+    def _once(
         self, dress: Dress, method: str, params: Mapping[str, Any], wish: Wish, request_id: int
-    ) -> msgspec.Raw:
+    ) -> Awaitable[msgspec.Raw]:
         if self.observer is not None and not METHODS.get(method, BARE).endless:
-            return await self._observed(self.observer, dress, method, params, wish, request_id)
+            return self._observed(self.observer, dress, method, params, wish, request_id)
         if wish.on_progress is None:
-            return await self._ask(dress, method, params, wish, request_id)
-        return await self._told(dress, method, params, wish, request_id)
+            return self._ask(dress, method, params, wish, request_id)
+        return self._told(dress, method, params, wish, request_id)
 
     async def _observed(
         self, observer: Observer, dress: Dress, method: str, params: Mapping[str, Any], wish: Wish, number: int
@@ -200,7 +203,9 @@ class Line:
         exchange = self.exchange
         headers = wish.headers
         if exchange.over_http:
-            headers = {**dress.headers(method, params), **wish.fields, **wish.headers}
+            headers = self._fields(dress, method, params)
+            if wish.fields or wish.headers:
+                headers = {**headers, **wish.fields, **wish.headers}
         # As it is sent: by the time of the answer, another call may have found out that the session is gone.
         in_session = exchange.session is not None
         request = Outgoing(number, body, headers, method == HELLO, dress.era.handshake)
@@ -212,6 +217,15 @@ class Line:
                 self._later(exchange.tell(notice, dress.fields if exchange.over_http else {}))
             raise
         return judge(answer, exchange.where, in_session=in_session)
+
+    def _fields(self, dress: Dress, method: str, params: Mapping[str, Any]) -> Fields:
+        """Return the header fields of a request: the same mapping for the same again, which exchanges know it by."""
+        if self._known_of is not dress.fields or len(self._known) >= MAX_KNOWN:
+            self._known_of, self._known = dress.fields, {}
+        key = method, dress.named(method, params)
+        if key not in self._known:
+            self._known[key] = dress.headers(method, params)
+        return self._known[key]
 
     async def _sent(self, request: Outgoing, aside: Aside) -> Incoming:
         self._asides[request.id] = aside

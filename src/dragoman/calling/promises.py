@@ -32,16 +32,16 @@ class Promises:
 
     def __init__(self, compile: Callable[[Mapping[str, Any]], Check]) -> None:
         self._compile = compile
-        self._schemas: dict[str, dict[str, Any]] = {}
+        self.schemas: dict[str, dict[str, Any]] = {}  # by names of tools; while there are none, nothing is promised
         self._checks: dict[str, Check] = {}
         self._revision = 0
 
     def note(self, tools: Sequence[Tool], revision: int) -> None:
         """Remember what `tools`, all that there are, promise; `revision` counts changes of the list."""
         found = {tool.name: tool.output_schema for tool in tools if tool.output_schema is not UNSET}
-        kept = {name for name, schema in found.items() if self._schemas.get(name) == schema}
+        kept = {name for name, schema in found.items() if self.schemas.get(name) == schema}
         self._checks = {name: check for name, check in self._checks.items() if name in kept}
-        self._schemas = found
+        self.schemas = found
         self._revision = revision
 
     def ready(self, name: str, revision: int) -> Check | None:
@@ -49,7 +49,7 @@ class Promises:
 
         Asked before the call is sent: a call whose result nobody could take should not run.
         """
-        schema = self._schemas.get(name)
+        schema = self.schemas.get(name)
         if schema is None or revision != self._revision:
             return None
         check = self._checks.get(name)

@@ -75,6 +75,9 @@ class Tasked:
 
         Raises what requests raise, and DeadlineError when `wish.timeout` is over.
         """
+        greeting = self._connection.greeting
+        if wish.by_hand or not greeting.dress.era.tasks.offered(greeting.capabilities):
+            return await self._plain(params, wish)
         handle = await self._sent(params, wish, wanted=False)
         if not isinstance(handle, TaskHandle):
             return handle
@@ -111,8 +114,6 @@ class Tasked:
     async def _sent(self, params: Mapping[str, Any], wish: Wish, *, wanted: bool) -> CallToolResult | TaskHandle:
         """Return the result of a call, or the handle of the task that it became."""
         form, name = self.greeting.dress.era.tasks, params["name"]
-        if wish.by_hand or not form.offered(self.greeting.capabilities):
-            return await self._plain(params, wish)
         if not form.waits:
             try:
                 return await self._plain(params, structs.replace(wish, dressed=with_tasks))
@@ -140,9 +141,8 @@ class Tasked:
             return result
         return self._begun(name, found, wish)
 
-    async def _plain(self, params: Mapping[str, Any], wish: Wish) -> CallToolResult:
-        result: CallToolResult = await self._connection.request(CALL, params, wish)
-        return result
+    def _plain(self, params: Mapping[str, Any], wish: Wish) -> Awaitable[CallToolResult]:
+        return self._connection.request(CALL, params, wish)
 
     def _begun(self, name: str, found: Mapping[str, Any], wish: Wish) -> TaskHandle:
         saved: dict[str, Any] = {"taskId": read_status(found).id, "tool": name}

@@ -45,28 +45,28 @@ class Visits:
             made.set()
 
     async def first(
-        self, callbacks: Callbacks | None, rounds: int, call: Callable[[], Awaitable[msgspec.Raw]]
+        self, error: PeerError, callbacks: Callbacks | None, rounds: int, call: Callable[[], Awaitable[msgspec.Raw]]
     ) -> msgspec.Raw:
-        """Return what `call` gives, the pages visited that its server wants visited first.
+        """Return what `call` gives, the pages visited that its server wants visited first, if `error` says so.
 
         Raises VisitNeededError where nobody here visits pages, or visits do not
         help, DeclinedError if the user does not want to, and what `call` raises.
         """
         seen: set[str] = set()
-        for _ in range(rounds):
+        for _ in range(rounds if error.code == VISIT_NEEDED else 0):
+            await self._visit(_pages_of(error), callbacks, seen)
             try:
                 return await call()
-            except PeerError as error:
-                if error.code != VISIT_NEEDED:
+            except PeerError as again:
+                if again.code != VISIT_NEEDED:
                     raise
-                pages = _pages_of(error)
-            await self._visit(pages, callbacks, seen)
-        return await call()
+                error = again
+        raise error
 
     async def _visit(self, pages: list[Elicit], callbacks: Callbacks | None, seen: set[str]) -> None:
         needed = VisitNeededError(*[Visit(page.message, str(page.url), str(page.elicitation_id)) for page in pages])
         if callbacks is None or callbacks.on_visit is None:
-            raise needed
+            raise needed from None
         new = [page for page in pages if page.elicitation_id not in seen]
         for page in new:
             # Before it is visited: its end may be told before the callback returns.

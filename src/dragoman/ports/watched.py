@@ -70,7 +70,7 @@ class Begun(Generic[T]):
             self.on_wait()
         task = asyncio.current_task() if self.seconds > 0 else None
         if task is None:
-            return (yield from _rest(self.steps, self.awaited))
+            return (yield from rest(self.steps, self.awaited))
         return (yield from self._bounded(task))
 
     def _bounded(self, task: asyncio.Task[Any]) -> Generator[Any, Any, T]:
@@ -84,7 +84,7 @@ class Begun(Generic[T]):
 
         timer = task.get_loop().call_later(self.seconds, expire)
         try:
-            value = yield from _rest(self.steps, self.awaited)
+            value = yield from rest(self.steps, self.awaited)
         except asyncio.CancelledError:
             # Ours, unless somebody else has cancelled the task as well.
             if expired and task.uncancel() <= before:
@@ -101,7 +101,7 @@ class Begun(Generic[T]):
         return value
 
 
-def _rest(steps: Generator[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+def rest(steps: Generator[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
     """Do what `yield from` does, after the first step."""
     while True:
         try:

@@ -57,13 +57,17 @@ class Dress(msgspec.Struct, frozen=True):
         meta = {**self.meta, name: value}
         return structs.replace(self, meta=meta, sealed=msgspec.Raw(encode(meta)))
 
+    def named(self, method: str, params: Mapping[str, Any]) -> str | None:
+        """Return the name in a request that its header fields repeat, None if they repeat none."""
+        known = METHODS.get(method) if self.routed else None
+        name = params.get(known.member) if known is not None and known.named_by else None
+        return name if isinstance(name, str) else None
+
     def headers(self, method: str, params: Mapping[str, Any]) -> dict[str, str]:
         """Return the header fields of a request, lower-case. Raises LocalError for a name that no field can carry."""
         if not self.routed:
             return dict(self.fields)
-        known = METHODS.get(method)
-        name = params.get(known.member) if known is not None and known.named_by else None
-        return {**self.fields, **standard_headers(method, name if isinstance(name, str) else None)}
+        return {**self.fields, **standard_headers(method, self.named(method, params))}
 
 
 def dress_of(era: Era, client: Implementation, capabilities: ClientCapabilities, log_level: str | None) -> Dress:
