@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.errors import MalformedError
-from dragoman.protocol.http_reply import MAX_HEAD, MAX_LINE, ReplyReader
+from dragoman.protocol.http_reply import MAX_HEAD, MAX_LINE, MOST_KNOWN, Known, ReplyReader
 
 SIMPLE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = (
@@ -73,6 +73,43 @@ noise = st.binary(max_size=100) | st.text("0123456789abcdef;\r\n: ", max_size=60
 @given(st.sampled_from(HEADS), noise)
 def test_hostile_bytes_mean_the_same_in_any_pieces(head: bytes, data: bytes) -> None:
     assert outcome(head + data, 1) == outcome(head + data, 0)
+
+
+ANSWERS = [
+    SIMPLE,
+    CHUNKED,
+    INTERIM + SIMPLE,
+    SIMPLE.replace(b"200 OK", b"404 Not Found"),
+    SIMPLE.replace(b"5\r\n", b"7\r\n") + b"!!",
+    SIMPLE.replace(b"json\r\n", b"json\r\nConnection: close\r\n"),
+    b"HTTP/1.1 204 No Content\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n\r\nuntil it closes",
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(ANSWERS), st.integers(0, 60)), max_size=30))
+def test_heads_that_came_before_mean_what_they_meant(answers: list[tuple[bytes, int]]) -> None:
+    known: Known = {}
+    for data, step in answers:
+        fresh, body = read(data, step)
+        again = ReplyReader(known=known)
+        cuts = [data[i : i + step] for i in range(0, len(data), step)] if step else [data]
+        assert b"".join(again.feed(cut) for cut in cuts) == body
+        assert (again.status, again.headers, again.keep, again.done) == (
+            fresh.status, fresh.headers, fresh.keep, fresh.done
+        )  # fmt: skip
+    assert len(known) <= MOST_KNOWN
+
+
+def test_no_more_heads_are_known_than_may_be() -> None:
+    known: Known = {}
+    for number in range(3 * MOST_KNOWN):
+        ReplyReader(known=known).feed(b"HTTP/1.1 200 OK\r\nX-N: %d\r\nContent-Length: 0\r\n\r\n" % number)
+        assert 0 < len(known) <= MOST_KNOWN
+    bad = b"HTTP/1.1 200 OK\r\nno field\r\n\r\n"
+    for _ in range(2):
+        with pytest.raises(MalformedError, match="header line"):
+            ReplyReader(known=known).feed(bad)
 
 
 def test_headers_are_lower_case_trimmed_and_joined() -> None:

@@ -90,6 +90,63 @@ async def test_no_more_connections_are_open_than_may_be_and_none_waits_for_ever(
     assert most <= 3
 
 
+async def test_who_waits_for_a_connection_comes_before_who_used_it_last_and_may_leave() -> None:
+    served: list[str] = []
+    first, go = asyncio.Event(), asyncio.Event()
+
+    async def answer(got: Got) -> None:
+        served.append(got.headers["x-who"])
+        first.set()
+        await go.wait()
+        got.result({})
+
+    async with serving(answer) as url, asyncio.timeout(10):
+        exchange = HttpExchange(url, HttpSettings(connections=1))
+        await exchange.open(Quiet())
+
+        async def call(who: str) -> None:
+            for _ in range(2):
+                await exchange.send(Outgoing(1, ASK.body, {"x-who": who}))
+
+        busy = asyncio.create_task(call("a"))
+        await first.wait()
+        left, other = asyncio.create_task(call("left")), asyncio.create_task(call("b"))
+        await asyncio.sleep(0)
+        left.cancel()
+        go.set()
+        await asyncio.gather(busy, other)
+        await exchange.close()
+    assert left.cancelled()
+    assert served == ["a", "b", "a", "b"]
+
+
+async def test_a_turn_that_comes_to_whom_just_gave_up_goes_to_the_next() -> None:
+    first, go = asyncio.Event(), asyncio.Event()
+
+    async def answer(got: Got) -> None:
+        first.set()
+        await go.wait()
+        got.result({})
+
+    async with serving(answer) as url, asyncio.timeout(10):
+        exchange = HttpExchange(url, HttpSettings(connections=1))
+        await exchange.open(Quiet())
+
+        async def call() -> None:
+            await exchange.send(ASK)
+            left.cancel()  # it was given the connection, and has not gone on
+
+        busy = asyncio.create_task(call())
+        await first.wait()
+        left, other = asyncio.create_task(exchange.send(ASK)), asyncio.create_task(exchange.send(ASK))
+        await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(busy, other)
+        await asyncio.wait({left})
+        await exchange.close()
+    assert left.cancelled()
+
+
 @pytest.mark.parametrize("step", [1, 7, 1000])
 async def test_events_arrive_whole_in_any_pieces(step: int) -> None:
     stream = b": hello\n\n" + b'data: {"jsonrpc":"2.0","method":"notifications/progress"}\n\n' + DONE

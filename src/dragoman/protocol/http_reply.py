@@ -7,13 +7,18 @@ Costs time linear in the bytes. Does not decode content codings: none is asked f
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
+from typing import TypeAlias
 
 from dragoman.errors import MalformedError
 
 MAX_HEAD = 64 * 1024
 """Longest header section accepted, in bytes; the same bounds the trailers of a chunked body."""
 
+MOST_KNOWN = 8  # heads that a connection remembers
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 MAX_LINE = 1024  # bytes of a chunk-size line, extensions included
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\x00-\x08\x0a-\x1f\x7f]*)?")
 _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
@@ -33,17 +38,23 @@ class _Part(Enum):
     DONE = 7
 
 
+# What a head says: status, header fields, whether the connection is kept, how the body ends, and its length.
+Known: TypeAlias = dict[bytes, tuple[int, Mapping[str, str], bool, _Part, int]]
+
+
 class ReplyReader:
     """The receiving end of one response.
 
     `status` is 0 until the head is complete. `headers` has lower-case names;
     fields that came more than once are joined by ", " (RFC 9110, section 5.3).
-    `keep` says whether the connection may carry another request.
+    `keep` says whether the connection may carry another request. `known` has the heads that came before on
+    the same connection, with what they say: servers answer most requests with the same head.
     """
 
-    def __init__(self, *, connect: bool = False) -> None:
+    def __init__(self, *, connect: bool = False, known: Known | None = None) -> None:
         self.status = 0
-        self.headers: dict[str, str] = {}
+        self.headers: Mapping[str, str] = NO_HEADERS
+        self._known = known
         self.keep = False
         self._connect = connect
         self._part = _Part.HEAD
@@ -88,6 +99,8 @@ class ReplyReader:
 
     def _head(self, data: bytes) -> bytes:
         """Read heads, interim ones (1xx) included, and return what follows the final one."""
+        if not self._held and 0 < (end := data.find(b"\r\n\r\n")) <= MAX_HEAD and self._read_head(data[:end]):
+            return data[end + 4 :]  # as nearly all come: in one piece
         # The end may straddle two pieces; only new bytes and three held ones are searched.
         start = max(0, len(self._held) - 3)
         self._held += data
@@ -107,6 +120,10 @@ class ReplyReader:
 
     def _read_head(self, head: bytes) -> bool:
         """Read one head; returns whether it is the final one."""
+        known = self._known
+        if known is not None and head in known:
+            self.status, self.headers, self.keep, self._part, self._left = known[head]
+            return True
         first, *lines = head.split(b"\r\n")
         found = _STATUS.fullmatch(first)
         if found is None:
@@ -128,6 +145,10 @@ class ReplyReader:
         tokens = {token.strip() for token in headers.get("connection", "").lower().split(",")}
         self.keep = "close" not in tokens and (found[1] == b"1" or "keep-alive" in tokens)
         self._frame()
+        if known is not None and not self._connect:
+            if len(known) >= MOST_KNOWN:
+                known.clear()
+            known[head] = self.status, headers, self.keep, self._part, self._left
         return True
 
     def _frame(self) -> None:

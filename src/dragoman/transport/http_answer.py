@@ -17,6 +17,7 @@ from dragoman.protocol.moments import seconds_of
 from dragoman.protocol.replies import answers, read_messages
 from dragoman.wire.jsonrpc import Frame
 
+JSON = "application/json"
 LONGEST, SHORTEST = 60.0, 0.05  # seconds before anything comes again
 
 
@@ -35,9 +36,13 @@ def again_in(reply: ReplyReader, count: int = 0) -> float | None:
 def incoming(reply: ReplyReader, body: bytes, request: Outgoing) -> Incoming:
     """Return what came as one body, read as a frame if it is the response to `request`."""
     frame: Frame | None = None
-    if reply.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/html":
+    kind = reply.headers.get("content-type", "")
+    if kind == JSON or kind.partition(";")[0].strip().lower() != "text/html":
         try:
-            frame = next((found for found in read_messages(body) if answers(found, request.id)), None)
+            for found in read_messages(body):
+                if answers(found, request.id):
+                    frame = found
+                    break
         except MalformedError as error:
             if reply.status == 200 and error.code != -32700:
                 raise

@@ -22,7 +22,8 @@ from dragoman.protocol.http_reply import ReplyReader
 from dragoman.protocol.replies import answers, is_response, read_messages
 from dragoman.protocol.sse import EventReader
 from dragoman.transport.http_answer import again_in, incoming
-from dragoman.transport.http_route import Route, route_to
+from dragoman.transport.http_heads import Heads, more
+from dragoman.transport.http_route import route_to
 from dragoman.transport.http_settings import HttpSettings
 from dragoman.transport.http_wire import Pool, Wire
 from dragoman.wire.base import RequestId
@@ -38,6 +39,7 @@ STANDING = 1.0  # seconds that a server gets to open the stream outside of calls
 LONGEST_STANDING = 60.0  # seconds before that stream is opened again
 STOOD = 0.2  # seconds that a stream stands which was not opened in vain
 TRIES = 5  # in vain, one after the other
+MOVED = (307, 308)
 REDIRECTS = 3
 PROOFS = 4  # times that a request is sent with ever better credentials
 END_SECONDS = 2.0  # that telling the server of a session's end may take
@@ -70,14 +72,7 @@ class HttpExchange:
         self._listener = listener
         route = route_to(self.url, self._settings)
         self._pool = Pool(route, self._settings, self.where)
-        self._set_route(route)
-
-    def _set_route(self, route: Route) -> None:
-        head = f"HTTP/1.1\r\nhost: {route.authority}\r\nuser-agent: dragoman\r\n"
-        if route.proxy is not None and route.proxy.authorization and route.tls is None:
-            head += f"proxy-authorization: {route.proxy.authorization}\r\n"
-        self._target = route.target
-        self._head = head + _lines(self._headers)
+        self._heads = Heads(route, self._headers)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -95,7 +90,9 @@ class HttpExchange:
 
     async def send(self, request: Outgoing) -> Incoming:
         """Return the answer to `request`, following the stream that holds it if it comes in one."""
-        wire, reply = await self._post(request)
+        wire, reply = await self.ask("POST", POST_FIELDS, request.headers, request.body)
+        if reply.status in MOVED:
+            wire, reply = await self._followed(wire, reply, request)
         if reply.status == 200 and reply.headers.get("content-type", "").startswith(EVENTS):
             try:
                 body, frame = await self._follow(wire, request)
@@ -106,19 +103,20 @@ class HttpExchange:
                 raise
             answer = Incoming(200, body, frame, reply.headers)
         else:
-            answer = incoming(reply, await self._body(wire), request)
+            whole = wire.whole(self._settings.max_bytes)
+            answer = incoming(reply, await self._body(wire) if whole is None else whole, request)
         if request.session and (session := reply.headers.get("mcp-session-id")):
             self.session = session
         return answer
 
-    async def _post(self, request: Outgoing) -> tuple[Wire, ReplyReader]:
-        """Send `request`, again where a redirect within the origin leads; return the response so far."""
+    async def _followed(self, wire: Wire, reply: ReplyReader, request: Outgoing) -> tuple[Wire, ReplyReader]:
+        """Send `request` again where a redirect within the origin leads; return the response so far."""
         for _ in range(REDIRECTS):
-            wire, reply = await self.ask("POST", POST_FIELDS, request.headers, request.body)
             if not self._moved(reply):
-                return wire, reply
+                break
             wire.finish()
-        return await self.ask("POST", POST_FIELDS, request.headers, request.body)
+            wire, reply = await self.ask("POST", POST_FIELDS, request.headers, request.body)
+        return wire, reply
 
     async def tell(self, body: bytes, headers: Fields = NO_FIELDS) -> None:
         """Send a notification or a response. Raises TransportError if the server refuses it."""
@@ -173,15 +171,11 @@ class HttpExchange:
             raise self._closed()
         if proof is None and self._credentials is not None:
             return await self._proven(self._credentials, method, fields, headers, body)
-        head = f"{method} {self._target} {self._head}{fields}{_lines(headers)}"
-        if proof:
-            head += _lines(proof)
-        if self.session is not None:
-            head += f"mcp-session-id: {self.session}\r\n"
-        if body is not None:
-            head += f"content-length: {len(body)}\r\n"
-        data = f"{head}\r\n".encode("latin-1") + (body or b"")
-        wire = await self._pool.take()
+        head = self._heads.of(method, fields, headers)
+        if proof or self.session is not None:
+            head += more(proof, self.session)
+        data = b"%b\r\n" % head if body is None else b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)
+        wire = self._pool.spare() or await self._pool.take()
         try:
             return wire, await wire.ask(data)
         except BaseException as error:
@@ -231,7 +225,7 @@ class HttpExchange:
     def _moved(self, reply: ReplyReader) -> bool:
         """Follow a redirect within the origin, for this request and all further ones; returns whether there was one."""
         location = reply.headers.get("location")
-        if reply.status not in (307, 308) or location is None:
+        if reply.status not in MOVED or location is None:
             return False
         url = urljoin(self.url, location)
         old, new = urlsplit(self.url), urlsplit(url)
@@ -243,7 +237,7 @@ class HttpExchange:
     def lead_to(self, url: str) -> None:
         """Send all further requests to `url`, which must be of the same origin: the headers go there too."""
         self.url = url
-        self._set_route(route_to(url, self._settings))
+        self._heads = Heads(route_to(url, self._settings), self._headers)
 
     async def _stand_until_closed(self, headers: Fields, stood: asyncio.Event) -> None:
         with suppress(ClosedError):
@@ -391,7 +385,3 @@ class HttpExchange:
 
 def _resuming(last_id: str) -> str:
     return f"{GET_FIELDS}last-event-id: {last_id}\r\n" if last_id else GET_FIELDS
-
-
-def _lines(headers: Fields) -> str:
-    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])

@@ -7,15 +7,17 @@ Bodies are bounded by whoever reads them; a peer that sends faster than they are
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import os
 import ssl
+import time
 from collections import deque
 from socket import gaierror
 from typing import Any, cast
 
 from dragoman.errors import ClosedError, MalformedError, TransportError, UnreachableError
-from dragoman.protocol.http_reply import ReplyReader
+from dragoman.protocol.http_reply import Known, ReplyReader
 from dragoman.transport.handed import Handed
 from dragoman.transport.http_route import Route
 from dragoman.transport.http_settings import HttpSettings
@@ -34,6 +36,7 @@ class Wire(asyncio.Protocol):
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._reader: ReplyReader | None = None
+        self._known: Known = {}
         self._chunks: deque[bytes] = deque()
         self._held = 0
         self._paused = False
@@ -47,7 +50,7 @@ class Wire(asyncio.Protocol):
 
     async def ask(self, data: bytes, *, connect: bool = False) -> ReplyReader:
         """Send a request and return its response as soon as the head is there. Raises ClosedError, MalformedError."""
-        reader = self._reader = ReplyReader(connect=connect)
+        reader = self._reader = ReplyReader(connect=connect, known=None if connect else self._known)
         self._discard = False
         if self._transport is None or self._fault is not None:
             raise self._lost()
@@ -73,14 +76,22 @@ class Wire(asyncio.Protocol):
         """Whether no more of a response is to come."""
         return self._reader is None or self._reader.done
 
-    async def _wait(self) -> None:
+    def whole(self, most: int) -> bytes | None:
+        """Return the body and give the connection back, if all of it came in one piece with the head, else None."""
+        reader, chunks = self._reader, self._chunks
+        if reader is None or not reader.done or len(chunks) != 1 or self._held > most:
+            return None
+        self._held = 0
+        body = chunks.popleft()
+        self.finish()
+        return body
+
+    def _wait(self) -> Handed[None]:
+        """Return what ends when more has come."""
         if self._fault is not None:
             raise self._lost()
         self._waiter = Handed(loop=self._pool.loop)
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def _lost(self) -> TransportError | MalformedError:
         fault = self._fault or ClosedError("the connection is closed")
@@ -177,12 +188,8 @@ class Wire(asyncio.Protocol):
     @property
     def keeps(self) -> float:
         """Seconds that this connection may be kept unused: what the server says, a second less, or a safe guess."""
-        said = self._reader.headers.get("keep-alive", "") if self._reader is not None else ""
-        for item in said.split(","):
-            name, _, value = item.strip().partition("=")
-            if name.lower() == "timeout" and value.isdigit() and len(value) < 6:
-                return min(max(int(value) - 1.0, 0.0), 60.0)
-        return IDLE
+        said = self._reader.headers.get("keep-alive") if self._reader is not None else None
+        return _kept(said) if said is not None else IDLE
 
     async def secure(self, tls: ssl.SSLContext, host: str) -> None:
         """Put TLS over the connection, for the far end of a tunnel."""
@@ -198,25 +205,36 @@ class Pool:
         self._route = route
         self._settings = settings
         self._where = where
-        self._room = asyncio.Semaphore(settings.connections)
+        self._left = settings.connections  # that may be taken
+        self._turns: deque[asyncio.Future[None]] = deque()  # of those who wait for one, first come, first served
         self._idle: list[Wire] = []
         self._open: set[Wire] = set()
         self._closed = False
         self.loop = asyncio.get_running_loop()
 
+    def spare(self) -> Wire | None:
+        """Return a connection that was used before and is free, None if there is none."""
+        if not self._left or self._closed:
+            return None
+        wire = self._rested()
+        if wire is not None:
+            self._left -= 1
+            wire.in_use = True
+        return wire
+
     async def take(self) -> Wire:
         """Return a connection that is free, a fresh one if need be. Raises UnreachableError."""
-        await self._room.acquire()
+        if self._left:
+            self._left -= 1
+        else:
+            await self._turn()
         if self._closed:
-            self._room.release()
+            self._give()
             raise ClosedError(f"the connection to {self._where} is closed")
-        now = self.loop.time()
-        while self._idle:
-            wire = self._idle.pop()
-            if wire.reusable and wire.idle_until > now:
-                wire.in_use = True
-                return wire
-            wire.abort()
+        wire = self._rested()
+        if wire is not None:
+            wire.in_use = True
+            return wire
         wire = Wire(self)
         wire.in_use = True
         self._open.add(wire)
@@ -227,6 +245,36 @@ class Pool:
             self.lose(wire)
             raise
         return wire
+
+    def _rested(self) -> Wire | None:
+        """Return a connection from among those that are kept, unless it was kept too long."""
+        now = time.monotonic()
+        while self._idle:
+            wire = self._idle.pop()
+            if wire.reusable and wire.idle_until > now:
+                return wire
+            wire.abort()
+        return None
+
+    async def _turn(self) -> None:
+        """Wait until another gives up its right to a connection: it is this one's then."""
+        turn: asyncio.Future[None] = self.loop.create_future()
+        self._turns.append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self._give()
+            raise
+
+    def _give(self) -> None:
+        """Give the right to a connection to whoever waits longest, if anybody does."""
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._left += 1
 
     async def _connect(self, wire: Wire) -> None:
         route, seconds = self._route, self._settings.connect_seconds
@@ -279,7 +327,7 @@ class Pool:
         if self._closed or not wire.reusable:
             wire.abort()
             return
-        wire.idle_until = self.loop.time() + wire.keeps
+        wire.idle_until = time.monotonic() + wire.keeps
         self._idle.append(wire)
         self._free(wire)
 
@@ -293,7 +341,7 @@ class Pool:
     def _free(self, wire: Wire) -> None:
         if wire.in_use:
             wire.in_use = False
-            self._room.release()
+            self._give()
 
     async def close(self) -> None:
         """Close all connections; requests under way end with ClosedError."""
@@ -302,6 +350,16 @@ class Pool:
             wire.abort()
         # Transports close in the next turn of the loop; TLS and sockets are released then.
         await asyncio.sleep(0)
+
+
+@functools.lru_cache(16)
+def _kept(said: str) -> float:
+    """Return the seconds that a Keep-Alive field means."""
+    for item in said.split(","):
+        name, _, value = item.strip().partition("=")
+        if name.lower() == "timeout" and value.isdigit() and len(value) < 6:
+            return min(max(int(value) - 1.0, 0.0), 60.0)
+    return IDLE
 
 
 def _is_address(host: str) -> bool:

@@ -67,7 +67,10 @@ class Reader:
             return
         except OSError:
             data = b""
-        self._deliver(data)
+        if data:
+            self._on_data(data)
+        else:
+            self._deliver(data)
 
     def _deliver(self, data: bytes) -> None:
         if not data:

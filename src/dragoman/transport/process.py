@@ -205,7 +205,9 @@ class ProcessExchange(asyncio.SubprocessProtocol):
             self._lose(lambda: MalformedError(text, code=code))
             self._group.kill()
             return
-        answered = [found for line in lines for found in self._receive(line)]
+        answered: list[tuple[Handed[Incoming], Incoming]] = []
+        for line in lines:
+            self._receive(line, answered)
         if len(answered) == 1:
             future, answer = answered[0]
             if not future.done():
@@ -223,14 +225,13 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         if self._command.show_stderr:
             sys.stderr.write(data.decode(errors="replace"))
 
-    def _receive(self, line: bytes) -> list[tuple[Handed[Incoming], Incoming]]:
-        """Return what the messages in a line answer, and how; the others are heard."""
+    def _receive(self, line: bytes, answered: list[tuple[Handed[Incoming], Incoming]]) -> None:
+        """Add to `answered` what the messages in a line answer, and how; the others are heard."""
         try:
             frames = read_messages(line)
         except MalformedError as error:
             log.warning("%s wrote to stdout what is no message (%s): %r", self.where, error, line[:200])
-            return []
-        answered: list[tuple[Handed[Incoming], Incoming]] = []
+            return
         for frame in frames:
             if not is_response(frame):
                 if self._listener is not None:
@@ -239,7 +240,6 @@ class ProcessExchange(asyncio.SubprocessProtocol):
                 answered.append((future, Incoming(200, line, frame)))
             else:
                 log.debug("%s answered a request that nobody waits for: %r", self.where, line[:200])
-        return answered
 
     def _asker(self, frame: Frame) -> Handed[Incoming] | None:
         """Return what waits for a response."""

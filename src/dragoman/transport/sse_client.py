@@ -224,14 +224,10 @@ class EitherHttp:
         self, url: str, settings: HttpSettings, headers: Fields = NO_FIELDS, credentials: Credentials | None = None
     ) -> None:
         self._http = HttpExchange(url, settings, headers, credentials)
+        self.where = self._http.where
         self._max_bytes = settings.max_bytes
         self._way: Exchange = self._http
         self._listener: Listener | None = None
-
-    @property
-    def where(self) -> str:
-        """The URL, without its query."""
-        return self._http.where
 
     @property
     def session(self) -> str | None:
@@ -248,10 +244,13 @@ class EitherHttp:
         self._listener = listener
         await self._way.open(listener)
 
-    async def send(self, request: Outgoing) -> Incoming:
+    def send(self, request: Outgoing) -> Coroutine[Any, Any, Incoming]:
         """Return the answer to `request`; if it is `initialize`, by the older transport if need be."""
+        return self._opened(request) if request.session else self._way.send(request)
+
+    async def _opened(self, request: Outgoing) -> Incoming:
         answer = await self._way.send(request)
-        if request.session and answer.status in OLDER and answer.frame is None and self._way is self._http:
+        if answer.status in OLDER and answer.frame is None and self._way is self._http:
             older = SseExchange(self._http, self._max_bytes)
             if self._listener is not None and await older.begin(self._listener):
                 self._way = older
