@@ -17,7 +17,7 @@ help:
 	@echo "make demo         serve a made company's documents and database (PORT=$(PORT))"
 	@echo "make assistant    a stand-in for a language model, for 'dragoman ask' on what make demo serves"
 	@echo "make test         run every test"
-	@echo "make test-servers stores in Redis and PostgreSQL, apps in Chromium (Debian packages), logins at oidc-provider (npm)"
+	@echo "make test-servers stores in Redis and PostgreSQL, our pages in Chromium (Debian packages), logins at oidc-provider (npm)"
 	@echo "make live         sources of data on PostgreSQL, MariaDB, sshd, web servers (Debian packages), S3, Azure: what ran, what was skipped"
 	@echo "make sandbox      hostile servers in each sandbox that works here (bubblewrap is a Debian package): what gets out"
 	@echo "make kills        workers killed in mid-task (N=200) on SQLite, Redis and PostgreSQL: nothing lost or done twice"

@@ -108,6 +108,16 @@ class Browser:
             await self._reading
 
 
+async def shows(tab: Browser, script: str) -> object:
+    """Return the value of a script once it is true, over changes of the page."""
+    async with asyncio.timeout(15):
+        while True:
+            with contextlib.suppress(AssertionError):  # the page went away under the script
+                if value := await tab.run(script):
+                    return value
+            await asyncio.sleep(0.05)
+
+
 @contextlib.asynccontextmanager
 async def browser(folder: Path) -> AsyncIterator[Browser]:
     """Start a browser for the block, which keeps all it writes in `folder`."""

@@ -27,7 +27,7 @@ from pydantic import AnyUrl
 from tests.conformance.run import free_port, npm_ci
 from tests.interop.test_official_login import Kept
 from tests.servers import test_oidc_provider as oidc
-from tests.servers.chromium import Browser, browser, program
+from tests.servers.chromium import Browser, browser, program, shows
 
 from dragoman import AuthorizationError, Client, OAuth
 from dragoman.auth.session import Session
@@ -119,16 +119,6 @@ async def journey(folder: Path) -> AsyncIterator[Place]:
             assert await asyncio.to_thread(process.readline) == "ready\n"
         async with browser(folder / "chromium") as tab:
             yield Place(urls[0], urls[1], issuer, tab, folder)
-
-
-async def shows(tab: Browser, script: str) -> object:
-    """Return the value of a script once it is true, over changes of the page."""
-    async with asyncio.timeout(15):
-        while True:
-            with contextlib.suppress(AssertionError):  # the page went away under the script
-                if value := await tab.run(script):
-                    return value
-            await asyncio.sleep(0.05)
 
 
 async def log_in(tab: Browser, issuer: str, url: str) -> None:
