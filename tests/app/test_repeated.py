@@ -75,13 +75,12 @@ async def test_heads_of_known_lines_are_told_apart_by_what_is_in_them() -> None:
 
 
 @either_way
-@pytest.mark.parametrize("cut", [1, 40, -1, "head", "body"])
+@pytest.mark.parametrize("cut", [1, 40, -1, "body"])
 async def test_a_request_in_two_pieces_is_parsed(cut: int | str) -> None:
     async with place() as here, here.connected() as wire:
         assert [(await wire.ask(ADD)).value for _ in range(2)] == [3, 3]
         data = ADD.written(wire.host)
-        end = data.index(b"\r\n\r\n") + 4
-        at = {"head": end, "body": end + 5}.get(str(cut), cut)
+        at = data.index(b"\r\n\r\n") + 9 if cut == "body" else int(cut)
         wire.write(data[:at])
         await wire.writer.drain()
         # What is sent apart may arrive together; a turn of the server's loop in between makes it two.

@@ -16,9 +16,10 @@ from dragoman.protocol.marks import Marked
 from dragoman.transport.asgi import SAME, WEIGHED
 
 if TYPE_CHECKING:
-    from dragoman.app.repeated import Again
+    from dragoman.app.again import Again
 
 LONGEST_LINE, LONGEST_NAME, LONGEST_KEY = 256, 64, 1024  # bytes of what is kept
+LONGEST_NUMBER = 12  # digits of a length
 MOST_LINES, MOST_NAMES, MOST_FIRSTS, MOST_SHAPES, MOST_VERDICTS = 1024, 256, 64, 256, 256
 MARKS = 4096  # things that are noticed
 # What is nobody's but its sender's.
@@ -93,30 +94,28 @@ class Lines:
         self.verdicts: dict[tuple[Any, ...], Verdict] = {}
         self._marks = Marks()
 
-    def read(self, head: bytes, body: int, mine: Fields) -> tuple[Head, Fields] | None:
-        """Return what a head means that has its end and is followed by `body` bytes, and its fields.
+    def read(self, head: bytes, mine: Fields) -> tuple[Head, Fields] | None:
+        """Return what a head means that has its end, and its fields.
 
         None if the parser has to read it. `mine` are values of secret lines, kept by whoever calls.
         """
         lines = head[:-4].split(b"\r\n")
         numbers = tuple(map(self.lines.get, lines))
         shape = self.shapes.get(numbers)
-        if shape is None or shape.length != body:
-            return self._spell(lines, numbers, body, mine)
+        if shape is None:
+            return self._spell(lines, numbers, mine)
         fields = shape.fields.copy()
         for at, begins, name in shape.open:
             line = lines[at]
             if not line.startswith(begins):
-                return self._spell(lines, numbers, body, mine)
+                return self._spell(lines, numbers, mine)
             value = _value(line, len(begins)) if name not in SECRET else _secret(line, len(begins), name, mine)
             if value is None:
                 return None
             fields[name] = value
         return shape, fields
 
-    def _spell(
-        self, lines: list[bytes], numbers: tuple[int | None, ...], body: int, mine: Fields
-    ) -> tuple[Head, Fields] | None:
+    def _spell(self, lines: list[bytes], numbers: tuple[int | None, ...], mine: Fields) -> tuple[Head, Fields] | None:
         scope = self.firsts.get(lines[0])
         if scope is None:
             return None
@@ -137,9 +136,10 @@ class Lines:
                 left.append((at, begins, name))
                 self._notice(line, name)
         # The number has to be written as everybody writes it: `+5` and `05` are read in two ways.
-        if fields.get(b"content-length") != b"%d" % body:
+        length = fields.get(b"content-length", b"")
+        if len(length) > LONGEST_NUMBER or not length.isdigit() or b"%d" % int(length) != length:
             return None
-        head = Head(scope, fields, body, self._verdict(scope, fields), None, tuple(left))
+        head = Head(scope, fields, int(length), self._verdict(scope, fields), None, tuple(left))
         if numbers[0] is not None and _FIXED.isdisjoint(name for _, _, name in left):
             known = {name: b"" for _, _, name in left}
             _keep(self.shapes, numbers, msgspec.structs.replace(head, fields={**fields, **known}), MOST_SHAPES)

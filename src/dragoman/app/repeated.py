@@ -8,19 +8,20 @@ between two others, and all else goes to the parser. Limit: httptools, which has
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from dragoman.app.again import Again
 from dragoman.app.head_lines import SECRET, Fields, Head, Known, Lines, Marks, Pair, Verdict, usual
-from dragoman.app.whole import write_answer
 from dragoman.protocol.marks import Marked
 from dragoman.transport.ahead import Ahead
 
 LONGEST, MOST = 2048, 256  # bytes of a head that is remembered, and how many are
 LONGEST_READ = 8192  # bytes of a head that is known by its lines
+HELD = 0.1  # seconds for which a known head waits for its body, before the parser gets it
+LONGEST_HELD = 64 * 1024  # bytes of a body that may come in one piece
 AGAIN = 32  # requests with one head that get a task of their own, after one that had to wait
 _END = b"\r\n\r\n"
 _OF_CONNECTION = frozenset({"server", "client", "scheme", "state", "headers"})
@@ -56,10 +57,30 @@ def read_head(data: bytes, end: int, scope: dict[str, Any]) -> tuple[dict[str, A
     return {key: value for key, value in scope.items() if key not in _OF_CONNECTION}, list(pairs)
 
 
+class _Held(msgspec.Struct, frozen=True):
+    """A known head whose body has not come, of which the parser has nothing."""
+
+    written: bytes
+    head: Head
+    fields: Fields
+
+
 class Repeats:
     """What one connection knows again; `connection` is uvicorn's protocol of it."""
 
-    __slots__ = ("_connection", "_last", "_memory", "_mine", "_secrets", "_whole", "between")
+    __slots__ = (
+        "_begun",
+        "_connection",
+        "_held",
+        "_last",
+        "_memory",
+        "_mine",
+        "_secrets",
+        "_since",
+        "_timer",
+        "_whole",
+        "between",
+    )
 
     def __init__(self, connection: Any, memory: Memory) -> None:
         self._connection = connection
@@ -69,33 +90,91 @@ class Repeats:
         self._whole = False  # whether that data began where a request begins
         self._mine: tuple[bytes, Head] | None = None  # with credentials, and so this connection's alone
         self._secrets: Fields = {}  # the last line of credentials, and its value
+        self._begun: tuple[bytes, Any] | None = None  # a head that the parser got alone, and the request before it
+        self._held: _Held | None = None
+        self._since = 0.0  # when that came
+        self._timer: asyncio.TimerHandle | None = None
 
     def take(self, data: bytes) -> bool:
-        """Begin the request that `data` is, if its head is known; else return False: it is the parser's."""
+        """Begin the request that `data` is, if its head is known; else return False: it is the parser's.
+
+        A known head whose body has not come yet is held: many clients write the two apart. What arrives in two pieces
+        means what it does in one.
+        """
         connection = self._connection
         last = self._last = connection.cycle
         # A body that nobody read may still come, and it must not be taken for a request.
         self._whole = self.between and (last is None or (last.response_complete and last.keep_alive))
-        if not self._whole:
+        if not self._whole or connection.access_log:
             return False
+        if self._held is not None:
+            return self._complete(self._held, data)
         end = data.find(_END) + 4
         written = data[:end]
         head = self._memory.heads.get(written)
         if head is None:
-            if self._mine is not None and self._mine[0] == written:
-                head = self._mine[1]
-                fields = head.fields
-            else:
-                found = self._read(data, written)
-                if found is None:
-                    return False
-                head, fields = found
+            found = self._find(written)
+            if found is None:
+                return False
+            head, fields = found
         else:
             fields = head.fields
-        if len(data) - end != head.length or connection.access_log:
+        if len(data) - end == head.length:
+            self._begin(head, fields, data[end:])
+            return True
+        if len(data) != end or head.length > LONGEST_HELD:
             return False
+        self._hold(_Held(written, head, fields))
+        return True
+
+    def _complete(self, held: _Held, body: bytes) -> bool:
+        if len(body) != held.head.length:
+            return False
+        self._held = None
+        self._begin(held.head, held.fields, body)
+        return True
+
+    def _hold(self, held: _Held) -> None:
+        self._held = held
+        loop = self._connection.loop
+        self._connection._unset_keepalive_if_required()
+        self._since = loop.time()
+        # One timer for all that are held in its time: one for each would cost more than it is worth.
+        if self._timer is None:
+            self._timer = loop.call_later(HELD, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._held is None:
+            return
+        loop = self._connection.loop
+        left = self._since + HELD - loop.time()
+        if left > 0:
+            self._timer = loop.call_later(left, self._look)
+        else:
+            self._connection.data_received(b"")
+
+    @property
+    def holds(self) -> bool:
+        """Whether a head waits here for its body."""
+        return self._held is not None
+
+    def released(self) -> bytes:
+        """Return what the parser has not got yet, which is to get it before what comes next."""
+        held, self._held = self._held, None
+        return b"" if held is None else held.written
+
+    def end(self) -> None:
+        """The connection is gone."""
+        self._held = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _begin(self, head: Head, fields: Fields, body: bytes) -> None:
+        connection = self._connection
         connection._unset_keepalive_if_required()
-        cycle = connection.cycle = Again(head, fields, connection, data[end:])
+        cycle = connection.cycle = Again(head, fields, connection, body)
         verdict = head.verdict
         if not verdict.judged:
             verdict.judged = True
@@ -110,14 +189,15 @@ class Repeats:
             self._task(cycle.answer(verdict.known))
         else:
             self._at_once(cycle, verdict, verdict.known)
-        return True
 
-    def _read(self, data: bytes, written: bytes) -> tuple[Head, Fields] | None:
-        """Return what a head means that is not known as a whole; None unless its lines are."""
-        memory, end = self._memory, len(written)
-        if not len(_END) <= end <= LONGEST_READ:
+    def _find(self, written: bytes) -> tuple[Head, Fields] | None:
+        """Return what a head means that not everybody knows as a whole, and its fields; None if it is the parser's."""
+        if self._mine is not None and self._mine[0] == written:
+            return self._mine[1], self._mine[1].fields
+        memory = self._memory
+        if not len(_END) <= len(written) <= LONGEST_READ:
             return None
-        found = memory.lines.read(written, len(data) - end, self._secrets)
+        found = memory.lines.read(written, self._secrets)
         if found is not None and memory.marks.again(written):
             head, fields = found
             self._remember(written, msgspec.structs.replace(head, fields=fields, open=()))
@@ -158,13 +238,20 @@ class Repeats:
     def learn(self, data: bytes) -> None:
         """Remember the head of `data`, which the parser has just read, if it was one whole and usual request."""
         connection = self._connection
-        cycle = connection.cycle
-        # The end of a head that came in two pieces is no head.
-        if not (self._whole and self.between) or cycle is self._last or connection.pipeline:
+        cycle, last, whole = connection.cycle, self._last, self._whole
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            data, last, whole = begun[0] + data, begun[1], True
+        if not whole or cycle is last or connection.pipeline:
+            return
+        end = data.find(_END) + 4
+        if not self.between:
+            # The end of a head that came in two pieces is no head.
+            if begun is None and len(_END) <= end == len(data) <= LONGEST_READ:
+                self._begun = data, last
             return
         if not cycle.keep_alive or connection.limit_concurrency is not None or connection.config.reset_contextvars:
             return
-        end = data.find(_END) + 4
         found = read_head(data, end, cycle.scope)
         if found is None:
             return
@@ -173,124 +260,6 @@ class Repeats:
         # What is not known by its lines is known as a whole: with fields that stand twice, say.
         if self._memory.marks.again(written) and written not in self._memory.heads:
             self._remember(written, self._memory.lines.head(*found, len(data) - end))
-
-
-class Again(RequestResponseCycle):
-    """One request whose body is there. It is its own `send`."""
-
-    # What uvicorn sets for each, where it is the same for all of these.
-    disconnected = False
-    keep_alive = True
-    waiting_for_100_continue = False
-    access_log = False
-    body = bytearray()
-    more_body = False
-    response_started = False
-    response_complete = False
-    chunked_encoding: bool | None = None
-    expected_content_length = 0
-    _event: asyncio.Event | None = None
-
-    def __init__(self, head: Head, fields: Fields, connection: Any, body: bytes) -> None:
-        # And not uvicorn's: it would set all of them.
-        self._head = head
-        self.fields = fields  # of the head; other requests may have the same
-        self._connection = connection
-        self._unread: bytes | None = body
-
-    def __getattr__(self, name: str) -> Any:
-        # What few requests need is made for those.
-        connection = self._connection
-        if name == "scope":
-            self.scope = self._scope(connection)
-            return self.scope
-        if name == "default_headers":
-            return connection.server_state.default_headers
-        if name == "on_response":
-            return connection.on_response_complete
-        if name in ("transport", "flow", "logger"):
-            return getattr(connection, name)
-        raise AttributeError(name)
-
-    def _scope(self, connection: Any) -> Any:
-        return {
-            **self._head.scope,
-            "server": connection.server,
-            "client": connection.client,
-            "scheme": connection.scheme,
-            "state": connection.app_state.copy(),
-            "headers": list(self._head.pairs or self.fields.items()),
-        }
-
-    @property
-    def client(self) -> tuple[str, int] | None:
-        """Address and port of whoever sent it."""
-        found: tuple[str, int] | None = self._connection.client
-        return found
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop that it came in by."""
-        found: asyncio.AbstractEventLoop = self._connection.loop
-        return found
-
-    @property
-    def message_event(self) -> asyncio.Event:  # type: ignore[override]  # pyright: ignore
-        """What tells `receive` that there is something; made for those who ask for more than the body."""
-        if self._event is None:
-            self._event = asyncio.Event()
-            if self.disconnected or self.response_complete:
-                self._event.set()
-        return self._event
-
-    @property
-    def send(self) -> Any:  # pyright: ignore
-        """What the application answers with."""
-        return self
-
-    def __call__(self, message: Any) -> Awaitable[None]:
-        """Send one ASGI message."""
-        return RequestResponseCycle.send(self, message)
-
-    def whole(self, body: bytes) -> bool:
-        """Answer with 200 and this JSON, and return True; or do nothing and return False."""
-        connection = self._connection
-        if self.response_started or self.disconnected or not self.keep_alive or connection.flow.write_paused:
-            return False
-        self.response_started = self.response_complete = True
-        write_answer(connection, body)
-        if self._event is not None:
-            self._event.set()
-        return True
-
-    def abort(self) -> None:
-        """Break the connection off: its client does not read, and to close it would wait until it does."""
-        self.disconnected = True
-        self.transport.abort()
-
-    def body_of(self) -> bytes:
-        """Return the body, which nobody else gets then."""
-        body, self._unread = self._unread, None
-        return body or b""
-
-    async def receive(self) -> Any:
-        """Return the next ASGI message: the body, and then that the client left."""
-        if self._unread is None or self.disconnected:
-            return await super().receive()
-        return {"type": "http.request", "body": self.body_of(), "more_body": False}
-
-    async def answer(self, known: Known) -> None:
-        """Answer as what knows the head does, in a task of its own."""
-        await self.run_asgi(lambda scope, receive, send: known(self, self.fields, self.body_of()))
-
-    async def finish(self, error: BaseException | None) -> None:
-        """Do what uvicorn does after an application that is over, by `error` if there is one."""
-
-        async def over(scope: Any, receive: Any, send: Any) -> None:
-            if error is not None:
-                raise error
-
-        await self.run_asgi(over)
 
 
 def repeated(base: Any) -> Any:
@@ -319,11 +288,18 @@ def repeated(base: Any) -> Any:
             return not self.ending and self._repeats.take(data)
 
         def data_received(self, data: bytes) -> None:
+            data = self._repeats.released() + data
             super().data_received(data)  # pyright: ignore[reportUnknownMemberType]
             if not self.ending:
                 self._repeats.learn(data)
 
+        def _leave(self) -> None:
+            # Whoever is about to send a body has its time, and an answer.
+            if not self._repeats.holds:
+                super()._leave()  # pyright: ignore[reportUnknownMemberType]
+
         def connection_lost(self, exc: Exception | None) -> None:
+            self._repeats.end()
             super().connection_lost(exc)  # pyright: ignore[reportUnknownMemberType]
             if not self.connections:
                 known_here.ahead.end()
