@@ -18,7 +18,7 @@ SRC = ROOT / "src" / "dragoman"
 
 # Ground floor first. Rooms that share a floor do not know each other.
 FLOORS: dict[str, int] = {
-    "errors": 0, "wire": 1, "protocol": 2, "ports": 3,
+    "errors": 0, "late": 0, "wire": 1, "protocol": 2, "ports": 3,
     "serving": 4, "calling": 4, "transport": 4, "store": 4, "auth": 4, "engines": 4,
     "app": 5,
     "connectors": 6, "compat": 6, "testing": 6, "host": 6, "gateway": 6, "inspector": 6, "lint": 6,
@@ -183,6 +183,14 @@ def type_only(module: Module) -> set[int]:
     return {line for guard in guards for line, _ in imported(module, guard)}
 
 
+def imported_late(module: Module) -> list[tuple[int, str]]:
+    """Return (line, name) of the modules that `late` stands for; "" for a name that cannot be read off."""
+    if not any(name == "dragoman.late.late" for _, name in imported(module, module.tree)):
+        return []  # a `late` of its own
+    calls = [n for n in walked(module.tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "late"]
+    return [(n.lineno, n.args[0].value if n.args and isinstance(n.args[0], ast.Constant) else "") for n in calls]
+
+
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     return (node for node in walked(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
@@ -274,6 +282,15 @@ def extras_are_lazy(module: Module) -> Iterator[str]:
             yield f"{module.path}:{line}: imports {name}, an extra that may be missing, at module level"
 
 
+def late_imports_are_declared(module: Module) -> Iterator[str]:
+    """What is imported late is imported for type checkers, too: so all the other rules see it."""
+    guarded = type_only(module)
+    declared = {name for line, name in imported(module, module.tree) if line in guarded}
+    for line, name in imported_late(module):
+        if name not in declared:
+            yield f"{module.path}:{line}: late({name!r}) without the same import under TYPE_CHECKING"
+
+
 def one_fetcher(module: Module) -> Iterator[str]:
     advice = "ask a Fetcher (ports/fetch.py), which judges addresses"
     for line, name in [*imported(module, module.tree), *imported_by_word(module.tree)]:
@@ -327,8 +344,8 @@ def modules_are_nouns(module: Module) -> Iterator[str]:
 
 RULES: list[Callable[[Module], Iterator[str]]] = [
     imports_go_down, files_stay_short, functions_stay_short, functions_take_few_parameters, lower_floors_do_no_io,
-    versions_live_in_eras, imports_stand_on_top, extras_are_lazy, one_fetcher, few_make_fetchers,
-    few_start_processes, modules_are_nouns,
+    versions_live_in_eras, imports_stand_on_top, extras_are_lazy, late_imports_are_declared, one_fetcher,
+    few_make_fetchers, few_start_processes, modules_are_nouns,
 ]  # fmt: skip
 
 
@@ -339,6 +356,7 @@ def cycles(modules: list[Module]) -> list[str]:
     for module in modules:
         typing = type_only(module)
         targets = {name for line, name in imported(module, module.tree) if line not in typing}
+        targets |= {name for _, name in imported_late(module)}
         edges[module.name] = (targets & names) - {module.name}
     found: list[str] = []
     done: set[str] = set()
@@ -400,6 +418,7 @@ def test_the_docs_mention_every_command() -> None:
 
 
 LONG = "def f():\n" + "    x = 1\n" * 50
+LATE = "from dragoman.late import late\n"
 BITES = [
     (imports_go_down, "wire/a.py", "from dragoman.serving import b", "from dragoman.errors import b"),
     (imports_go_down, "serving/a.py", "import dragoman.calling.b", "import dragoman.ports.b"),
@@ -427,6 +446,8 @@ BITES = [
     (imports_stand_on_top, "app/a.py", "def f():\n    import json", "import json"),
     (extras_are_lazy, "connectors/a.py", "import pypdfium2", "def f():\n    import pypdfium2"),
     (extras_are_lazy, "serving/a.py", "import pydantic", "if TYPE_CHECKING:\n    import pydantic"),
+    (late_imports_are_declared, "app/a.py", f"{LATE}late('ast')", f"{LATE}if TYPE_CHECKING: import ast\nlate('ast')"),
+    (late_imports_are_declared, "app/a.py", f"{LATE}if TYPE_CHECKING: import a\nlate(f'{{a}}')", "late('copy')"),
     (one_fetcher, "auth/a.py", "from urllib.request import urlopen", "from urllib.parse import urlsplit"),
     (one_fetcher, "auth/a.py", "from dragoman.transport import http_wire", "from dragoman.ports import fetch"),
     (one_fetcher, "connectors/a.py", "import asyncio\nasyncio.open_connection", "import asyncio\nasyncio.start_server"),
@@ -459,6 +480,7 @@ def test_a_circle_of_three_is_found_and_a_chain_is_not() -> None:
     assert cycles([*chain, parse("wire/c.py", "from dragoman.wire import a")]) == [
         "dragoman.wire.a -> dragoman.wire.b -> dragoman.wire.c -> dragoman.wire.a"
     ]
+    assert len(cycles([*chain, parse("wire/c.py", f"{LATE}late('dragoman.wire.a')")])) == 1
     assert cycles([*chain, parse("wire/c.py", "import json")]) == []
 
 

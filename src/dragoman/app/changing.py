@@ -42,7 +42,6 @@ class Altered(msgspec.Struct, frozen=True, kw_only=True):
 
 NONE = Altered()
 Changes = Mapping[str, Altered]
-NO_CHANGES: Changes = {}
 
 
 def check_change(change: Altered, definition: Any, kind: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from dragoman.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from os import PathLike
 
     from dragoman.app.changing import Changes
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dragoman.app.sharing import Sharing
     from dragoman.app.skill_places import SkillPlaces
     from dragoman.app.surface import Surface
+    from dragoman.app.switching import Kind
     from dragoman.app.target import Target
     from dragoman.app.task_places import TaskPlaces
     from dragoman.app.telemetry import Telemetry
@@ -39,6 +40,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 S = TypeVar("S", bound="Server")
 # The store of a server that names none: set by a command line that runs several processes.
 UNSHARED = "memory:"
+NO_CHANGES: Changes = {}
 unnamed_store = UNSHARED
 
 
@@ -104,6 +106,11 @@ def observer(telemetry: bool | Telemetry) -> Observer | None:
 def _telemetry(wanted: bool | Telemetry) -> Telemetry:
     made = import_module("dragoman.app.telemetry").Telemetry() if wanted is True else wanted
     return cast("Telemetry", made)
+
+
+def switch(surface: Surface, names: Iterable[str], kind: Kind | None, *, on: bool, tags: Collection[str]) -> None:
+    """Show or hide what is registered (see `app.switching`)."""
+    import_module("dragoman.app.switching").switch(surface, names, kind, on=on, tags=tags)
 
 
 def mount(server: Server, other: Server, prefix: str, *changes: Changes) -> None:

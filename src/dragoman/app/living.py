@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from dragoman.app.options import ServerOptions
-from dragoman.serving.lifespan import Lifespan
+from dragoman.late import late
 
 if TYPE_CHECKING:
+    from dragoman.app.options import ServerOptions
     from dragoman.app.server import Server
+    from dragoman.serving import lifespan
+else:
+    lifespan = late("dragoman.serving.lifespan")
 
 Step = Callable[[], Awaitable[None]]
 
@@ -20,7 +23,7 @@ Step = Callable[[], Awaitable[None]]
 def living(server: Server, options: ServerOptions, rest: Step) -> tuple[Step, Step]:
     """Return what starts `server` and what stops it; `rest` is done last."""
     enter = options.get("lifespan")
-    life = None if enter is None else Lifespan(lambda: enter(server))
+    life = None if enter is None else lifespan.Lifespan(lambda: enter(server))
 
     async def start() -> None:
         if server.sharing is not None:

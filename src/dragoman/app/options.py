@@ -6,22 +6,34 @@ know them, without functions of fifteen parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
-from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
 from dragoman.errors import RegistrationError
-from dragoman.ports.service import Middleware
-from dragoman.ports.store import Store
-from dragoman.ports.verifier import Verifier
-from dragoman.protocol.limits import Limits
 from dragoman.serving.nearest import nearest
-from dragoman.wire.apps import Csp, Permission
-from dragoman.wire.base import Annotations, Icon, Meta
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from os import PathLike
+    from typing import TypedDict
+
     from dragoman.app.telemetry import Telemetry
+    from dragoman.ports.service import Middleware
+    from dragoman.ports.store import Store
+    from dragoman.ports.verifier import Verifier
+    from dragoman.protocol.limits import Limits
+    from dragoman.wire.apps import Csp, Permission
+    from dragoman.wire.base import Annotations, Icon, Meta
+else:
+
+    class TypedDict(dict[str, Any]):
+        """A dictionary that knows which keys it may have: typing's compiles each annotation, at every start."""
+
+        def __init_subclass__(cls, total: bool = True) -> None:
+            inherited = [base.__annotations__ for base in cls.__bases__ if base is not TypedDict]
+            cls.__annotations__ = {
+                key: kind for each in (*inherited, cls.__annotations__) for key, kind in each.items()
+            }
 
 
 EngineName = Literal["auto", "store", "queue"]

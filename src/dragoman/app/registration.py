@@ -8,28 +8,34 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
 from dragoman.app import lazily
 from dragoman.app.options import PromptOptions, ResourceOptions, ToolOptions, check_options
 from dragoman.errors import LocalError, RegistrationError
-from dragoman.ports.verifier import Verifier
-from dragoman.protocol import keys, schema
-from dragoman.protocol.bearer import checked_scopes
-from dragoman.protocol.uri import Template, check_uri
-from dragoman.serving import prompts, resources, tools
+from dragoman.late import late
+from dragoman.serving import tools
 from dragoman.serving.context import Context
 from dragoman.serving.dependencies import inject
-from dragoman.serving.endpoints import read_prompt_signature, read_resource_signature
-from dragoman.serving.gate import Gate
 from dragoman.serving.parameters import place
 from dragoman.serving.signature import Plan, read_signature
 from dragoman.wire.base import Icon
-from dragoman.wire.prompts import Prompt
-from dragoman.wire.resources import Resource, ResourceTemplate
 from dragoman.wire.tools import Tool, ToolAnnotations
+
+if TYPE_CHECKING:
+    from dragoman.ports.verifier import Verifier
+    from dragoman.protocol import bearer, keys, schema, uri
+    from dragoman.serving import endpoints, gate, prompts, resources
+    from dragoman.wire import prompts as wire_prompts
+    from dragoman.wire import resources as wire_resources
+else:
+    bearer, keys = late("dragoman.protocol.bearer"), late("dragoman.protocol.keys")
+    schema, uri = late("dragoman.protocol.schema"), late("dragoman.protocol.uri")
+    endpoints, gate = late("dragoman.serving.endpoints"), late("dragoman.serving.gate")
+    prompts, resources = late("dragoman.serving.prompts"), late("dragoman.serving.resources")
+    wire_prompts, wire_resources = late("dragoman.wire.prompts"), late("dragoman.wire.resources")
 
 MAX_NAME = 128  # characters (TOOL-07)
 _HINTS = {
@@ -97,20 +103,23 @@ def _tags(options: Mapping[str, Any], where: str) -> frozenset[str]:
     return frozenset(given)
 
 
-def _gate(options: ToolOptions, name: str, where: str) -> Gate | None:
+def _gate(options: ToolOptions, name: str, where: str) -> gate.Gate | None:
     """Return where calls of a tool wait for their turn. Raises RegistrationError for a number that cannot be."""
     most = options.get("concurrency")
     if most is None:
         return None
     if not isinstance(most, int) or isinstance(most, bool) or most < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise RegistrationError(f"concurrency is how many calls may run at once, 1 or more, not {most!r}", where=where)
-    return Gate(name, most)
+    return gate.Gate(name, most)
 
 
 def _scopes(options: Mapping[str, Any], where: str) -> frozenset[str]:
     """Return what a caller needs. Raises RegistrationError for what is no scope."""
+    given = options.get("scopes", ())
+    if given == ():
+        return frozenset()
     try:
-        return frozenset(checked_scopes(options.get("scopes", ()), "scopes"))
+        return frozenset(bearer.checked_scopes(given, "scopes"))
     except LocalError as error:
         raise RegistrationError(str(error), where=where) from None
 
@@ -173,16 +182,16 @@ def checked_hints(options: Mapping[str, Any], where: str) -> tuple[Any, Any]:
     return ttl, scope
 
 
-def make_resource(function: Callable[..., Any], uri: str, options: ResourceOptions) -> resources.Registered:
-    """Return the resource, or the template if `uri` has variables, that `function` serves. Raises RegistrationError."""
+def make_resource(function: Callable[..., Any], address: str, options: ResourceOptions) -> resources.Registered:
+    """Return the resource that `function` serves, the template if `address` has variables. Raises RegistrationError."""
     where = place(function)
     check_options("a resource", options, ResourceOptions, where)
     function = inject(function)
     try:
-        template = Template.parse(uri)
+        template = uri.Template.parse(address)
     except LocalError as error:
-        raise RegistrationError(f"the resource template {uri!r} does not parse: {error}", where=where) from None
-    plan = read_resource_signature(function, template.variables, context_type=Context)
+        raise RegistrationError(f"the resource template {address!r} does not parse: {error}", where=where) from None
+    plan = endpoints.read_resource_signature(function, template.variables, context_type=Context)
     shared: dict[str, Any] = {
         "name": checked_name("resource", options.get("name") or plan.name, where),
         "title": _or_unset(options.get("title")),
@@ -197,13 +206,15 @@ def make_resource(function: Callable[..., Any], uri: str, options: ResourceOptio
     if scopes and hints[1] == "public":
         raise RegistrationError("what needs a scope cannot be kept for everybody: leave cache_scope out", where=where)
     if template.variables:
-        made = resources.Registered(ResourceTemplate(uri_template=uri, **shared), plan, function, hints)
+        made = resources.Registered(
+            wire_resources.ResourceTemplate(uri_template=address, **shared), plan, function, hints
+        )
         made.scopes, made.tags = scopes, tags
         return made
-    complaint = check_uri(uri)
+    complaint = uri.check_uri(address)
     if complaint is not None:
-        raise RegistrationError(f"{uri!r} is not a URI: {complaint}", where=where)
-    definition = Resource(uri=uri, size=_or_unset(options.get("size")), **shared)
+        raise RegistrationError(f"{address!r} is not a URI: {complaint}", where=where)
+    definition = wire_resources.Resource(uri=address, size=_or_unset(options.get("size")), **shared)
     made = resources.Registered(definition, plan, function, hints)
     made.scopes, made.tags = scopes, tags
     return made
@@ -213,8 +224,8 @@ def make_prompt(function: Callable[..., Any], options: PromptOptions) -> prompts
     """Return the prompt that `function` is. Raises RegistrationError."""
     check_options("a prompt", options, PromptOptions, place(function))
     function = inject(function)
-    plan = read_prompt_signature(function, context_type=Context)
-    definition = Prompt(
+    plan = endpoints.read_prompt_signature(function, context_type=Context)
+    definition = wire_prompts.Prompt(
         name=checked_name("prompt", options.get("name") or plan.name, plan.where),
         title=_or_unset(options.get("title")),
         description=_or_unset(options.get("description") or plan.description),

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.app import lazily
-from dragoman.app.changing import NO_CHANGES, Changes
+from dragoman.app.lazily import NO_CHANGES
 from dragoman.app.living import living
 from dragoman.app.options import (
     AppOptions,
@@ -36,16 +36,10 @@ from dragoman.app.registration import (
     read_method,
 )
 from dragoman.app.surface import Surface
-from dragoman.app.switching import Kind, switch
 from dragoman.errors import RegistrationError
-from dragoman.ports.service import Middleware
-from dragoman.ports.state import States
-from dragoman.ports.store import Store
 from dragoman.protocol.eras import Facts
 from dragoman.protocol.limits import Limits
 from dragoman.serving.lifecycle import CustomParams, custom
-from dragoman.serving.prompts import Completer
-from dragoman.serving.resources import Lister
 from dragoman.wire.base import Implementation
 from dragoman.wire.methods import BARE, METHODS, Method
 from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_CHANGED, TOOLS_CHANGED
@@ -53,11 +47,18 @@ from dragoman.wire.notices import PROMPTS_CHANGED, RESOURCE_UPDATED, RESOURCES_C
 if TYPE_CHECKING:
     from typing import Self, Unpack
 
+    from dragoman.app.changing import Changes
+    from dragoman.app.switching import Kind
     from dragoman.app.target import Options, Target
+    from dragoman.ports.service import Middleware
+    from dragoman.ports.state import States
+    from dragoman.ports.store import Store
+    from dragoman.serving.prompts import Completer
+    from dragoman.serving.resources import Lister
     from dragoman.transport.asgi import Endpoint
 
 F = TypeVar("F", bound=Callable[..., Any])
-C = TypeVar("C", bound=Completer)
+C = TypeVar("C", bound="Completer")
 Decorator = Callable[[F], F]
 
 
@@ -331,11 +332,11 @@ class Server:
         Listeners are told. `kind` is "tool", "prompt" or "resource", to mean only those; with `tags`, so is what has
         one of them now. Raises LocalError for a name that nothing has.
         """
-        switch(self.surface, names, kind, on=False, tags=tags)
+        lazily.switch(self.surface, names, kind, on=False, tags=tags)
 
     def enable(self, *names: str, kind: Kind | None = None, tags: Collection[str] = ()) -> None:
         """Undo `disable`; what comes back has its old place in the lists. Raises LocalError as `disable` does."""
-        switch(self.surface, names, kind, on=True, tags=tags)
+        lazily.switch(self.surface, names, kind, on=True, tags=tags)
 
     # --- telling of changes: safe from any thread; what changes above is told by itself -------------------------
 
@@ -396,5 +397,4 @@ class Server:
 
 
 def _decode_custom(raw: bytes | msgspec.Raw) -> CustomParams:
-    bare = BARE.decode(raw)
-    return CustomParams(meta=bare.meta, raw=msgspec.Raw(bytes(raw)))
+    return CustomParams(meta=BARE.decode(raw).meta, raw=msgspec.Raw(bytes(raw)))

@@ -7,34 +7,44 @@ other; this is where they meet. Limit: it registers nothing itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
 from dragoman.app import lazily
-from dragoman.app.options import ServerOptions
 from dragoman.errors import RegistrationError
-from dragoman.ports.state import States
-from dragoman.ports.store import Store
-from dragoman.protocol.eras import Facts
-from dragoman.protocol.exchange import Call, Reply
-from dragoman.protocol.keys import complaint_about
-from dragoman.protocol.limits import Limits
+from dragoman.late import late
 from dragoman.serving.context import ServerFace
-from dragoman.serving.cursors import Cursors
 from dragoman.serving.kept import Kept
 from dragoman.serving.kernel import Kernel
 from dragoman.serving.lifecycle import About, ping
-from dragoman.serving.prompts import Completions, Prompts
-from dragoman.serving.resources import Resources
-from dragoman.serving.scopes import Scopes
-from dragoman.serving.subscriptions import Subscriptions
 from dragoman.serving.tools import Tools
 from dragoman.serving.workers import Workers
-from dragoman.wire.base import Implementation
-from dragoman.wire.lifecycle import ListCapability, ResourcesCapability, ServerCapabilities
-from dragoman.wire.tasks import EXTENSION as TASKS
+from dragoman.wire.lifecycle import TASKS, ListCapability, ResourcesCapability, ServerCapabilities
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from dragoman.app.options import ServerOptions
+    from dragoman.ports.service import Handler
+    from dragoman.ports.state import States
+    from dragoman.ports.store import Store
+    from dragoman.protocol import keys
+    from dragoman.protocol.eras import Facts
+    from dragoman.protocol.exchange import Call, Reply
+    from dragoman.protocol.limits import Limits
+    from dragoman.serving import cursors, subscriptions
+    from dragoman.serving import prompts as prompting
+    from dragoman.serving import resources as resourcing
+    from dragoman.serving import scopes as scoping
+    from dragoman.wire.base import Implementation
+else:
+    Protocol, keys = object, late("dragoman.protocol.keys")
+    cursors, subscriptions = late("dragoman.serving.cursors"), late("dragoman.serving.subscriptions")
+    prompting, resourcing = late("dragoman.serving.prompts"), late("dragoman.serving.resources")
+    scoping = late("dragoman.serving.scopes")
 
 # What of tasks there is in 2025-11-25; the extension has no settings.
 TASKS_2025: dict[str, Any] = {"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}}
@@ -46,48 +56,38 @@ class Mounted(Protocol):
     @property
     def prefix(self) -> str:
         """What stands before its names."""
-        ...
 
     @property
     def other(self) -> Any:
         """The server."""
-        ...
 
     @property
     def completes(self) -> bool:
         """Whether it suggests values for arguments."""
-        ...
 
     @property
     def extensions(self) -> dict[str, dict[str, Any]]:
         """The extensions that it has."""
-        ...
 
     @property
     def tasked(self) -> bool:
         """Whether calls of it can be tasks."""
-        ...
 
     @property
     def tasks(self) -> Any:
         """Its tasks, None if it has none, or they are those of a server behind it."""
-        ...
 
     async def passing(self, call: Call) -> Reply:
         """Return what it answers."""
-        ...
 
     def there(self, uri: str) -> str | None:
         """Return what a URI is there, None if it is not from there."""
-        ...
 
     async def start(self) -> None:
         """Start it. Safe to call again."""
-        ...
 
     async def stop(self) -> None:
         """Stop it, unless others use it."""
-        ...
 
 
 class Companion(Protocol):
@@ -95,11 +95,9 @@ class Companion(Protocol):
 
     async def start(self) -> None:
         """Start it. Safe to call again."""
-        ...
 
     async def stop(self) -> None:
         """Stop it, and return when it has ended."""
-        ...
 
 
 class Surface:
@@ -123,11 +121,7 @@ class Surface:
         self.workers = Workers(limits.threads)
         self.kept = Kept(limits)
         self.tools = Tools(limits, self.face, self.workers, self.kept)
-        self.resources = Resources(limits, self.face, self.workers, self.kept)
-        self.prompts = Prompts(limits, self.face, self.workers)
-        self.completions = Completions(self.prompts.listing, self.resources.templates, self.workers)
-        self.scopes = Scopes(self.tools.listing, self.prompts.listing, self.resources)
-        self.scopes.hides = options.get("hide_unscoped", False)
+        self._hides = options.get("hide_unscoped", False)
         self._guarded = False
         self.mounts: list[Mounted] = []
         self.companions: list[Companion] = []
@@ -141,15 +135,60 @@ class Surface:
         self._extensions: dict[str, dict[str, Any]] = {}
         self._experimental: dict[str, dict[str, Any]] = {}
         self._about = About(info, options.get("instructions"), self.capabilities)
-        listening = Subscriptions(self.kernel.bus, self.capabilities, lambda: self.tasks)
         for name, handler in (
             ("server/discover", self._about.discover),
             ("initialize", self._about.initialize),
             ("ping", ping),
             ("logging/setLevel", ping),
-            ("subscriptions/listen", listening.listen),
+            ("subscriptions/listen", self._listen),
         ):
             self.kernel.handle(name, handler)
+
+    # --- what many servers have nothing in: made, and its code loaded, when it is first asked for ----------------
+
+    @cached_property
+    def resources(self) -> resourcing.Resources:
+        """The resources."""
+        return resourcing.Resources(self.kernel.limits, self.face, self.workers, self.kept)
+
+    @cached_property
+    def prompts(self) -> prompting.Prompts:
+        """The prompts."""
+        return prompting.Prompts(self.kernel.limits, self.face, self.workers)
+
+    @cached_property
+    def completions(self) -> prompting.Completions:
+        """What suggests values for their arguments."""
+        return prompting.Completions(self.prompts.listing, self.resources.templates, self.workers)
+
+    @cached_property
+    def scopes(self) -> scoping.Scopes:
+        """What says who may do what."""
+        made = scoping.Scopes(self.tools.listing, self.prompts.listing, self.resources)
+        made.hides = self._hides
+        return made
+
+    @cached_property
+    def _listening(self) -> subscriptions.Subscriptions:
+        return subscriptions.Subscriptions(self.kernel.bus, self.capabilities, lambda: self.tasks)
+
+    async def _listen(self, call: Call) -> Reply:
+        return await self._listening.listen(call)
+
+    def _has(self, registry: str) -> bool:
+        return registry in self.__dict__
+
+    def _of_resources(self, name: str) -> Handler:
+        """Return what answers for resources, without making their registry for a server that has none yet."""
+        if self._has("resources"):
+            answer: Handler = getattr(self.resources, name)
+            return answer
+
+        async def first(call: Call) -> Reply:
+            later: Handler = getattr(self.resources, name)
+            return await later(call)
+
+        return first
 
     async def start(self) -> None:
         """Start what is mounted, and begin to run the tasks that wait, if there are any. Safe to call again."""
@@ -177,7 +216,7 @@ class Surface:
 
     def add_extension(self, identifier: str, settings: dict[str, Any]) -> None:
         """Declare an extension. Raises RegistrationError for an identifier without a prefix."""
-        complaint = complaint_about(identifier, prefixed=True)
+        complaint = keys.complaint_about(identifier, prefixed=True)
         if complaint is not None:
             raise RegistrationError(f"the extension {identifier!r}: {complaint}")
         self._extensions[identifier] = settings
@@ -193,29 +232,29 @@ class Surface:
         if not self._guarded:
             self._guarded = True
             self.kernel.put_first(self.scopes)
-            self.kernel.put_first(Cursors(self._states))
+            self.kernel.put_first(cursors.Cursors(self._states))
 
     def changed(self, told: str = "") -> None:
         """Answer just the methods for which something is registered, and tell that a list changed."""
         if self.forwards:
             self._tell(told)
             return
-        handle, resources = self.kernel.handle, self.resources
+        handle = self.kernel.handle
         if len(self.tools.listing):
             handle("tools/list", self.tools.list)
             handle("tools/call", self.tools.call)
         if self.tools.tasked and self.face.tasks is None:
             self._begin_tasks()
         if self._has_resources():
-            handle("resources/list", resources.list)
-            handle("resources/templates/list", resources.list_templates)
-            handle("resources/read", resources.read)
+            handle("resources/list", self._of_resources("list"))
+            handle("resources/templates/list", self._of_resources("list_templates"))
+            handle("resources/read", self._of_resources("read"))
             handle("resources/subscribe", ping)
             handle("resources/unsubscribe", ping)
-        if len(self.prompts.listing):
+        if self._has("prompts") and len(self.prompts.listing):
             handle("prompts/list", self.prompts.list)
             handle("prompts/get", self.prompts.get)
-        if len(self.completions) or any(mount.completes for mount in self.mounts):
+        if (self._has("completions") and len(self.completions)) or any(mount.completes for mount in self.mounts):
             handle("completion/complete", self.completions.complete)
         self.face.capabilities = self.capabilities()
         self._about.changed()
@@ -271,8 +310,12 @@ class Surface:
 
     def _has_resources(self) -> bool:
         # A tool's result can become a resource when it is large.
+        if len(self.tools.listing):
+            return True
+        if not self._has("resources"):
+            return False
         resources = self.resources
-        return bool(len(self.tools.listing) or len(resources.fixed) or len(resources.templates) or resources.listed)
+        return bool(len(resources.fixed) or len(resources.templates) or resources.listed)
 
     def _all_extensions(self) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}

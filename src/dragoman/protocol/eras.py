@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from msgspec import UNSET, structs
 
 from dragoman.errors import RequestError
+from dragoman.late import late
 from dragoman.protocol.exchange import Call, Prepared, Reply
 from dragoman.protocol.failures import STATUS
 from dragoman.protocol.lowering import (
@@ -29,7 +30,6 @@ from dragoman.protocol.lowering import (
     lower_call,
     trim,
 )
-from dragoman.protocol.posing import pose
 from dragoman.protocol.tasks import LEGACY_TASKS, NO_TASKS, TASKS, TaskForm
 from dragoman.wire.base import LOG_LEVELS, Implementation
 from dragoman.wire.jsonrpc import (
@@ -40,8 +40,12 @@ from dragoman.wire.jsonrpc import (
     Failure,
 )
 from dragoman.wire.lifecycle import SERVER_INFO, Cacheable, DiscoverResult, Result
-from dragoman.wire.resources import ReadResourceResult
 from dragoman.wire.tools import CallToolResult, ListToolsResult
+
+if TYPE_CHECKING:
+    from dragoman.protocol import posing
+else:
+    posing = late("dragoman.protocol.posing")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -112,7 +116,7 @@ def _seal_modern(result: Any, facts: Facts) -> Any:
         if isinstance(result, Cacheable):
             # CACHE-01: both are there in every cacheable result; what nobody set is stale at once, and nobody else's.
             # CACHE-03: lists have the server's scope, so all their pages have one.
-            ttl, scope = (0, "private") if isinstance(result, ReadResourceResult) else (facts.ttl_ms, facts.cache_scope)
+            ttl, scope = (facts.ttl_ms, facts.cache_scope) if result.by_server else (0, "private")
             hints["ttl_ms"] = ttl if result.ttl_ms is UNSET else result.ttl_ms
             hints["cache_scope"] = scope if result.cache_scope is UNSET else result.cache_scope
         if isinstance(result, ListToolsResult | DiscoverResult):
@@ -141,7 +145,7 @@ def _names(needed: dict[str, Any]) -> str:
 
 
 def _pose_with(floor: Floor) -> Callable[[Any], Any]:
-    return lambda params: pose(params, floor)
+    return lambda params: posing.pose(params, floor)
 
 
 def _same(value: Any) -> Any:

@@ -7,11 +7,12 @@ Source: 2025-11-25 basic/lifecycle; requirements LEG-01 to LEG-06.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from dragoman.errors import RequestError
+from dragoman.late import late
 from dragoman.protocol.envelope import Methods, admit, is_modern, read_params
 from dragoman.protocol.eras import HANDSHAKE, HEADERLESS, Era, negotiate
 from dragoman.protocol.exchange import Call, Caller, meta_of
@@ -20,9 +21,14 @@ from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Frame
 from dragoman.wire.lifecycle import ClientCapabilities, Initialize, SetLevel
 from dragoman.wire.notices import RESOURCE_UPDATED
-from dragoman.wire.resources import Subscribe
+
+if TYPE_CHECKING:
+    from dragoman.wire import resources
+else:
+    resources = late("dragoman.wire.resources")
 
 UNSUBSCRIBE = "resources/unsubscribe"
+_SUBSCRIBING = ("resources/subscribe", UNSUBSCRIBE)
 MAX_SUBSCRIBED = 1000  # resources of one session
 NOBODY = Caller(HEADERLESS.version, ClientCapabilities())
 
@@ -75,7 +81,7 @@ class Handshake:
         elif isinstance(params, SetLevel):
             self.log_level = params.level
             self.changed = True
-        elif isinstance(params, Subscribe):
+        elif name in _SUBSCRIBING and isinstance(params, resources.Subscribe):
             self._subscribe(name, params.uri)
         call = Call(name, params, frame.id, self.era, self.caller, meta_of(params))  # type: ignore[arg-type]
         call.log_level = self.log_level

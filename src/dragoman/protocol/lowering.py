@@ -7,32 +7,18 @@ Source: the schema of each revision, field by field; requirements LEG-21, LEG-28
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, structs
 
-from dragoman.wire.base import Implementation, Wire
-from dragoman.wire.content import (
-    AnyContents,
-    AudioContent,
-    BlobContents,
-    EmbeddedResource,
-    ImageContent,
-    ResourceLink,
-    TextContent,
-    TextContents,
-)
-from dragoman.wire.lifecycle import ServerCapabilities
-from dragoman.wire.notices import Progress
-from dragoman.wire.prompts import Prompt, PromptArgument
-from dragoman.wire.questions import Elicit, SamplingMessage
-from dragoman.wire.resources import Resource, ResourceTemplate
+from dragoman.wire.base import Wire
+from dragoman.wire.content import AudioContent, ResourceLink, TextContent
 from dragoman.wire.tools import CallToolResult, ListToolsResult, Tool, ToolAnnotations
 
-Fields = Mapping[type, tuple[str, ...]]
+# By the names of wire types: older revisions lack something of nearly all, and a program need not load all to say so.
+Fields = Mapping[str, tuple[str, ...]]
 OBJECT = memoryview(b"{")
 
 
@@ -53,34 +39,34 @@ class Floor(msgspec.Struct, frozen=True):
 
 
 _HINTS = frozenset({"result_type", "ttl_ms", "cache_scope"})
+_CONTENTS = ("AnyContents", "TextContents", "BlobContents")
+_WITH_META = (*_CONTENTS, "TextContent", "ImageContent", "AudioContent", "EmbeddedResource")
 _UNTITLED: Fields = {
-    Implementation: ("title", "website_url", "description"),
-    Tool: ("title", "output_schema", "meta", "execution"),
-    Resource: ("title", "meta"),
-    ResourceTemplate: ("title", "meta"),
-    Prompt: ("title", "meta"),
-    PromptArgument: ("title",),
-    CallToolResult: ("structured_content",),
-    ServerCapabilities: ("tasks", "extensions"),
-    SamplingMessage: ("meta",),
-    **dict.fromkeys(
-        (AnyContents, TextContents, BlobContents, TextContent, ImageContent, AudioContent, EmbeddedResource), ("meta",)
-    ),
+    "Implementation": ("title", "website_url", "description"),
+    "Tool": ("title", "output_schema", "meta", "execution"),
+    "Resource": ("title", "meta"),
+    "ResourceTemplate": ("title", "meta"),
+    "Prompt": ("title", "meta"),
+    "PromptArgument": ("title",),
+    "CallToolResult": ("structured_content",),
+    "ServerCapabilities": ("tasks", "extensions"),
+    "SamplingMessage": ("meta",),
+    **dict.fromkeys(_WITH_META, ("meta",)),
 }
 
 # Tasks left the core for an extension.
 FLOOR_2026_07 = Floor(
-    absent={Tool: ("execution",), ServerCapabilities: ("tasks",), Elicit: ("elicitation_id",)}, content_whole=True
+    absent={"Tool": ("execution",), "ServerCapabilities": ("tasks",), "Elicit": ("elicitation_id",)}, content_whole=True
 )
 # Extensions came later, but those that are negotiated in `initialize` expect an answer there.
 FLOOR_2025_11 = Floor(names=_HINTS, content_whole=True)
 FLOOR_2025_06 = Floor(
     names=_HINTS | {"icons"},
     absent={
-        Implementation: ("website_url", "description"),
-        Tool: ("execution",),
-        ServerCapabilities: ("tasks", "extensions"),
-        SamplingMessage: ("meta",),
+        "Implementation": ("website_url", "description"),
+        "Tool": ("execution",),
+        "ServerCapabilities": ("tasks", "extensions"),
+        "SamplingMessage": ("meta",),
     },
     plain_questions=True,
 )
@@ -94,9 +80,9 @@ FLOOR_2024_11 = Floor(
     names=_HINTS | {"icons", "last_modified"},
     absent={
         **_UNTITLED,
-        Tool: ("annotations", *_UNTITLED[Tool]),
-        ServerCapabilities: ("completions", *_UNTITLED[ServerCapabilities]),
-        Progress: ("message",),
+        "Tool": ("annotations", *_UNTITLED["Tool"]),
+        "ServerCapabilities": ("completions", *_UNTITLED["ServerCapabilities"]),
+        "Progress": ("message",),
     },
     blocks=frozenset({ResourceLink, AudioContent}),
     plain_questions=True,
@@ -108,7 +94,7 @@ def trim(value: Any, floor: Floor) -> Any:
     kind: type[Any] = value.__class__
     if kind in floor.blocks:
         return TextContent(text=_in_words(value))
-    absent = floor.absent.get(kind, ())
+    absent = floor.absent.get(kind.__name__, ())
     changes: dict[str, Any] = {}
     for name in value.__struct_fields__:
         item = getattr(value, name)
@@ -153,11 +139,11 @@ def lower_call(result: CallToolResult, floor: Floor) -> CallToolResult:
 def _is_object(value: Any) -> bool:
     if isinstance(value, msgspec.Raw):
         return bytes(value).lstrip()[:1] == b"{"
-    return isinstance(value, Mapping | msgspec.Struct) or dataclasses.is_dataclass(value)
+    return isinstance(value, Mapping | msgspec.Struct) or hasattr(value, "__dataclass_fields__")
 
 
 def _tool(tool: Tool, floor: Floor) -> Tool:
-    absent = floor.absent.get(Tool, ())
+    absent = floor.absent.get("Tool", ())
     if "title" in absent and "annotations" not in absent and isinstance(tool.title, str):
         hints = tool.annotations if isinstance(tool.annotations, ToolAnnotations) else ToolAnnotations()
         if hints.title is UNSET:

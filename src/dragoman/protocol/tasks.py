@@ -9,32 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, structs
 
 from dragoman.errors import RequestError
+from dragoman.late import late
 from dragoman.protocol.exchange import Call
-from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, MISSING_CAPABILITY, Notification
+from dragoman.wire.lifecycle import TASKS as EXTENSION
 from dragoman.wire.lifecycle import Result, ServerCapabilities
-from dragoman.wire.questions import InputRequest
-from dragoman.wire.tasks import (
-    EXTENSION,
-    LEGACY_TASK_CHANGED,
-    TASK,
-    TASK_CHANGED,
-    TERMINAL,
-    CreateTaskResult,
-    DetailedTask,
-    LegacyCreateTaskResult,
-    LegacyTask,
-    Status,
-    TaskWish,
-)
 
-_read_wish = Decoding(TaskWish)
+if TYPE_CHECKING:
+    from dragoman.wire import tasks as wire
+    from dragoman.wire.questions import InputRequest
+else:
+    wire = late("dragoman.wire.tasks")
+
 NEEDED: dict[str, Any] = {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
 
 
@@ -42,7 +34,7 @@ class TaskState(msgspec.Struct, kw_only=True, frozen=True):
     """What can be told of a task. Times are seconds since 1970, `ttl` seconds from `created`, `poll` milliseconds."""
 
     id: str
-    status: Status
+    status: wire.Status
     message: str
     created: float
     updated: float
@@ -122,16 +114,16 @@ def _members(state: TaskState) -> dict[str, Any]:
         "last_updated_at": iso(state.updated),
         "ttl_ms": _milliseconds(state.ttl),
         "status_message": _or_unset(state.message),
-        "poll_interval_ms": state.poll if state.status not in TERMINAL else UNSET,
+        "poll_interval_ms": state.poll if state.status not in wire.TERMINAL else UNSET,
     }
 
 
 def _created(state: TaskState) -> Result:
-    return CreateTaskResult(result_type=TASK, **_members(state))
+    return wire.CreateTaskResult(result_type=wire.TASK, **_members(state))
 
 
-def _detailed(state: TaskState) -> DetailedTask:
-    return DetailedTask(
+def _detailed(state: TaskState) -> wire.DetailedTask:
+    return wire.DetailedTask(
         input_requests=state.requests if state.status == "input_required" else UNSET,
         result=UNSET if state.result is None else state.result,
         error=UNSET if state.error is None else state.error,
@@ -150,7 +142,7 @@ TASKS = TaskForm(
     created=_created,
     told=_detailed,
     cancelled=_acknowledged,
-    notice=lambda state: Notification(method=TASK_CHANGED, params=_detailed(state)),
+    notice=lambda state: Notification(method=wire.TASK_CHANGED, params=_detailed(state)),
     later=True,
     final=False,
     asked=lambda params: params,
@@ -168,7 +160,7 @@ def _wish_legacy(call: Call, supported: bool) -> Wish | None:
     if not supported:
         raise RequestError(METHOD_NOT_FOUND, f"the tool {call.params.name!r} does not run as a task; call it without")
     try:
-        ttl = _read_wish.decode(wished).ttl
+        ttl = msgspec.json.decode(wished, type=wire.TaskWish).ttl
     except msgspec.DecodeError as error:
         raise RequestError(INVALID_PARAMS, f"task: {error}") from None
     return Wish(None if ttl is UNSET else max(0.0, ttl / 1000))
@@ -178,9 +170,9 @@ def _needed_legacy(name: str) -> RequestError:
     return RequestError(METHOD_NOT_FOUND, f"{name} runs as a task only: send `task` with the call")
 
 
-def legacy_task(state: TaskState) -> LegacyTask:
+def legacy_task(state: TaskState) -> wire.LegacyTask:
     """Return a task as 2025-11-25 tells it."""
-    return LegacyTask(
+    return wire.LegacyTask(
         task_id=state.id,
         # What is a completed task in the extension (TASK-10) is a failed one here ("Task Execution Errors").
         status="failed" if state.erred else state.status,
@@ -196,13 +188,13 @@ LEGACY_TASKS = TaskForm(
     wish=_wish_legacy,
     needed=_needed_legacy,
     admit=lambda call: None,
-    created=lambda state: LegacyCreateTaskResult(task=legacy_task(state)),
+    created=lambda state: wire.LegacyCreateTaskResult(task=legacy_task(state)),
     told=legacy_task,
     cancelled=legacy_task,
-    notice=lambda state: Notification(method=LEGACY_TASK_CHANGED, params=legacy_task(state)),
+    notice=lambda state: Notification(method=wire.LEGACY_TASK_CHANGED, params=legacy_task(state)),
     later=False,
     final=True,
-    asked=lambda params: {TASK: {}, **params},
+    asked=lambda params: {wire.TASK: {}, **params},
     waits=True,
     offered=lambda has: has.tasks is not UNSET,
 )

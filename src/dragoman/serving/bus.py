@@ -10,10 +10,13 @@ import asyncio
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from dragoman.errors import RequestError
-from dragoman.ports.bus import Topic, Wants
 from dragoman.wire.jsonrpc import INTERNAL_ERROR
+
+if TYPE_CHECKING:
+    from dragoman.ports.bus import Topic, Wants
 
 MAX_WAITING = 1000  # different topics that one listener has not heard yet; with more it is cut off
 AT_ONCE = 50  # listeners that are told in one turn of the event loop: about 3 ms, for which others wait

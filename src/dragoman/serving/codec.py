@@ -11,12 +11,29 @@ import os
 import types
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from enum import Enum
-from pathlib import Path, PurePath
-from typing import Annotated, Any, ClassVar, Literal, NewType, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NewType,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 import msgspec
 
+from dragoman.late import late
 from dragoman.serving.shapes import is_class, is_object
+
+if TYPE_CHECKING:
+    import pathlib
+else:
+    pathlib = late("pathlib")
 
 DATE_TIME = Annotated[datetime.datetime, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 # What has an order and no length: in JSON, a list.
@@ -47,7 +64,12 @@ class Choice(metaclass=_TakesAny):
 
 def is_text(kind: Any) -> bool:
     """Return whether `kind` is a class written as a plain string: paths, network addresses, time zones."""
-    return is_class(kind) and (issubclass(kind, PurePath) or kind.__module__ in _TEXT_MODULES)
+    return is_class(kind) and (_is_path(kind) or kind.__module__ in _TEXT_MODULES)
+
+
+def _is_path(kind: type[Any]) -> bool:
+    # What no path could be is told without loading what paths are.
+    return hasattr(kind, "__fspath__") and issubclass(kind, pathlib.PurePath)
 
 
 def decode_hook(kind: type[Any], value: Any) -> Any:
@@ -150,7 +172,7 @@ def adapt(annotation: Any) -> Any:
     if annotation is object:
         return Any
     if annotation is os.PathLike:
-        return Path
+        return pathlib.Path
     origin = get_origin(annotation)
     if origin is None or origin is Literal:
         return annotation
@@ -179,7 +201,7 @@ def described(item: Any) -> msgspec.Meta | None:
 def _generic(annotation: Any, origin: Any) -> Any:
     args = get_args(annotation)
     if origin is os.PathLike:
-        return Path
+        return pathlib.Path
     if origin in _STREAMS:
         return list[adapt(args[0])]  # type: ignore[misc]
     fitted: tuple[Any, ...] = tuple(arg if arg is Ellipsis else adapt(arg) for arg in args)

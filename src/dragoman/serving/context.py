@@ -10,18 +10,23 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from concurrent.futures import wait
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
 from dragoman.errors import LocalError
-from dragoman.ports.state import States
+from dragoman.late import late
 from dragoman.protocol.exchange import Call, Caller
-from dragoman.protocol.trace import trace_of
 from dragoman.wire.base import LOG_LEVELS, Implementation, LogLevel, RequestId
 from dragoman.wire.jsonrpc import Notification
 from dragoman.wire.lifecycle import ClientCapabilities, ServerCapabilities
 from dragoman.wire.notices import MESSAGE, PROGRESS, VISITED, LogMessage, Progress, Visited
+
+if TYPE_CHECKING:
+    from dragoman.ports.state import States
+    from dragoman.protocol import trace
+else:
+    trace = late("dragoman.protocol.trace")
 
 LOOK = 0.5  # seconds between looks whether a plain function's call is still wanted
 
@@ -100,7 +105,7 @@ class Context:
 
         Fit to go on as `meta` of a call to another server.
         """
-        return trace_of(self._call.meta)
+        return trace.trace_of(self._call.meta)
 
     @property
     def cancelled(self) -> bool:

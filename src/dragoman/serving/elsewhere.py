@@ -5,13 +5,18 @@ Limit: it is a definition and a handler. Which server that is, and under which n
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dragoman.ports.service import Handler
+from dragoman.late import late
 from dragoman.protocol.headers import HeaderRule, SchemaFault, header_rules
-from dragoman.protocol.uri import Template
-from dragoman.wire.resources import ResourceTemplate
 from dragoman.wire.tools import Tool
+
+if TYPE_CHECKING:
+    from dragoman.ports.service import Handler
+    from dragoman.protocol import uri
+    from dragoman.wire import resources
+else:
+    uri, resources = late("dragoman.protocol.uri"), late("dragoman.wire.resources")
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -44,9 +49,9 @@ class Elsewhere:
         self.source = source
         # What HTTP headers repeat is checked where the client is, since nobody further on may know of headers.
         self.rules: tuple[HeaderRule, ...] = rules_in(definition) if isinstance(definition, Tool) else ()
-        self.template: Template | None = None
-        if isinstance(definition, ResourceTemplate):
-            self.template = Template.parse(definition.uri_template)
+        self.template: uri.Template | None = None
+        if isinstance(definition, resources.ResourceTemplate):
+            self.template = uri.Template.parse(definition.uri_template)
 
 
 def rules_in(definition: Tool) -> tuple[HeaderRule, ...]:

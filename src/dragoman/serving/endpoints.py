@@ -13,11 +13,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from dragoman.errors import LocalError, RegistrationError
+from dragoman.serving.arguments import Argument
 from dragoman.serving.codec import encoder, plain
 from dragoman.serving.faults import ArgumentFaults, Fault, OutputMismatch
 from dragoman.serving.messages import type_of
 from dragoman.serving.parameters import Arguments, Function, Reading, put_context, read
-from dragoman.serving.repair import Argument, Mender
+from dragoman.serving.repair import Mender
 from dragoman.serving.results import Audio, File, Image, block_of, contents_of, is_block
 from dragoman.serving.schemas import Schema
 from dragoman.serving.shapes import is_object, is_sequence

@@ -6,19 +6,26 @@ said where, in a store, so that any process reads them. Bounded; what is dropped
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from dragoman.errors import LocalError
-from dragoman.ports.store import Change, Drop, Store
-from dragoman.protocol.limits import Limits
+from dragoman.late import late
 from dragoman.wire.content import AnyContents, ResourceLink
+
+if TYPE_CHECKING:
+    import hashlib
+    import secrets
+    from collections.abc import Callable
+
+    from dragoman.ports import store as ports
+    from dragoman.protocol.limits import Limits
+else:
+    hashlib, secrets, ports = late("hashlib"), late("secrets"), late("dragoman.ports.store")
 
 log = logging.getLogger("dragoman")
 SCHEME = "result://"
@@ -58,10 +65,10 @@ class Kept:
         self._texts: OrderedDict[str, Text] = OrderedDict()
         self._bytes = 0
         self._most = limits.kept_bytes
-        self._store: Store | None = None
+        self._store: ports.Store | None = None
         self._prefix = ""
 
-    def share(self, store: Store, place: str) -> None:
+    def share(self, store: ports.Store, place: str) -> None:
         """Keep what comes from now on in `store`, under `place`. What is counted is still what this process keeps."""
         self._store, self._prefix = store, f"kept:{place}:"
         self._most = min(self._most, SHARED)
@@ -116,7 +123,7 @@ class Kept:
             return None
         return Page(_digest(kept.owner), text[(number - 1) * size : number * size], kept.mime_type, kept.pages)
 
-    async def _put(self, store: Store, token: str, kept: Text, text: str) -> None:
+    async def _put(self, store: ports.Store, token: str, kept: Text, text: str) -> None:
         """Move a text to the store; if that fails it stays here."""
         try:
             for number in range(1, kept.pages + 1):
@@ -130,7 +137,8 @@ class Kept:
     async def _forget(self, token: str, kept: Text) -> None:
         if self._store is None or kept.text is not None:
             return
-        drops: list[Change] = [Drop(self._key(token, number)) for number in range(1, min(kept.pages, 500) + 1)]
+        numbers = range(1, min(kept.pages, 500) + 1)
+        drops: list[ports.Change] = [ports.Drop(self._key(token, number)) for number in numbers]
         try:
             await self._store.commit(drops)
         except LocalError as error:

@@ -7,25 +7,29 @@ costs the same whether a server has one tool or a thousand.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dragoman.errors import RequestError, ScopeError, VisitNeededError
-from dragoman.ports.service import Answer, Handler, Middleware
+from dragoman.late import late
 from dragoman.ports.watched import Begun
 from dragoman.protocol.eras import Facts, reply_bytes
 from dragoman.protocol.exchange import Call, Reply
 from dragoman.protocol.failures import failure_of, internal, unknown_method
 from dragoman.protocol.frames import encode, write_failure
-from dragoman.protocol.limits import Limits
 from dragoman.serving.bus import LocalBus
 from dragoman.serving.suspended import Suspended, stopped_by
-from dragoman.serving.visits import told
 from dragoman.wire.jsonrpc import INTERNAL_ERROR, Failure, Response
 from dragoman.wire.methods import METHODS, Method
+
+if TYPE_CHECKING:
+    from dragoman.ports.service import Answer, Handler, Middleware
+    from dragoman.protocol.limits import Limits
+    from dragoman.serving import visits
+else:
+    visits = late("dragoman.serving.visits")
 
 log = logging.getLogger("dragoman")
 FORBIDDEN = 403
@@ -112,7 +116,7 @@ class Kernel:
 
     def _compose(self, handler: Handler) -> Handler:
         for middleware in reversed(self._middleware):
-            handler = functools.partial(_through, middleware, handler)
+            handler = _through(middleware, handler)
         return handler
 
     async def reply(self, call: Call) -> Reply:
@@ -178,7 +182,7 @@ class Kernel:
             failure = Failure(error.code, error.message)
             return FORBIDDEN, write_failure(call.id, call.era.fail(failure))
         if isinstance(error, VisitNeededError):
-            error = told(call, error)
+            error = visits.told(call, error)
         failure = failure_of(error) or self._unexpected(call, error)
         try:
             body = write_failure(call.id, call.era.fail(failure))
@@ -192,7 +196,7 @@ class Kernel:
         return internal(report(call.method, error))
 
 
-class _Handlers(dict[str, Handler]):
+class _Handlers(dict[str, "Handler"]):
     """Handlers by method, with one for all that are not among them."""
 
     def __init__(self, known: dict[str, Handler], rest: Handler) -> None:
@@ -223,5 +227,6 @@ def report(what: str, error: BaseException) -> str:
     return error_id
 
 
-async def _through(middleware: Middleware, handler: Handler, call: Call) -> Reply:
-    return await middleware(call, handler)
+def _through(middleware: Middleware, handler: Handler) -> Handler:
+    # No coroutine of its own around that of the middleware: it would cost each call another frame.
+    return lambda call: middleware(call, handler)

@@ -6,23 +6,28 @@ Source: specification, server/discover; 2025-11-25 basic/lifecycle.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from msgspec import UNSET
 
 from dragoman.errors import RequestError
-from dragoman.ports.service import Handler
+from dragoman.late import late
 from dragoman.protocol.eras import STATELESS
 from dragoman.protocol.exchange import Call, Prepared, Reply
-from dragoman.serving.context import ServerFace
 from dragoman.serving.faults import ArgumentFaults
-from dragoman.serving.running import Runner
-from dragoman.serving.signature import Plan
-from dragoman.serving.workers import Workers
-from dragoman.wire.base import Implementation
 from dragoman.wire.jsonrpc import INVALID_PARAMS
 from dragoman.wire.lifecycle import DiscoverResult, InitializeResult, Params, ServerCapabilities
+
+if TYPE_CHECKING:
+    from dragoman.ports.service import Handler
+    from dragoman.serving import running
+    from dragoman.serving.context import ServerFace
+    from dragoman.serving.signature import Plan
+    from dragoman.serving.workers import Workers
+    from dragoman.wire.base import Implementation
+else:
+    running = late("dragoman.serving.running")
 
 
 class CustomParams(Params, frozen=True, kw_only=True):
@@ -79,7 +84,7 @@ def custom(plan: Plan, function: Callable[..., Any], workers: Workers, face: Ser
     Its result is a JSON object; any other value is wrapped as {"result": ...}.
     """
 
-    runner = Runner(face, workers)
+    runner = running.Runner(face, workers)
 
     async def handler(call: Call) -> Reply:
         try:

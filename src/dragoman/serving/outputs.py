@@ -6,25 +6,28 @@ or by looking at it.  What breaks the annotation's promise raises OutputMismatch
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Never, NoReturn, TypeAlias, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Never, NoReturn, TypeAlias, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET
 
 from dragoman.errors import RegistrationError
+from dragoman.late import late
 from dragoman.serving import pydantic_bridge as bridge
 from dragoman.serving.codec import Unsupported, adapt, decoder, encoder, members, plain
 from dragoman.serving.faults import Fault, OutputMismatch
-from dragoman.serving.messages import fault_of
 from dragoman.serving.parameters import MISSING
-from dragoman.serving.results import BLOCK_TYPES, ToolResult, block_of, content_of, is_block
 from dragoman.serving.schemas import Schema, Schemas, resolve, with_defs
 from dragoman.serving.shapes import is_class, is_object, is_sequence
 from dragoman.wire.content import Content, TextContent
 from dragoman.wire.tools import CallToolResult
+
+if TYPE_CHECKING:
+    from dragoman.serving import messages, results
+else:
+    messages, results = late("dragoman.serving.messages"), late("dragoman.serving.results")
 
 Encode: TypeAlias = Callable[[Any], CallToolResult]
 Declared: TypeAlias = Mapping[str, Any] | Literal[False] | None
@@ -73,11 +76,16 @@ def _is_content(annotation: Any) -> bool:
     for member in members(annotation):
         kind = get_origin(member) or member
         if is_class(kind):
-            if issubclass(kind, (*BLOCK_TYPES, ToolResult, CallToolResult)):
+            # All of these are ours: what has nothing of ours in it is told from them without loading them.
+            if _is_ours(kind) and issubclass(kind, (*results.BLOCK_TYPES, results.ToolResult, CallToolResult)):
                 return True
             if issubclass(kind, list | tuple) and any(_is_content(arg) for arg in get_args(member)):
                 return True
     return False
+
+
+def _is_ours(kind: type[Any]) -> bool:
+    return any(base.__module__.startswith("dragoman.") for base in kind.__mro__)
 
 
 def _is_wrapped(declared: Mapping[str, Any], returns: Any) -> bool:
@@ -119,7 +127,7 @@ def _by_msgspec(returns: Any, where: str) -> Output:
         try:
             check(data)
         except msgspec.ValidationError as error:
-            fault = fault_of(str(error), "$", msgspec.json.decode(data), made, schemas.defs)
+            fault = messages.fault_of(str(error), "$", msgspec.json.decode(data), made, schemas.defs)
             raise OutputMismatch(fault, where=where) from error
         return _result(value if isinstance(value, str) else data.decode(), data, wraps)
 
@@ -134,7 +142,7 @@ def _trusted(kind: Any) -> type | None:
         return dict if origin is dict else list
     if not is_class(kind) or origin is not None:
         return None
-    if kind in (*_SCALARS, dict, list) or issubclass(kind, msgspec.Struct) or dataclasses.is_dataclass(kind):
+    if kind in (*_SCALARS, dict, list) or issubclass(kind, msgspec.Struct) or hasattr(kind, "__dataclass_fields__"):
         return kind
     return None
 
@@ -206,15 +214,15 @@ def _ready(value: Any) -> CallToolResult | None:
     """Return the result that `value` is already, if it is one."""
     if isinstance(value, CallToolResult):
         return value
-    if isinstance(value, ToolResult):
+    if _is_ours(type(value)) and isinstance(value, results.ToolResult):
         return _spelled_out(value)
     return None
 
 
-def _spelled_out(value: ToolResult) -> CallToolResult:
+def _spelled_out(value: results.ToolResult) -> CallToolResult:
     """Return an explicit result as it was asked for."""
     structured: Any = UNSET
-    content: list[Content] = content_of(value.content)
+    content: list[Content] = results.content_of(value.content)
     if value.structured is not UNSET:
         data = _written(value.structured, "ToolResult")
         structured = msgspec.Raw(data)
@@ -247,7 +255,7 @@ def _blocks(value: Any, where: str) -> CallToolResult:
 
 def _content(value: Any, where: str) -> list[Content]:
     try:
-        return content_of(value)
+        return results.content_of(value)
     except TypeError as error:
         raise OutputMismatch(Fault("$", "content", hint=str(error)), where=where) from error
 
@@ -264,9 +272,9 @@ def by_looks(value: Any, where: str) -> CallToolResult:
         return CallToolResult(content=[TextContent(text=_sound(value, where))])
     if (result := _ready(value)) is not None:
         return result
-    if is_block(value):
-        return CallToolResult(content=[block_of(value)])
-    if is_sequence(value) and any(is_block(item) for item in value):
+    if results.is_block(value):
+        return CallToolResult(content=[results.block_of(value)])
+    if is_sequence(value) and any(results.is_block(item) for item in value):
         return CallToolResult(content=_content(value, where))
     data = _written(value, where)
     return _result(data.decode(), data, wraps=data[:1] != b"{")

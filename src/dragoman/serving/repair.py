@@ -6,58 +6,20 @@ reading: a string that fits stays the string it is.  Every argument is judged by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from dragoman.serving import codec
-from dragoman.serving import pydantic_bridge as bridge
+from dragoman.serving.arguments import Argument
 from dragoman.serving.faults import ArgumentFaults, Fault, suggestion
-from dragoman.serving.messages import branches, fault_of, show, type_of
+from dragoman.serving.messages import branches, show, type_of
 from dragoman.serving.schemas import Schema
 from dragoman.serving.shapes import is_list, is_object
 
 MAX_DEPTH = 3
 _OPEN = {"[": list, "{": dict}
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-class Argument(msgspec.Struct):
-    """How one argument is decoded: `kind` by msgspec, or `adapter` by pydantic."""
-
-    name: str
-    schema: Schema
-    required: bool
-    default: Callable[[], Any]
-    kind: Any = None
-    adapter: Any = None
-    # Made when first needed: most arguments are never wrong.
-    strict: codec.Decode | None = None
-    lenient: codec.Decode | None = None
-
-    def decode(self, raw: bytes, path: str, value: Any, defs: dict[str, Schema]) -> tuple[Any, list[Fault]]:
-        """Return the decoded value and no faults, or None and the faults."""
-        try:
-            if self.adapter is not None:
-                return self.adapter.validate_json(raw), []
-            return self._by_msgspec(raw), []
-        except msgspec.ValidationError as error:
-            return None, [fault_of(str(error), path, value, self.schema, defs)]
-        except Exception as error:
-            if not bridge.is_validation_error(error):
-                raise
-            return None, bridge.faults_of(error, path)
-
-    def _by_msgspec(self, raw: bytes) -> Any:
-        if self.strict is None:
-            self.strict = codec.decoder(self.kind)
-        try:
-            return self.strict(raw)
-        except msgspec.ValidationError:
-            if self.lenient is None:
-                self.lenient = codec.decoder(self.kind, strict=False)
-            return self.lenient(raw)
 
 
 class Mender:

@@ -6,19 +6,26 @@ Functions are never changed.  Values that a call cannot mean are told back, all 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from dragoman.errors import RegistrationError
+from dragoman.late import late
 from dragoman.serving import pydantic_bridge as bridge
+from dragoman.serving.arguments import Argument
 from dragoman.serving.codec import Unsupported, adapt, decode_hook, decoder
 from dragoman.serving.outputs import Declared, Encode, output_of
 from dragoman.serving.parameters import Arguments, Function, Parameter, Reading, put_context, read
-from dragoman.serving.repair import Argument, Mender
 from dragoman.serving.schemas import Schema, Schemas, of_parameters
+
+if TYPE_CHECKING:
+    import copy
+
+    from dragoman.serving import repair
+else:
+    copy, repair = late("copy"), late("dragoman.serving.repair")
 
 _CONSTANTS = (int, float, bool, str, bytes, type(None))
 
@@ -128,11 +135,13 @@ def decode_of(reading: Reading, arguments: Sequence[Argument], schemas: Schemas)
             fields.append((argument.name, kind, msgspec.field(default_factory=argument.default)))
     struct = msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True)
     strict = msgspec.json.Decoder(struct, dec_hook=decode_hook).decode
-    mender = Mender(arguments, schemas.defs)
     astuple = msgspec.structs.astuple
     bridged = [(at, argument.adapter) for at, argument in enumerate(arguments) if argument.adapter is not None]
     keywords = [parameter.name for parameter in reading.parameters if parameter.keyword_only]
     positional = len(arguments) - len(keywords)
+
+    def mended(raw: bytes | msgspec.Raw) -> list[Any]:
+        return repair.Mender(arguments, schemas.defs).decode(bytes(raw))
 
     if not bridged and not keywords:
 
@@ -140,7 +149,7 @@ def decode_of(reading: Reading, arguments: Sequence[Argument], schemas: Schemas)
             try:
                 return astuple(strict(raw)), {}
             except (msgspec.DecodeError, UnicodeError):
-                return tuple(mender.decode(bytes(raw))), {}
+                return tuple(mended(raw)), {}
 
         return decode
 
@@ -151,11 +160,11 @@ def decode_of(reading: Reading, arguments: Sequence[Argument], schemas: Schemas)
                 if type(values[at]) is msgspec.Raw:
                     values[at] = adapter.validate_json(bytes(values[at]))
         except (msgspec.DecodeError, UnicodeError):
-            values = mender.decode(bytes(raw))
+            values = mended(raw)
         except Exception as error:
             if not bridge.is_validation_error(error):
                 raise
-            values = mender.decode(bytes(raw))
+            values = mended(raw)
         return tuple(values[:positional]), dict(zip(keywords, values[positional:], strict=True))
 
     return decode_split

@@ -9,31 +9,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType, structs
 
 from dragoman.errors import DoubtError, RegistrationError, RequestError, ToolError, VisitNeededError
+from dragoman.late import late
 from dragoman.protocol.exchange import Call, Headers, Prepared, Reply
 from dragoman.protocol.headers import METHOD_HEADER, HeaderRule, SchemaFault, check_params, header_rules
-from dragoman.protocol.limits import Limits
 from dragoman.serving.context import Context, ServerFace, redeem
 from dragoman.serving.elsewhere import Elsewhere
 from dragoman.serving.faults import ArgumentFaults
-from dragoman.serving.gate import Gate
-from dragoman.serving.kept import Kept
 from dragoman.serving.kernel import report
 from dragoman.serving.listing import Listing, register
 from dragoman.serving.nearest import nearest
 from dragoman.serving.shapes import is_object
-from dragoman.serving.signature import Plan
-from dragoman.serving.visits import require
-from dragoman.serving.workers import Workers
 from dragoman.wire.base import EMPTY, NULL
 from dragoman.wire.content import Content, EmbeddedResource, TextContent
 from dragoman.wire.jsonrpc import HEADER_MISMATCH, INVALID_PARAMS
 from dragoman.wire.tools import CallTool, CallToolResult, ListTools, ListToolsResult, Tool
+
+if TYPE_CHECKING:
+    from dragoman.protocol.limits import Limits
+    from dragoman.serving import visits
+    from dragoman.serving.gate import Gate
+    from dragoman.serving.kept import Kept
+    from dragoman.serving.signature import Plan
+    from dragoman.serving.workers import Workers
+else:
+    visits = late("dragoman.serving.visits")
 
 # What could make a text, cut, unfit for the schema that the whole of it fits.
 _NARROWING = frozenset({"format", "pattern", "enum", "const", "maxLength", "allOf", "anyOf", "oneOf", "not"})
@@ -165,7 +170,7 @@ class Tools:
             size = _size(result)
         except (ToolError, ArgumentFaults) as error:
             if isinstance(error, VisitNeededError):
-                require(call, error)
+                visits.require(call, error)
             result = refusal(str(error))
             size = _size(result)
         except RequestError:

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import queue
+import functools
 import threading
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dragoman.late import late
+
+if TYPE_CHECKING:
+    import queue
+else:
+    queue = late("queue")
 
 Job: TypeAlias = tuple[
     asyncio.AbstractEventLoop, "asyncio.Future[Any]", contextvars.Context, Callable[..., Any], tuple[Any, ...]
@@ -25,10 +32,14 @@ class Workers:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
         self._pending = 0
+
+    @functools.cached_property
+    def _jobs(self) -> queue.SimpleQueue[Job]:
+        # Made by the first job, under the lock: most servers have no plain functions.
+        return queue.SimpleQueue()
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Return `function(*args)`, run in a thread with the caller's context variables.
@@ -39,12 +50,13 @@ class Workers:
         future: asyncio.Future[Any] = loop.create_future()
         with self._lock:
             self._pending += 1
+            jobs = self._jobs
             grow = self._pending > self._threads and self._threads < self._limit
             if grow:
                 self._threads += 1
         if grow:
             self._grow()
-        self._jobs.put((loop, future, contextvars.copy_context(), function, args))
+        jobs.put((loop, future, contextvars.copy_context(), function, args))
         return await future
 
     def _grow(self) -> None:

@@ -11,13 +11,12 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from dragoman.errors import MalformedError, RequestError
-from dragoman.ports.service import Service
-from dragoman.protocol.changes import notice_of
+from dragoman.late import late
 from dragoman.protocol.exchange import Call, Caller
 from dragoman.protocol.frames import id_of, read_frame, write_failure, write_notice
 from dragoman.protocol.handshake import Handshake, admit_either
@@ -29,6 +28,12 @@ from dragoman.wire.base import RequestId
 from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure, Frame, Notification
 from dragoman.wire.notices import CANCELLED, INITIALIZED, Cancelled
+
+if TYPE_CHECKING:
+    from dragoman.ports.service import Service
+    from dragoman.protocol import changes
+else:
+    changes = late("dragoman.protocol.changes")
 
 log = logging.getLogger("dragoman")
 GRACE = 1.0  # seconds that running calls get when stdin ends
@@ -248,7 +253,7 @@ class StdioServer:
         feed = self._service.bus.open(self._peer.hears)
         try:
             while (topic := await feed.next()) is not None:
-                self._write(write_notice(notice_of(topic)))
+                self._write(write_notice(changes.notice_of(topic)))
                 await self._writer.drain()
         finally:
             feed.close()

@@ -5,7 +5,7 @@ Source: specification, basic/index "_meta", server/discover; 2025-11-25 lifecycl
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import UNSET, field
 
@@ -18,6 +18,7 @@ CLIENT_INFO = PREFIX + "clientInfo"
 CLIENT_CAPABILITIES = PREFIX + "clientCapabilities"
 LOG_LEVEL = PREFIX + "logLevel"
 SUBSCRIPTION_ID = PREFIX + "subscriptionId"
+TASKS = PREFIX + "tasks"  # the extension, see `wire.tasks`
 
 Settings = dict[str, Any]
 
@@ -104,7 +105,12 @@ class Result(Wire, frozen=True, kw_only=True):
 
 
 class Cacheable(Result, frozen=True, kw_only=True):
-    """A result that may be cached: `ttl_ms` milliseconds, by anyone or only by this caller (CACHE-01)."""
+    """A result that may be cached: `ttl_ms` milliseconds, by anyone or only by this caller (CACHE-01).
+
+    What it does not say itself, the server says for all, where that is so `by_server`.
+    """
+
+    by_server: ClassVar[bool] = True
 
     ttl_ms: Opt[int] = UNSET
     cache_scope: Opt[str] = UNSET

@@ -5,6 +5,8 @@ Source: specification, server/resources.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 from msgspec import UNSET, field
 
@@ -70,6 +72,8 @@ class ReadResource(Params, frozen=True, kw_only=True):
 
 class ReadResourceResult(Cacheable, frozen=True, kw_only=True):
     """What a resource holds; never empty for a URI that does not exist (RES-03)."""
+
+    by_server: ClassVar[bool] = False
 
     contents: list[AnyContents]
 

@@ -11,10 +11,10 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.wire.base import Opt, Wire
-from dragoman.wire.lifecycle import PREFIX, Params, Result
+from dragoman.wire.lifecycle import PREFIX, TASKS, Params, Result
 from dragoman.wire.questions import InputRequest, RawRequest
 
-EXTENSION = PREFIX + "tasks"
+EXTENSION = TASKS
 RELATED = PREFIX + "related-task"
 TASK = "task"  # the resultType of a call that became a task, and of nothing else (TASK-06)
 TASK_CHANGED = "notifications/tasks"
