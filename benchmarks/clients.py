@@ -16,7 +16,7 @@ from environments import SERVERS
 from processes import serving
 
 CALLERS = Path(__file__).parent / "clients"
-STARTS = 7  # of each side: some take seconds
+STARTS = 5  # of each side: some take seconds
 
 
 def calls(bench: Bench) -> None:

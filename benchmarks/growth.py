@@ -12,7 +12,8 @@ from environments import SERVERS
 from over_http import costs
 from processes import Served, serving
 
-LIVES = 3  # of the servers: two processes of the same program differ, too, by how they lie in memory
+# Of the servers: two processes of one program differ, by how they lie in memory. Fewer where opening takes long.
+LIVES, FEWER = 3, 2
 AT_ONCE = 8  # connections that open things: fewer than a crowd, which would be refused
 LISTEN = load.modern("subscriptions/listen", notifications={"toolsListChanged": True})
 
@@ -24,21 +25,21 @@ def tools(bench: Bench) -> None:
             serving(bench.ours, SERVERS / "ours.py", "PORT", "tools=1000") as many,
             serving(bench.ours, SERVERS / "ours.py", "PORT") as one,
         ):
-            _compare(bench, "1,000 tools", many, one, 1.05)
+            _compare(bench, "1,000 tools", (many, one), 1.05, LIVES)
 
 
 def sessions(bench: Bench) -> None:
     """Idle sessions of the older era."""
     count = 1_000 if bench.quick else 10_000
     command = (bench.ours, SERVERS / "ours.py", "PORT", "roomy")
-    for _ in range(LIVES):
+    for _ in range(FEWER):
         with serving(*command) as many, serving(*command) as none:
             asyncio.run(_sessions(many.port, 100))  # what the first ones bring along
             before = many.memory()
             asyncio.run(_sessions(many.port, count))
             each = (many.memory() - before) / count
             bench.table.middle("memory of an idle session, KiB", [each / 1024], 4)
-            _compare(bench, f"{count:,} sessions", many, none, 1.1)
+            _compare(bench, f"{count:,} sessions", (many, none), 1.1, FEWER)
 
 
 async def _sessions(port: int, count: int) -> None:
@@ -70,7 +71,7 @@ def streams(bench: Bench) -> None:
     """Clients that listen for changes."""
     count = 1_000 if bench.quick else 10_000
     command = (bench.ours, SERVERS / "ours.py", "PORT", "roomy")
-    for _ in range(LIVES):
+    for _ in range(FEWER):
         with serving(*command) as many, serving(*command) as none:
             asyncio.run(_with_streams(bench, many, none, count))
 
@@ -83,7 +84,7 @@ async def _with_streams(bench: Bench, many: Served, none: Served, count: int) ->
         each = (many.memory() - before) / count
         bench.table.middle("memory of an open stream, KiB", [each / 1024], 24)
         # In a thread, so that what comes on the streams is read meanwhile.
-        await asyncio.to_thread(_compare, bench, f"{count:,} open streams", many, none, 1.2)
+        await asyncio.to_thread(_compare, bench, f"{count:,} open streams", (many, none), 1.2, FEWER)
 
 
 @asynccontextmanager
@@ -113,8 +114,9 @@ async def _listening(port: int, count: int) -> AsyncIterator[None]:
             writer.transport.abort()
 
 
-def _compare(bench: Bench, what: str, many: Served, few: Served, target: float) -> None:
-    got = costs(bench, {"many": (many, load.CALL), "few": (few, load.CALL)}, max(4, bench.rounds // LIVES))
+def _compare(bench: Bench, what: str, servers: tuple[Served, Served], target: float, lives: int) -> None:
+    many, few = servers
+    got = costs(bench, {"many": (many, load.CALL), "few": (few, load.CALL)}, max(4, bench.rounds // lives))
     bench.table.ratio(
         f"tools/call with {what}: CPU, of a bare server's", got["many"], got["few"], target, names=(what, "none")
     )

@@ -65,7 +65,9 @@ def _plots(bench: Bench, report: dict[str, Any]) -> dict[str, str]:
             for name, value in sorted(calls.items(), key=lambda item: item[1])
         ]
         drawn["call"] = plots.bars("CPU per tools/call over HTTP, one process", where, rows)
-    ratios = [row for row in bench.table.rows if row.what.endswith("of mcp's") and not row.at_least]
+    ratios = [
+        row for row in bench.table.rows if row.what.endswith(("of mcp's", "of `import mcp`")) and not row.at_least
+    ]
     if ratios:
         rows = [plots.Bar(_short(row.what), row.got, f"{row.got:.2f}", ours=True) for row in ratios]
         drawn["of-mcp"] = plots.bars("Our cost, as a part of the official SDK's", where, rows)
@@ -107,7 +109,11 @@ def _short(what: str) -> str:
 def _told(report: dict[str, Any]) -> str:
     parts = report["slices"].values()
     count, again, left = (sum(part[name] for part in parts) for name in ("rounds", "again", "disturbed"))
-    return f"{again:,} of {count:,} rounds were measured again; {left:,} count that were disturbed all the same."
+    words = f"{again:,} of {count:,} rounds were measured again; {left:,} count that were disturbed all the same."
+    for name in ("ours", "floor"):
+        if (slow := report["without_target"].get(f"the slowest calls: {name}")) is not None:
+            words += f" Slowest calls, {name}: {slow['calm']} of {slow['slices']} slices calm."
+    return words
 
 
 def _publish(bench: Bench, report: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from slices import AWAY, Taken, turns
 from stalls import Times, held_up, noticing
 from table import middle
 
-CONNECTIONS, LOAD = 64, 0.7
+CONNECTIONS, LOAD, NEARLY = 64, 0.7, 0.1
 PEAK, SLICE = 0.2, 0.6  # seconds in which all connections are busy, to see what the server can do, and of a run
 LONGEST = 10.0  # times as long as a core was away, that catching up is allowed to take
 LOOK = 0.01  # seconds between looks at how long the server waited for a core
@@ -34,8 +34,9 @@ ENOUGH, FEW = 1000, 3  # calls that a p99 is taken of, calm slices that a median
 class Tail(NamedTuple):
     """One run. `p50` and `p99` in seconds, of the calls that the machine did not hold up; `of_all` p99 / p50 of all.
 
-    `left_out` is the part of the calls that it did, `rate` that of calls in a second, `busy` the part of the time that
-    the server used a core, and `late` the p99 of how late this program itself was.
+    `left_out` is the part of the calls that it did, `rate` that of calls in a second, `of_after` what part that is of
+    what the server could do afterwards, `busy` the part of the time that it used a core, and `late` the p99 of how late
+    this program itself was.
     """
 
     p50: float
@@ -43,6 +44,7 @@ class Tail(NamedTuple):
     of_all: float
     left_out: float
     rate: float
+    of_after: float
     busy: float
     late: float
 
@@ -59,13 +61,13 @@ def measure(bench: Bench) -> None:
         got = turns(
             # What it can do is measured just before: the machine is not as fast at one time as at another.
             {name: lambda side=side: _tail(side, max(SLICE, bench.seconds)) for name, side in servers.items()},
-            max(4, bench.rounds // 3),
+            bench.fewer,
             taken,
             lambda: _held,
         )
-    calm = {name: [tail for tail in tails if tail.left_out <= AWAY] for name, tails in got.items()}
+    counted = {name: [tail for tail in tails if calm(tail)] for name, tails in got.items()}
     # Of hardly any nothing can be said of the server alone.
-    kept = {name: few if len(few) >= FEW else got[name] for name, few in calm.items()}
+    kept = {name: few if len(few) >= FEW else got[name] for name, few in counted.items()}
     each = {name: [tail.p99 / tail.p50 for tail in tails] for name, tails in kept.items()}
     figures = {
         f"{name} {field}": median(getattr(tail, field) for tail in tails) * 1e3
@@ -80,9 +82,10 @@ def measure(bench: Bench) -> None:
             "half of the slices between": middle(each[name]),
             "p99 of p50, calls that the machine held up included": middles["of_all"],
             "slices": len(got[name]),
-            "calm slices, which alone count if there are three": len(calm[name]),
+            "calm": len(counted[name]),
             "calls that the machine held up, %": middles["left_out"] * 100,
             "calls/s": middles["rate"],
+            "of what it could do afterwards, %": middles["of_after"] * 100,
             "processor of the server, %": middles["busy"] * 100,
             "p99 of how late calls were sent, ms": middles["late"] * 1e3,
         }
@@ -90,7 +93,13 @@ def measure(bench: Bench) -> None:
 
 
 def _held(tails: dict[str, Tail]) -> float:
-    return max(tails["ours"].left_out, tails["floor"].left_out)
+    """Say how much of a round was taken away: all of it, if the machine became faster or slower meanwhile."""
+    return max(1.0 if not calm(tails[name]) else tails[name].left_out for name in ("ours", "floor"))
+
+
+def calm(tail: Tail) -> bool:
+    """Say whether a run counts: next to no calls were held up, and the load was 70 % afterwards as well, or nearly."""
+    return tail.left_out <= AWAY and LOAD - NEARLY <= tail.of_after <= LOAD + NEARLY
 
 
 def _tail(side: Served, seconds: float) -> Tail:
@@ -98,7 +107,9 @@ def _tail(side: Served, seconds: float) -> Tail:
         try:
             paced = Paced(side.port, CONNECTIONS)
             try:
-                return _told(side, paced, len(paced.run(0, PEAK)) / PEAK * LOAD, seconds)
+                rate = len(paced.run(0, PEAK)) / PEAK * LOAD
+                tail = _told(side, paced, rate, seconds)
+                return tail._replace(of_after=rate / (len(paced.run(0, PEAK)) / PEAK))
             finally:
                 paced.close()
         except load.RefusedError as error:
@@ -123,7 +134,7 @@ def _told(side: Served, paced: Paced, rate: float, seconds: float) -> Tail:
         free = calls  # nothing can be said of the server alone
     whole, part = _shares(calls), _shares(free)
     late = sorted(call.late for call in free)[int(len(free) * 0.99)]
-    return Tail(*part, whole[1] / whole[0], sum(held) / len(calls), rate, busy, late)
+    return Tail(*part, whole[1] / whole[0], sum(held) / len(calls), rate, LOAD, busy, late)
 
 
 def _shares(calls: list[Call]) -> tuple[float, float]:
