@@ -49,7 +49,7 @@ class Ignored:
         if kept is not None and kept[0] > now:
             return kept[1]
         lines = self._read(folder).splitlines()[:_RULES]
-        rules = _compiled(line for line in lines if _fine(line)) if lines else None
+        rules = _compiled(lines) if lines else None
         if len(self._kept) >= _FOLDERS:
             self._kept.clear()
         self._kept[folder] = now + _FRESH, rules
@@ -79,15 +79,14 @@ def _compiled(lines: Iterable[str]) -> GitIgnoreSpec:
     with warnings.catch_warnings():
         # Of signs that may come to mean something in sets some day: what is meant here is the signs.
         warnings.simplefilter("ignore", FutureWarning)
-        return GitIgnoreSpec.from_lines(lines, _Rule, backend="simple")
+        return GitIgnoreSpec.from_lines(lines, _rule, backend="simple")
 
 
-def _fine(line: str) -> bool:
-    """Tell whether a line is a rule that pathspec takes; git passes over those that are none."""
+def _rule(line: str) -> _Rule:
+    """Return the rule in a line; one that leaves out nothing where it is none, since git passes over such lines."""
     if len(line) >= 1_000 or line.count("**") > _LEAPS:
-        return False
+        return _Rule("#")
     try:
-        _compiled([line])
+        return _Rule(line)
     except ValueError:
-        return False
-    return True
+        return _Rule("#")
