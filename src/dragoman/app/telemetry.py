@@ -66,6 +66,7 @@ class Telemetry:
         except ImportError:
             raise LocalError("telemetry needs OpenTelemetry: pip install 'dragoman[otel]'") from None
         self._trace, self._context = trace, context
+        self._serving, self._asking = trace.SpanKind.SERVER, trace.SpanKind.CLIENT
         # Not the process's own propagator: `_meta` takes W3C's form and no other, whatever the environment says.
         self._propagator = CompositePropagator([tracecontext.TraceContextTextMapPropagator(), W3CBaggagePropagator()])
         self._tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
@@ -92,7 +93,7 @@ class Telemetry:
         carried = trace_of(call.meta)
         parent, links = self._parent(carried) if carried else (None, None)
         ending = _Ending(self._served, told)
-        running = self._begin(ending, self._trace.SpanKind.SERVER, call.id, parent, links)
+        self._begin(ending, self._serving, call.id, parent, links)
         try:
             reply = await handler(call)
             ending.reply(reply)
@@ -101,7 +102,7 @@ class Telemetry:
             ending.raised(error)
             raise
         finally:
-            self._end(ending, running)
+            self._end(ending)
 
     def _parent(self, carried: dict[str, str]) -> tuple[Context, list[Link] | None]:
         parent = self._propagator.extract(carried)
@@ -115,7 +116,7 @@ class Telemetry:
         """Send a request in a span of its own, and let the server know of it: a client's observer."""
         told = _Told.of({**_facts(asked.method, asked.target, asked.version), **_place(asked)})
         ending = _Ending(self._sent, told)
-        running = self._begin(ending, self._trace.SpanKind.CLIENT, asked.id, None, None)
+        self._begin(ending, self._asking, asked.id, None, None)
         try:
             carrier: dict[str, str] = {}
             self._propagator.inject(carrier)
@@ -127,36 +128,39 @@ class Telemetry:
             ending.raised(error)
             raise
         finally:
-            self._end(ending, running)
+            self._end(ending)
 
     def _begin(
         self, ending: _Ending, kind: SpanKind, number: int | str, parent: Context | None, links: list[Link] | None
-    ) -> _Running:
+    ) -> None:
         """Begin a span, and let what runs from now on run in it. `_end` has to follow, whatever happens."""
         # By hand, and not by the tracer's own block: four of those cost as much as the span. The
         # context is given, since it is looked up three times otherwise.
         if parent is None:
             parent = self._context.get_current()
-        span = self._tracer.start_span(
-            ending.name,
+        told = ending.told
+        span = ending.span = self._tracer.start_span(
+            told.name,
             context=parent,
             kind=kind,
-            attributes={**ending.facts, "jsonrpc.request.id": str(number)},
+            attributes={**told.facts, "jsonrpc.request.id": str(number)},
             links=links,
             record_exception=False,
             set_status_on_exception=False,
         )
-        token = self._context.attach(self._trace.set_span_in_context(span, parent))
-        return _Running(span, token, time.perf_counter())
+        ending.token = self._context.attach(self._trace.set_span_in_context(span, parent))
+        ending.began = time.perf_counter()
 
-    def _end(self, ending: _Ending, running: _Running) -> None:
+    def _end(self, ending: _Ending) -> None:
         """End a span; what came of it is told by its type or code, never by its words."""
+        dimensions = ending.told.dimensions
         if ending.error or ending.code is not None:
-            running.span.set_attributes(ending.outcome())
-            running.span.set_status(self._trace.StatusCode.ERROR)
-        ending.histogram.record(time.perf_counter() - running.began, ending.dimensions())
-        self._context.detach(running.token)
-        running.span.end()
+            ending.span.set_attributes(ending.outcome())
+            ending.span.set_status(self._trace.StatusCode.ERROR)
+            dimensions = ending.dimensions()
+        ending.histogram.record(time.perf_counter() - ending.began, dimensions)
+        self._context.detach(ending.token)
+        ending.span.end()
 
 
 class _Told(NamedTuple):
@@ -174,20 +178,20 @@ class _Told(NamedTuple):
         return cls(facts, f"{facts['mcp.method.name']} {target}".strip(), dimensions)
 
 
-class _Running(NamedTuple):
-    """A span under way, what puts back the one around it, and when it began."""
+class _Ending:
+    """A span under way, and how its request ended, as attributes.
 
+    `token` puts back the span around it; `began` is by the clock of performance.
+    """
+
+    __slots__ = ("began", "code", "error", "histogram", "span", "token", "told")
     span: Span
     token: Any
     began: float
 
-
-class _Ending:
-    """How one request ended, as attributes."""
-
     def __init__(self, histogram: Any, told: _Told) -> None:
         self.histogram = histogram
-        self.facts, self.name, self._dimensions = told
+        self.told = told
         self.error = ""
         self.code: int | None = None
 
@@ -196,7 +200,7 @@ class _Ending:
         if type(reply) is CallToolResult:
             failed = reply.is_error is True
         elif isinstance(reply, msgspec.Raw):
-            failed = self.facts["mcp.method.name"] == "tools/call" and _flag(reply).is_error is True
+            failed = self.told.facts["mcp.method.name"] == "tools/call" and _flag(reply).is_error is True
         else:
             failed = isinstance(reply, Mapping) and reply.get("isError") is True
         if failed:
@@ -225,10 +229,8 @@ class _Ending:
         return found
 
     def dimensions(self) -> dict[str, Any]:
-        """Return the attributes of the measurement: few values each, whatever peers send."""
-        if not self.error and self.code is None:
-            return self._dimensions
-        found = self._dimensions
+        """Return the attributes of the measurement of a failure: few values each, whatever peers send."""
+        found = self.told.dimensions
         if self.code == INVALID_PARAMS:
             # A name that nobody registered, perhaps: peers must not make up series of measurements.
             found = {key: value for key, value in found.items() if key not in _TARGETS.values()}

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import UNSET
+
 from dragoman.protocol.patterns import late_pattern
 from dragoman.wire.lifecycle import RequestMeta
 
@@ -57,6 +59,8 @@ def trace_of(meta: RequestMeta) -> dict[str, str]:
 
     A `tracestate` counts only beside a valid `traceparent` (W3C Trace Context 3.3).
     """
+    if meta.traceparent is UNSET and meta.tracestate is UNSET and meta.baggage is UNSET:
+        return {}  # as in most requests
     given = {PARENT: meta.traceparent, STATE: meta.tracestate, BAGGAGE: meta.baggage}
     found = {key: text for key, text in given.items() if isinstance(text, str) and _FORMS[key](text)}
     if PARENT not in found:
