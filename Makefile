@@ -63,10 +63,10 @@ demo: $(VENV)/.demo
 assistant: $(VENV)/.demo
 	@exec $(PY) examples/acme/assistant.py $(ARGS)
 
-# A file's tests stay in one process: they share what it sets up. Three processes even on two cores: tests wait, too.
+# A file's tests stay in one process: they share what it sets up. Four processes even on two cores: tests wait, too.
 # Files come by name, and not those of few tests last: these are the long ones.
 test: $(VENV)/.dev
-	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Beside `make test`, which needs no server: installs what is missing (as root), skips by name what stays missing.
 test-servers: $(VENV)/.dev

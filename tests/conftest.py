@@ -54,7 +54,6 @@ def pytest_collection(session: pytest.Session) -> None:
 
 def pytest_collection_finish() -> None:
     """What all tests together import is never garbage: whoever looks for leaks need not look through it each time."""
-    gc.collect()
     gc.freeze()
     gc.enable()
     atexit.register(gc.unfreeze)  # at the very end it may go: libraries complain of what is left

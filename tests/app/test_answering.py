@@ -169,7 +169,7 @@ async def test_the_time_of_answering_counts_and_the_client_lives_on(target: Any,
 
     async with Client(target, mode=mode, on_elicit=on_elicit) as client:
         with pytest.raises(DeadlineError, match="tools/call"):
-            await client.call_tool("often", {"times": 1}, timeout=0.5)
+            await client.call_tool("often", {"times": 1}, timeout=0.8)
         async with asyncio.timeout(20):
             await cancelled.wait()
         assert (await client.read("asker://steady")).text == "steady"

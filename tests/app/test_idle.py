@@ -12,7 +12,7 @@ from dragoman import Server
 from dragoman.app.heads import timed
 
 pytest.importorskip("httptools", reason="the other parser keeps uvicorn's own timers")
-IDLE = 0.2
+IDLE = 0.5
 ADD = call("add", a=1, b=2)
 
 

@@ -291,7 +291,7 @@ async def test_a_server_that_is_dead_is_told_of_without_its_address(
 async def test_one_that_never_answers_costs_no_more_than_its_time(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "dragoman")
     server = speaking(MODERN)
-    async with serving_http(server) as url, Client(Server.proxy(url, timeout=0.2), mode=MODERN) as client:
+    async with serving_http(server) as url, Client(Server.proxy(url, timeout=0.6), mode=MODERN) as client:
         with pytest.raises(PeerError, match="did not answer"):
             await client.call_tool("hang")
         assert (await client.call_tool("add", {"a": 1})).value == 3
@@ -371,7 +371,7 @@ async def test_what_one_caller_was_asked_nobody_else_answers() -> None:
 
 
 async def test_a_subscription_ends_with_the_token_of_its_listener() -> None:
-    who = Identity("ann", expires_at=time.time() + 0.1)
+    who = Identity("ann", expires_at=time.time() + 0.5)
     async with asyncio.timeout(20), Client(Server.proxy(speaking(MODERN)), auth=who) as client:
         assert [change async for change in client.listen()] == []
 

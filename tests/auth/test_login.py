@@ -249,11 +249,11 @@ async def test_the_time_of_the_user_is_not_the_servers() -> None:
     async with world() as there:
 
         async def slowly(url: str) -> str:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1)
             return await there.visit(url)
 
         auth = there.oauth(on_authorize=slowly)
-        async with Client(there.url, auth=auth, mode="modern", timeout=0.2) as client:
+        async with Client(there.url, auth=auth, mode="modern", timeout=0.7) as client:
             there.one.given.clear()
             there.one.token = lambda seen: (400, {"error": "no"}, {}) if "refresh_token" in seen.form else None
             assert (await client.call_tool("tool", {})).text == "done"
@@ -263,7 +263,7 @@ async def test_the_time_of_the_user_is_not_the_servers() -> None:
 async def test_the_servers_time_goes_on_after_the_users() -> None:
     async with world() as there:
         auth = there.oauth()
-        async with Client(there.url, auth=auth, mode="modern", timeout=0.3) as client:
+        async with Client(there.url, auth=auth, mode="modern", timeout=0.7) as client:
             there.one.given.clear()
             there.one.token = lambda seen: (400, {"error": "no"}, {}) if "refresh_token" in seen.form else None
             base, silent = there.answer, asyncio.Event()

@@ -316,7 +316,7 @@ async def test_any_other_error_of_a_process_leads_to_the_handshake(code: int) ->
 async def test_a_process_that_ignores_the_probe_is_shaken_hands_with() -> None:
     begun = time.monotonic()
     assert await over_stdio(LEGACY.replace("REFUSE", "pass"), probe_seconds=0.3) == "2025-11-25"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 async def test_a_process_that_ends_at_the_probe_is_started_again() -> None:

@@ -93,7 +93,7 @@ async def test_initialize_is_never_cancelled() -> None:
 
     async with serving_http(answer) as url:
         with pytest.raises(DeadlineError):
-            async with Client(url, mode="legacy", timeout=0.3):
+            async with Client(url, mode="legacy", timeout=0.6):
                 raise AssertionError("nobody answered")
     assert "initialize" in asked and "notifications/cancelled" not in asked
 
@@ -113,7 +113,7 @@ async def test_a_cancelled_call_is_cancelled_by_notice_in_the_handshake_era() ->
 
     async with serving_http(legacy(answer)) as url, Client(url, mode="legacy") as client:
         with pytest.raises(DeadlineError):
-            await client.call_tool("x", timeout=0.2)
+            await client.call_tool("x", timeout=0.6)
         async with asyncio.timeout(20):
             await told.wait()
     (asking,) = (each for each in asked if each.get("method") == "tools/call")

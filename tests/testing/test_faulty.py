@@ -157,11 +157,11 @@ async def test_a_client_sees_silence_and_cut_ends_as_typed_errors_and_then_works
         return a + b
 
     two = {"a": 1, "b": 1}
-    async with serving_http(server) as url, faulty(url) as proxy, Client(proxy.url, timeout=0.3) as client:
+    async with serving_http(server) as url, faulty(url) as proxy, Client(proxy.url, timeout=20) as client:
         assert (await client.call_tool("add", two)).structured == {"result": 2}
         proxy.inject(down=Faults(blackhole=True))
         with pytest.raises(DeadlineError):
-            await client.call_tool("add", two)
+            await client.call_tool("add", two, timeout=0.3)
         proxy.inject(down=Faults(truncate_after=30))
         with pytest.raises(ClosedError):
             await client.call_tool("add", two)

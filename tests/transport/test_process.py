@@ -17,6 +17,8 @@ import pytest
 from tests.faults.measure import SLACK, figure, times
 from tests.transport.raw_peer import Quiet
 
+from dragoman import Client
+from dragoman.app.target import Options
 from dragoman.errors import ClosedError, LocalError, MalformedError, UnreachableError
 from dragoman.ports.exchange import Outgoing
 from dragoman.transport.process import Command, ProcessExchange
@@ -123,7 +125,7 @@ async def test_a_process_that_only_closes_a_pipe_is_given_up(closing: str) -> No
                 async with asyncio.timeout(0.2):
                     await exchange.send(ASK)
 
-    async with running(text, stop_seconds=0.1) as exchange, asyncio.timeout(5):
+    async with running(text, stop_seconds=0.1) as exchange, asyncio.timeout(20):
         with pytest.raises(ClosedError, match="closed its stdin or stdout"):
             await keep_asking(exchange)
 
@@ -161,6 +163,25 @@ async def test_answers_that_nobody_waits_for_are_ignored() -> None:
     late = f"import sys\nfor line in sys.stdin:\n    print('{stray}', flush=True); print('{ANSWER}', flush=True)"
     async with running(late) as exchange:
         assert (await exchange.send(ASK)).body == ANSWER.encode()
+
+
+BACK = "import os\nwhile got := os.read(0, 65536): os.write(1, got)"
+
+
+@pytest.mark.parametrize("mode", ["auto", "modern", "legacy"])
+async def test_a_command_that_sends_back_what_it_is_sent_is_no_server(mode: Any) -> None:
+    """A terminal in between does that, as in `docker run -it`: its echo was taken for a server's answers."""
+    with pytest.raises(MalformedError, match=r"sends back what it is sent: .*docker run -i instead of -it"):
+        async with Client([sys.executable, "-c", BACK], mode=mode):
+            pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no terminals of POSIX")
+async def test_a_terminal_that_lies_between_is_told_though_the_program_behind_it_says_nothing() -> None:
+    behind = "import pty; pty.spawn(['sleep', '60'])"
+    with pytest.raises(MalformedError, match="a terminal lies between"):
+        async with Client([sys.executable, "-c", behind], options=Options(stop_seconds=0.1)):
+            pass
 
 
 async def test_an_error_without_an_id_is_the_answer_to_the_only_request() -> None:
