@@ -253,6 +253,10 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         if frame.id is msgspec.UNSET:
             listener.hear(frame)
             return
+        if frame.method in _OURS_ALONE:
+            text = f"{self.where} {_ECHOES}"
+            self._fail(lambda: MalformedError(text))
+            return
         task = asyncio.get_running_loop().create_task(self._reply(frame, listener))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -320,6 +324,14 @@ class ProcessExchange(asyncio.SubprocessProtocol):
         waiting, self._writable = self._writable, None
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
+
+
+# What clients begin with, and no server asks. An answer to it would come back as well, and be taken for the server's.
+_OURS_ALONE = frozenset({"server/discover", "initialize"})
+_ECHOES = (
+    "sends back what it is sent: it is no MCP server, or a terminal lies between, which repeats what is typed;"
+    " leave that out, as in docker run -i instead of -it"
+)
 
 
 def _status(code: int) -> str:
