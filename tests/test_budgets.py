@@ -248,7 +248,7 @@ async def test_a_thousand_tools_cost_a_call_no_more_than_one(era: str) -> None:
 
 
 # Of client and server together: what stands between `call_tool` and the tool, and back.
-MOST_IN_MEMORY = 56
+MOST_IN_MEMORY = 44
 
 
 async def test_a_clients_call_in_memory_takes_few_functions_and_sets_no_timer() -> None:

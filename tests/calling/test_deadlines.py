@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from dragoman.calling.deadlines import Bounded, Deadlines
+from dragoman.calling.deadlines import Deadlines, bounded
 from dragoman.errors import DeadlineError
 
 SOON = 0.02
 
 
-def late() -> DeadlineError:
-    return DeadlineError("too late")
+def late(what: str) -> DeadlineError:
+    return DeadlineError(f"{what} is too late")
 
 
 async def give(value: int) -> int:
@@ -31,13 +31,13 @@ def timers() -> int:
 
 async def test_what_does_not_wait_sets_no_timer() -> None:
     deadlines = Deadlines(60)
-    assert await Bounded(give(3), deadlines, late) == 3
+    assert await bounded(give(3), deadlines, late, "it") == 3
     assert timers() == 0 and not deadlines.standing
 
 
 async def test_many_that_wait_set_one_timer_and_none_is_left_at_the_end() -> None:
     deadlines, event = Deadlines(60), asyncio.Event()
-    calls = [asyncio.ensure_future(Bounded(wait_for(event), deadlines, late)) for _ in range(5)]
+    calls = [asyncio.ensure_future(bounded(wait_for(event), deadlines, late, "it")) for _ in range(5)]
     await asyncio.sleep(0)
     assert timers() == 1 and len(deadlines.standing) == 5
     deadlines.end()
@@ -59,8 +59,8 @@ async def test_each_is_cancelled_in_its_own_time_and_can_clean_up() -> None:
             finally:
                 ended.append(name)
 
-        with pytest.raises(DeadlineError, match="too late"):
-            await Bounded(work(), deadlines, late)
+        with pytest.raises(DeadlineError, match="it is too late"):
+            await bounded(work(), deadlines, late, "it")
         task = asyncio.current_task()
         assert task is not None and not task.cancelling()
 
@@ -75,7 +75,7 @@ async def test_each_is_cancelled_in_its_own_time_and_can_clean_up() -> None:
 
 async def test_a_cancellation_from_outside_is_told_from_the_end_of_the_time() -> None:
     deadlines = Deadlines(60)
-    call = asyncio.ensure_future(Bounded(wait_for(asyncio.Event()), deadlines, late))
+    call = asyncio.ensure_future(bounded(wait_for(asyncio.Event()), deadlines, late, "it"))
     await asyncio.sleep(0)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -91,7 +91,7 @@ async def test_a_task_that_was_cancelled_before_is_still_told_that_its_time_is_o
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             with pytest.raises(DeadlineError):
-                await Bounded(wait_for(asyncio.Event()), deadlines, late)
+                await bounded(wait_for(asyncio.Event()), deadlines, late, "it")
         return "cleaned up"
 
     task = asyncio.create_task(call())
@@ -113,9 +113,9 @@ async def test_work_that_will_not_be_stopped_leaves_no_cancellation_behind() -> 
         raise KeyError("x")
 
     deadlines = Deadlines(SOON)
-    assert await Bounded(stubborn(), deadlines, late) == 5
+    assert await bounded(stubborn(), deadlines, late, "it") == 5
     with pytest.raises(KeyError, match="x"):
-        await Bounded(failing(), deadlines, late)
+        await bounded(failing(), deadlines, late, "it")
     task = asyncio.current_task()
     assert task is not None and not task.cancelling()
 
@@ -125,8 +125,8 @@ def test_in_another_loop_calls_have_their_limit_too() -> None:
 
     async def call() -> str:
         try:
-            return await Bounded(wait_for(asyncio.Event()), deadlines, late)
+            return await bounded(wait_for(asyncio.Event()), deadlines, late, "it")
         except DeadlineError as error:
             return str(error)
 
-    assert [asyncio.run(call()) for _ in range(2)] == ["too late", "too late"]
+    assert [asyncio.run(call()) for _ in range(2)] == ["it is too late"] * 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from msgspec import UNSET, structs
@@ -30,7 +30,7 @@ from dragoman.calling.results import CallResult, ReadResult
 from dragoman.calling.rounds import Unanswered, resumed, unanswered
 from dragoman.calling.task_handle import TaskHandle
 from dragoman.calling.tasked import Tasked
-from dragoman.calling.terms import OnProgress, Terms, Wish
+from dragoman.calling.terms import PLAIN, OnProgress, Terms, Wish
 from dragoman.calling.views import View, view_of
 from dragoman.calling.waits import Waited, Waits
 from dragoman.errors import LocalError, PeerError, ToolError
@@ -204,7 +204,7 @@ class Client:
         """
         given = NO_ARGUMENTS if arguments is None else arguments
         params = {"name": name, "arguments": given}
-        wire = await self._call(name, given, params, wish_of(options), self._tasked.call)
+        wire = await self._call(name, given, params, wish_of(options) if options else PLAIN, self._tasked.call)
         return self._told(name, wire, raise_on_error)
 
     async def start_task(
@@ -258,19 +258,25 @@ class Client:
 
     def _told(self, name: str, wire: Any, raise_on_error: bool) -> CallResult:
         result = CallResult(wire)
-        if raise_on_error and result.is_error:
+        if raise_on_error and wire.is_error is True:
             raise ToolError(result.text or f"the tool {name!r} failed and did not say why", result=result)
         if self._promises is not None and self._promises.schemas:
             self._promises.keep(name, result, self._connection.changes.tool_lists)
         return result
 
-    async def _call(self, name: str, given: Mapping[str, Any], params: dict[str, Any], wish: Wish, send: Any) -> Any:
+    def _call(
+        self, name: str, given: Mapping[str, Any], params: dict[str, Any], wish: Wish, send: Any
+    ) -> Awaitable[Any]:
         if self._promises is not None and self._promises.schemas:
             self._promises.ready(name, self._connection.changes.tool_lists)
         if wish.repeatable is None and name in self._repeatable:
             wish = structs.replace(wish, repeatable=True)
         if not self._routed:
-            return await send(params, wish)
+            sent: Awaitable[Any] = send(params, wish)
+            return sent
+        return self._headed(name, given, params, wish, send)
+
+    async def _headed(self, name: str, given: Mapping[str, Any], params: dict[str, Any], wish: Wish, send: Any) -> Any:
         fields = self._fields.of(name, given)
         try:
             return await send(params, wish.joined(fields))

@@ -20,7 +20,7 @@ from dragoman.calling.answers import READERS, SessionLostError
 from dragoman.calling.cache import Cache, Key, Pages, key_of, seconds_fresh
 from dragoman.calling.callbacks import BY_HAND, lacking
 from dragoman.calling.changes import Changes
-from dragoman.calling.deadlines import Bounded, Deadlines
+from dragoman.calling.deadlines import Deadlines, bounded
 from dragoman.calling.fields import check_fields
 from dragoman.calling.line import Line
 from dragoman.calling.negotiate import agree, check_mode, greeting_of
@@ -102,7 +102,7 @@ class Connection:
                 await self._agreed(await agree(self._line, self._terms))
         except TimeoutError:
             await self._line.close()
-            raise self._late("opening the connection", self._terms.timeout) from None
+            raise self._late("opening the connection") from None
         except BaseException:
             await self._line.close()
             raise
@@ -189,11 +189,10 @@ class Connection:
         return self._within(method, wish, self._rounds(method, params, wish, reader))
 
     def _within(self, method: str, wish: Wish, work: Coroutine[Any, Any, V]) -> Awaitable[V]:
-        seconds = self._terms.timeout if wish.timeout is None else wish.timeout
-        late = functools.partial(self._late, method, seconds)
         if wish.timeout is None and self._deadlines.seconds > 0:
-            return Bounded(work, self._deadlines, late)
-        return within(seconds, work, late, self._terms.limit)
+            return bounded(work, self._deadlines, self._late, method)
+        seconds = self.timeout if wish.timeout is None else wish.timeout
+        return within(seconds, work, functools.partial(self._late, method, seconds), self._terms.limit)
 
     async def _rounds(
         self, method: str, params: Mapping[str, Any], wish: Wish, reader: ResultReader[T]
@@ -322,7 +321,7 @@ class Connection:
                 await self._agreed(greeting)
         except TimeoutError:
             await self._line.exchange.close()
-            raise self._late("starting it again", terms.timeout) from None
+            raise self._late("starting it again") from None
         except BaseException:
             # Half an agreement is none: the next who needs the server begins anew.
             await self._line.exchange.close()
@@ -330,7 +329,8 @@ class Connection:
 
     # --- one leg --------------------------------------------------------------------------------------------
 
-    def _late(self, what: str, seconds: float | None) -> DeadlineError:
+    def _late(self, what: str, seconds: float | None = None) -> DeadlineError:
+        seconds = self.timeout if seconds is None else seconds
         return DeadlineError(f"{what} at {self.where} took longer than {seconds:g} s; it was cancelled")
 
     def _delivered(self, method: str, params: Mapping[str, Any], wish: Wish) -> Coroutine[Any, Any, msgspec.Raw]:

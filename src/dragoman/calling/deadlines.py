@@ -7,8 +7,9 @@ Limit: for calls that get the client's own time; what gets another has a timer o
 from __future__ import annotations
 
 import asyncio
+import types
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from dragoman.errors import DeadlineError
 from dragoman.ports.watched import Begun, Expired, rest
@@ -72,45 +73,37 @@ class Deadlines:
             self._timer = None
 
 
-class Bounded(Generic[T]):
-    """Awaiting this awaits `work`, which is cancelled when it takes too long. Raises what `late` gives then."""
-
-    __slots__ = ("deadlines", "late", "work")
-
-    def __init__(self, work: Coroutine[Any, Any, T], deadlines: Deadlines, late: Callable[[], DeadlineError]) -> None:
-        self.work = work
-        self.deadlines = deadlines
-        self.late = late
-
-    def __await__(self) -> Generator[Any, Any, T]:
-        # The first step by hand: most calls in memory have no second one.
-        steps = self.work.__await__()
+@types.coroutine
+def bounded(
+    work: Coroutine[Any, Any, T], deadlines: Deadlines, late: Callable[[str], DeadlineError], what: str
+) -> Generator[Any, Any, T]:
+    """Return what `work` gives, cancelled when it takes too long. Raises what `late` gives for `what` then."""
+    # The first step by hand: most calls in memory have no second one.
+    try:
+        awaited = work.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    task = asyncio.current_task(deadlines.loop)
+    if task is None:  # in another loop
         try:
-            awaited = next(steps)
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
-        deadlines = self.deadlines
-        task = asyncio.current_task(deadlines.loop)
-        if task is None:  # in another loop
-            try:
-                return (yield from Begun(steps, awaited, None, deadlines.seconds).__await__())
-            except Expired:
-                raise self.late() from None
-        before = task.cancelling()  # a task that was cancelled may still call, to clean up
-        made = deadlines.begin(task)
-        try:
-            value = yield from rest(steps, awaited)
-        except asyncio.CancelledError:
-            # Ours, unless somebody else has cancelled the task as well.
-            if made.expired and task.uncancel() <= before:
-                raise self.late() from None
-            raise
-        except BaseException:
-            if made.expired:
-                task.uncancel()  # it made something else of being cancelled, which is over with it
-            raise
-        finally:
-            deadlines.standing.pop(made, None)
+            return (yield from Begun(work.__await__(), awaited, None, deadlines.seconds).__await__())
+        except Expired:
+            raise late(what) from None
+    before = task.cancelling()  # a task that was cancelled may still call, to clean up
+    made = deadlines.begin(task)
+    try:
+        value = yield from rest(work, awaited)
+    except asyncio.CancelledError:
+        # Ours, unless somebody else has cancelled the task as well.
+        if made.expired and task.uncancel() <= before:
+            raise late(what) from None
+        raise
+    except BaseException:
         if made.expired:
-            task.uncancel()  # it would not be stopped, and came to an end all the same
-        return value
+            task.uncancel()  # it made something else of being cancelled, which is over with it
+        raise
+    finally:
+        deadlines.standing.pop(made, None)
+    if made.expired:
+        task.uncancel()  # it would not be stopped, and came to an end all the same
+    return value

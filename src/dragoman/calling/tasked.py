@@ -69,7 +69,7 @@ class Tasked:
         """Remember which tools, as they were listed, can be tasks."""
         self._support = {tool.name: _support(tool) for tool in tools}
 
-    async def call(self, params: Mapping[str, Any], wish: Wish) -> CallToolResult:
+    def call(self, params: Mapping[str, Any], wish: Wish) -> Awaitable[CallToolResult]:
         """Return what a tool gives, its task followed to the end if it becomes one; one that nobody waits for any
         more is cancelled.
 
@@ -77,7 +77,10 @@ class Tasked:
         """
         greeting = self._connection.greeting
         if wish.by_hand or not greeting.dress.era.tasks.offered(greeting.capabilities):
-            return await self._plain(params, wish)
+            return self._connection.request(CALL, params, wish)
+        return self._followed(params, wish)
+
+    async def _followed(self, params: Mapping[str, Any], wish: Wish) -> CallToolResult:
         handle = await self._sent(params, wish, wanted=False)
         if not isinstance(handle, TaskHandle):
             return handle

@@ -7,7 +7,7 @@ do, so that the others cost nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ class Begun(Generic[T]):
         return value
 
 
-def rest(steps: Generator[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+def rest(steps: Generator[Any, Any, T] | Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
     """Do what `yield from` does, after the first step."""
     while True:
         try:

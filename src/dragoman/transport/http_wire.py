@@ -82,9 +82,8 @@ class Wire(asyncio.Protocol):
         if reader is None or not reader.done or len(chunks) != 1 or self._held > most:
             return None
         self._held = 0
-        body = chunks.popleft()
-        self.finish()
-        return body
+        self._pool.take_back(self)
+        return chunks.popleft()
 
     def _wait(self) -> Handed[None]:
         """Return what ends when more has come."""

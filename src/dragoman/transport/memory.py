@@ -20,7 +20,7 @@ from dragoman.protocol.exchange import Call, sign
 from dragoman.protocol.frames import encode, id_of, read_frame, write_failure, write_notice
 from dragoman.protocol.handshake import Handshake, admit_either
 from dragoman.protocol.identity import Admitted, Identity
-from dragoman.protocol.replies import read_messages, result_of
+from dragoman.protocol.replies import result_of
 from dragoman.wire.jsonrpc import Failure, Frame, Notification, Request
 
 
@@ -170,7 +170,7 @@ async def _pass_on(feed: Feed, listener: Listener) -> None:
 
 
 def _incoming(body: bytes) -> Incoming:
-    return Incoming(200, body, read_messages(body)[0])
+    return Incoming(200, body, read_frame(body))
 
 
 def is_service(thing: object) -> bool:
