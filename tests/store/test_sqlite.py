@@ -208,6 +208,18 @@ async def test_a_caller_that_gives_up_leaves_no_half_of_a_commit(tmp_path: Path)
     await store.close()
 
 
+async def test_who_closes_takes_nothing_from_those_who_go_on(tmp_path: Path) -> None:
+    """What they read was closed in the middle, by another thread: an error, or the end of the process."""
+    store = SqliteStore(tmp_path / "kept.db")
+    await store.put("a", b"x", 60)
+    for _ in range(10):
+        closing = asyncio.create_task(store.close())
+        await asyncio.sleep(0)  # it has begun
+        assert await asyncio.gather(*(store.get("a") for _ in range(5))) == [b"x"] * 5
+        await closing
+    await store.close()
+
+
 async def test_who_waits_costs_nothing_once_it_has_stopped(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "kept.db")
     assert not await store.wait("s", 0, 0.01)

@@ -46,8 +46,7 @@ class SqliteStore:
         self._clock = clock or machine()
         self._seconds = seconds
         self._pages = pages
-        self._thread: ThreadPoolExecutor | None = None
-        self._open: File | None = None
+        self._thread: _Thread | None = None
         self._waiters = Waiters()
         self._poll: asyncio.Task[None] | None = None
 
@@ -152,8 +151,10 @@ class SqliteStore:
             poll.cancel()
         thread, self._thread = self._thread, None
         if thread is not None:
-            await asyncio.get_running_loop().run_in_executor(thread, self._close)
-            thread.shutdown(wait=False)
+            try:
+                await asyncio.get_running_loop().run_in_executor(thread.calls, thread.close)
+            finally:
+                thread.calls.shutdown(wait=False)
 
     async def _watch(self) -> None:
         """Look for what other processes append, while somebody waits; seldom when nothing comes."""
@@ -177,8 +178,8 @@ class SqliteStore:
 
     async def _run(self, work: Callable[[File], T]) -> T:
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, "dragoman store")
-        job = asyncio.get_running_loop().run_in_executor(self._thread, self._in_thread, work)
+            self._thread = _Thread()
+        job = asyncio.get_running_loop().run_in_executor(self._thread.calls, self._in_thread, self._thread, work)
         try:
             async with asyncio.timeout(self._seconds):
                 # Shielded: a caller that gives up must not leave half a transaction to the next.
@@ -190,9 +191,9 @@ class SqliteStore:
                 " or another process holds the file; look at both, or move the store to another disk"
             ) from None
 
-    def _in_thread(self, work: Callable[[File], T]) -> T:
+    def _in_thread(self, thread: _Thread, work: Callable[[File], T]) -> T:
         try:
-            file = self._open = self._open or File(self._path, self._clock, self._seconds * 0.8, self._pages)
+            file = thread.file = thread.file or File(self._path, self._clock, self._seconds * 0.8, self._pages)
             try:
                 done = work(file)
             except sqlite3.OperationalError as error:
@@ -204,10 +205,21 @@ class SqliteStore:
             raise StoreError(f"the store {self._path} failed: {error}{_advice(error)}") from error
         return done
 
-    def _close(self) -> None:
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+
+class _Thread:
+    """The thread of one open file, which is closed where it was used.
+
+    Who closes while others still ask must not close what they read: they get a thread of their own, and it a file.
+    """
+
+    def __init__(self) -> None:
+        self.calls = ThreadPoolExecutor(1, "dragoman store")
+        self.file: File | None = None
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+            self.file = None
 
 
 def looked_at(path: str) -> str:
