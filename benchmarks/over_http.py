@@ -133,7 +133,7 @@ def modern(bench: Bench) -> None:
         near, distant = ("ours", "again", "floor", "mcp"), ("ours", *(sides.keys() & {"fastmcp", "typescript", "go"}))
         got = costs(bench, {name: (sides[name], load.CALL) for name in near})
         # What is far from its target is as clear after fewer rounds.
-        far = costs(bench, {name: (sides[name], load.CALL) for name in distant}, bench.fewer)
+        far = costs(bench, {name: (sides[name], load.CALL) for name in distant}, bench.fewer * 4)
         # Heads that never come twice: what such a call costs where nothing is known again (docs/design/http-server.md).
         other = costs(bench, {name: (sides[name], varied) for name in ("ours", "floor", "mcp")})
     # What a ratio is when nothing differs: how far those below can be trusted.

@@ -17,6 +17,7 @@ from bench import Bench
 from environments import SERVERS
 from slices import Side
 
+BUSY = 0.1  # seconds of calls in a row
 AT_ONCE, TOGETHER = 200, 50  # calls that no answer has come to, calls in one write
 
 
@@ -174,9 +175,9 @@ def rates(bench: Bench) -> None:
     """Add calls per second of servers that are called without waiting."""
     with ExitStack() as stack:
         lines = {name: stack.enter_context(running(*side)) for name, side in _sides(bench).items()}
-        # Of each as many as take about a slice.
+        # Of each as many as take about that long.
         pace = {name: pipelined(line, AT_ONCE) for name, line in lines.items()}
-        counts = {name: max(1, round(rate * bench.seconds / TOGETHER)) * TOGETHER for name, rate in pace.items()}
+        counts = {name: max(1, round(rate * BUSY / TOGETHER)) * TOGETHER for name, rate in pace.items()}
         sides = {name: lambda name=name: pipelined(lines[name], counts[name]) for name in lines}
-        got = bench.turns(sides, warm=lambda: [side() for side in sides.values()])
+        got = bench.turns(sides, warm=lambda: [side() for side in sides.values()], rounds=bench.fewer * 2)
     bench.table.best("stdio: calls per second, pipelined", got, 12_000, at_least=True, unit="calls/s")

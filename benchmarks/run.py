@@ -69,9 +69,9 @@ def options() -> argparse.Namespace:
     """Return what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--rounds", type=int, default=48, help="slices of each side")
-    parser.add_argument("--seconds", type=float, default=0.1, help="length of one slice")
-    parser.add_argument("--quick", action="store_true", help="8 slices, and a thousand where ten thousand are opened")
+    parser.add_argument("--rounds", type=int, default=240, help="slices of each side")
+    parser.add_argument("--seconds", type=float, default=0.02, help="length of one slice")
+    parser.add_argument("--quick", action="store_true", help="24 slices, and a thousand where ten thousand are opened")
     parser.add_argument("--publish", action="store_true", help="show even a part in the documentation")
     parser.add_argument("--base", metavar="REV", help="compare this revision with the working copy")
     return parser.parse_args()
@@ -81,7 +81,7 @@ def main() -> int:
     """Return the exit status."""
     chosen = options()
     environments.FOLDER.mkdir(exist_ok=True)
-    bench = Bench(8 if chosen.quick else chosen.rounds, chosen.seconds, quick=chosen.quick)
+    bench = Bench(24 if chosen.quick else chosen.rounds, chosen.seconds, quick=chosen.quick)
     print(report.machine(), flush=True)
     if chosen.base:
         revisions.compare(bench, chosen.base)

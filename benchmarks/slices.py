@@ -1,7 +1,7 @@
 """Sides measured in short slices, in turns: what disturbs one slice disturbs its neighbours alike, and a ratio least.
 
-A round is one slice of each side. One in which the machine did other things, or its host took it away, is measured
-again, half as many times as there are rounds at most, and the calmest of its tries counts: never judged by its result.
+A round is one slice of each side. A stretch of them in which the machine did other things, or its host took it away, is
+measured again, half as many rounds as there are at most, and the calmest try counts: never judged by its result.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TypeVar
 
-AWAY = 0.1  # of all cores in a round, that may go to others; the kernel counts what is idle in hundredths of a second
-TRIES = 3  # of one round
+AWAY = 0.1  # of all cores in a stretch, that may go to others
+TRIES = 3  # of one stretch
 Side = Callable[[], float]
 T = TypeVar("T")
 
@@ -37,26 +37,42 @@ def turns(
     sides: dict[str, Callable[[], T]],
     rounds: int,
     taken: Taken,
-    watching: Callable[[], Callable[[dict[str, T]], float]],
+    watching: Callable[[], Callable[[dict[str, list[T]]], float]],
+    stretch: int = 1,
 ) -> dict[str, list[T]]:
     """Measure a slice of each side once per round, in an order drawn anew each time; return what came, by side.
 
-    `watching` begins a round; what it returns says, given what the round's slices gave, how much was taken away of it.
+    `watching` begins a stretch of so many rounds; what it returns says, given what these gave, how much of it was taken
+    away.
     """
     got: dict[str, list[T]] = {name: [] for name in sides}
-    order, drawn, spare = list(sides), random.Random(7), rounds // 2
-    for _ in range(rounds):
-        tries: list[tuple[float, dict[str, T]]] = []
-        while not tries or (tries[-1][0] > AWAY and spare > 0 and len(tries) < TRIES):
-            spare -= bool(tries)
-            drawn.shuffle(order)
+    drawn, spare = random.Random(7), rounds // 2
+    while (left := rounds - _length(got)) > 0:
+        count = min(stretch, left)
+        tries: list[tuple[float, dict[str, list[T]]]] = []
+        while not tries or (tries[-1][0] > AWAY and spare >= count and len(tries) < TRIES):
+            spare -= count * bool(tries)
             judged = watching()
-            values = {name: sides[name]() for name in order}
+            values = _stretch(sides, count, drawn)
             tries.append((judged(values), values))
         away, values = min(tries, key=lambda one: one[0])
-        for name, value in values.items():
-            got[name].append(value)
-        taken.rounds += 1
-        taken.again += len(tries) - 1
-        taken.away.append(away)
+        for name, column in values.items():
+            got[name] += column
+        taken.rounds += count
+        taken.again += count * (len(tries) - 1)
+        taken.away += [away] * count
+    return got
+
+
+def _length(got: dict[str, list[T]]) -> int:
+    return len(next(iter(got.values())))
+
+
+def _stretch(sides: dict[str, Callable[[], T]], count: int, drawn: random.Random) -> dict[str, list[T]]:
+    got: dict[str, list[T]] = {name: [] for name in sides}
+    order = list(sides)
+    for _ in range(count):
+        drawn.shuffle(order)
+        for name in order:
+            got[name].append(sides[name]())
     return got

@@ -93,7 +93,7 @@ def large(bench: Bench) -> None:
                 name: lambda sent=sent, side=side: _rate(side, sent)
                 for name, side in (("ours", a), ("mcp", b), ("floor", c))
             }
-            got = bench.turns(sides, warm=lambda sides=sides: [side() for side in sides.values()])
+            got = bench.turns(sides, lambda sides=sides: [side() for side in sides.values()], bench.fewer * 2)
         alone: dict[str, Side] = {"JSON alone": lambda program=program: float(bench.output(bench.ours, "-c", program))}
         got |= bench.turns(alone, rounds=bench.fewer)
         bench.table.best(f"1 MB {way}: MB per second of CPU", got, 200, at_least=True, unit="MB/s")

@@ -94,8 +94,8 @@ class Table:
         return [row for row in self.rows if not row.met]
 
     def plain(self) -> list[dict[str, object]]:
-        """Return the rows as data."""
-        return [asdict(row) for row in self.rows]
+        """Return the rows as data, with how many slices there were instead of what each gave."""
+        return [{**asdict(row), "each": len(row.each)} for row in self.rows]
 
     def markdown(self) -> str:
         """Return the table for the documentation."""

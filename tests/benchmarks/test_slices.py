@@ -12,7 +12,7 @@ from benchmarks.table import Table, middle, ratios
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-Watching = Callable[[], Callable[[dict[str, int]], float]]
+Watching = Callable[[], Callable[[dict[str, list[int]]], float]]
 some = st.floats(0.1, 1000)
 
 
@@ -70,6 +70,15 @@ def test_half_as_many_rounds_as_there_are_may_be_repeated_and_no_more() -> None:
     taken = Taken()
     turns(counting(order), 10, taken, lambda: lambda _: 1.0)
     assert (len(order), taken.again, taken.plain()["disturbed"]) == (30, 5, 10)
+
+
+def test_a_stretch_of_rounds_is_judged_and_measured_again_as_a_whole() -> None:
+    order: list[str] = []
+    taken = Taken()
+    got = turns(counting(order), 10, taken, disturbed([0.0, 0.5, 0.2, 0.0]), stretch=4)
+    # Four that were calm, four that were not and those instead of them, of which the calmer count, and the two left.
+    assert sorted(got["a"] + got["b"]) == [*range(1, 9), *range(17, 29)]
+    assert (taken.rounds, taken.again, taken.plain()["disturbed"]) == (10, 4, 4)
 
 
 @settings(max_examples=30)
