@@ -227,6 +227,7 @@ def test_any_text_has_a_count_of_states(pattern: str) -> None:
 
 def test_counted_repeats_multiply_states() -> None:
     assert states_of("a") < states_of("a{20}") < states_of("(a{20}){20}")
+    assert states_of("[abc]{20}") == states_of("a{20}") and states_of("[" * 10_000) == 10_001
     assert 400 <= states_of("(a{20}){20}") <= 500
     assert states_of(r"[a{99}]\{99}") < 10  # literal braces repeat nothing
 

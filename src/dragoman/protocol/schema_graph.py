@@ -276,8 +276,11 @@ def states_of(pattern: str) -> int:
         return len(pattern)
     groups: list[int] = [0]
     size = last = at = 0
+    endless = False  # a class that does not end: no later one does, and to look at each bracket would take a square
     while at < len(pattern):
-        if found := _CLASS.match(pattern, at):
+        found = None if endless and pattern[at] == "[" else _CLASS.match(pattern, at)
+        endless = endless or (found is None and pattern[at] == "[")
+        if found:
             last, at = 1, found.end()
         elif pattern[at] == "(":
             groups.append(size)

@@ -97,6 +97,13 @@ def test_rich_text_gives_its_words() -> None:
     assert "Café and € 5\nSecond line" in text and "Arial" not in text and "89504e47" not in text
 
 
+def test_rich_text_is_read_in_the_encoding_of_its_fonts_and_its_links_without_their_addresses() -> None:
+    fonts = rb"{\fonttbl{\f0\fcharset0 Arial;}{\f1\fswiss\fcharset204 Arial Cyr;}}"
+    link = rb'{\field{\*\fldinst{HYPERLINK "https://a.example/"}}{\fldrslt{\ul there}}}'
+    text = convert("a.rtf", rb"{\rtf1\ansi" + fonts + rb"\f0 look " + link + rb", \f1 \'e4\'e0}").pieces[0].text
+    assert text.strip() == "look there, да"
+
+
 @pytest.mark.parametrize("data", [b"no rich text", b"{\\rtf1 \\bin99999999 x}", b"{\\rtf1}"])
 def test_bad_rich_text_is_refused(data: bytes) -> None:
     with pytest.raises(Unreadable):
