@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.protocol.depth import LONG, count_colons, count_sign, too_deep
+from dragoman.protocol import depth as module
+from dragoman.protocol.depth import LONG, count_colons, count_sign, thinned, too_deep
 
 text = st.text(st.sampled_from('ab"\\[]{}\n'), max_size=6)
 value = st.recursive(
@@ -103,3 +104,53 @@ def test_the_colons_of_what_has_many_parts_are_left_to_the_writer() -> None:
 def test_one_sign_is_counted_in_any_text(length: int, every: int) -> None:
     text = "".join(":" if place % every == every - 1 else "x" for place in range(length))
     assert count_sign(text, ":") == count_sign(text.encode(), b":") == length // every
+
+
+def without_values(item: Any) -> Any:
+    """Return how JSON is made: its names, and of its values which kind they are."""
+    if isinstance(item, dict):
+        return [(name, without_values(inner)) for name, inner in item.items()]
+    return [without_values(inner) for inner in item] if isinstance(item, list) else type(item)
+
+
+@given(value, st.booleans(), st.sampled_from([None, 1, "\t"]))
+def test_a_thinned_text_has_the_same_names_and_depth(item: Any, escaped: bool, indent: Any) -> None:
+    data = json.dumps(item, ensure_ascii=escaped, indent=indent).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LONG", 4)
+        thin = thinned(data)
+    assert len(thin) <= len(data) and without_values(json.loads(thin)) == without_values(json.loads(data))
+    assert [too_deep(thin, limit) for limit in range(5)] == [too_deep(data, limit) for limit in range(5)]
+
+
+@given(st.binary(max_size=60) | st.text('"\\\\[]{}:,u a', max_size=40).map(str.encode))
+def test_what_is_no_json_is_thinned_without_a_fault(data: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LONG", 4)
+        thin = thinned(data)
+    assert len(thin) <= len(data)
+    assert [too_deep(thin, limit) for limit in range(5)] == [too_deep(data, limit) for limit in range(5)]
+
+
+STRING = b"x" * LONG
+
+
+@pytest.mark.parametrize(
+    ("data", "thin"),
+    [
+        (b'{"a":"' + STRING + b'","b":1}', b'{"a":"","b":1}'),
+        (b'["' + STRING + b'\\n\\"", "' + STRING + b'" ]', b'["", "" ]'),
+        (b'{"a": "' + "\u00e9".encode() * LONG + b'"}', b'{"a": ""}'),
+        (b'{"' + STRING + b'": 1}', None),
+        (b'{"' + STRING + b'" \n: "' + STRING + b'"}', b'{"' + STRING + b'" \n: ""}'),
+        (b'{"a":"' + STRING + b'\\ud800"}', None),
+        (b'{"a":"' + STRING + b'\xff"}', None),
+        (b'{"a":"' + STRING + b'\\\\"}', None),
+        (b'"' + STRING + b'"', None),
+        (b'{"a":"' + STRING, None),
+        (b'["' + STRING + b'"' + b" " * 99 + b"]", None),
+        (b"[" + b'"a",' * 100 + b'"' + STRING + b'"]', None),
+    ],
+)
+def test_only_long_values_that_need_not_be_read_are_cut(data: bytes, thin: bytes | None) -> None:
+    assert thinned(data) == (data if thin is None else thin)

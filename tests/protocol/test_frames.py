@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.errors import MalformedError
+from dragoman.protocol.depth import THICK
 from dragoman.protocol.frames import (
     MAX_BATCH,
     MAX_DEPTH,
@@ -158,6 +159,7 @@ def test_what_is_written_is_one_line(value: Any) -> None:
 
 
 LONG_TEXT = '"' + "x:" * 5000 + '"'
+THICK_TEXT = '"' + "x:" * THICK + '"'
 
 
 @pytest.mark.parametrize(
@@ -173,10 +175,42 @@ LONG_TEXT = '"' + "x:" * 5000 + '"'
         (f'{{"a": {LONG_TEXT}, "b": [{"0, " * 300}0]}}', True),
     ],
 )
-def test_a_name_that_stands_twice_is_found_in_long_messages_too(arguments: str, fits: bool) -> None:
+@pytest.mark.parametrize("long", [LONG_TEXT, THICK_TEXT], ids=["long", "thick"])
+def test_a_name_that_stands_twice_is_found_in_long_messages_too(arguments: str, fits: bool, long: str) -> None:
+    arguments = arguments.replace(LONG_TEXT, long)
     data = f'{{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {{"arguments": {arguments}}}}}'.encode()
     if fits:
         assert read_frame(data).method == "tools/call"
     else:
         with pytest.raises(MalformedError, match="stands twice"):
+            read_frame(data)
+
+
+@pytest.mark.parametrize("size", [10, THICK], ids=["short", "thick"])
+@pytest.mark.parametrize("where", [b'"a": %b', b'"b": [%b]', b'"%b": 1', b'"a": "\\n", "b": {"c": %b}, "d": 2'])
+@pytest.mark.parametrize(
+    ("ending", "fault"),
+    [
+        (b"", ""),
+        (b"\\n\\/\\t", ""),
+        ("\u00e9\U0001f600".encode(), ""),
+        (b"\\ud83d\\ude00", ""),
+        (b"\xff", "not valid JSON"),
+        (b"\xed\xa0\x80", "not valid JSON"),
+        (b"\\ud800", "not valid JSON"),
+        (b"\\udc00", "not valid JSON"),
+        (b"\\q", "not valid JSON"),
+        (b"\n", "not valid JSON"),
+        (b"\x00", "not valid JSON"),
+    ],
+)
+def test_strings_of_a_long_message_are_as_strictly_read(size: int, where: bytes, ending: bytes, fault: str) -> None:
+    text = b"x" * size + ending + b"y"
+    inside = where % (text if where.startswith(b'"%b') else b'"' + text + b'"')
+    data = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{%b}}}' % inside
+    if not fault:
+        frame = read_frame(data)
+        assert frame.method == "tools/call" and inside in bytes(frame.params)
+    else:
+        with pytest.raises(MalformedError, match=fault):
             read_frame(data)

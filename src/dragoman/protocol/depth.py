@@ -24,6 +24,11 @@ _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 LONG = 4096  # bytes from which on looking for the next sign beats counting
 _FEW = 64  # signs that are looked for one by one
+THICK = 64 * 1024  # bytes of a message from which on it pays to look for strings that need not be read again
+_STRINGS = 64  # strings that are looked for, and quotation marks in one of them
+_GAP = 16  # bytes between a string and what follows
+_AFTER_VALUE = frozenset({b",", b"}", b"]"})
+_ESCAPE = ord("\\")
 _NODES = 256  # values that are walked through
 
 
@@ -56,6 +61,52 @@ def too_deep(data: bytes, limit: int = MAX_DEPTH) -> bool:
             break
         brackets = brackets.replace(b"{}", b"")
     return b"{}" in brackets or brackets.count(b"{") > limit
+
+
+def thinned(text: bytes) -> bytes:
+    """Return JSON text as deep and with the same names, in which long strings are empty; the text itself if none is.
+
+    Those are values without `\\u` that are UTF-8: whoever reads the rest strictly need not read these. That they end,
+    and hold nothing that no string may, is left to who reads the whole.
+    """
+    ascii_only = text.isascii()
+    kept: list[bytes] = []
+    done = at = 0
+    for _ in range(_STRINGS):
+        start = text.find(b'"', at)
+        end = _closing(text, start) if start >= 0 else -1
+        if end < 0:
+            break
+        at = end + 1
+        if end - start < LONG or text[at : at + _GAP].lstrip(b" \t\r\n")[:1] not in _AFTER_VALUE:
+            continue  # a name that is cut might pass for another, and one that is written in two ways for two
+        if text.find(b"\\", start, end) >= 0 and text.find(b"\\u", start, end) >= 0:
+            continue  # half of a character, perhaps
+        if not (ascii_only or _is_text(text[start + 1 : end])):
+            break
+        kept.append(text[done : start + 1])
+        done = end
+    return b"".join((*kept, text[done:])) if kept else text
+
+
+def _closing(text: bytes, start: int) -> int:
+    """Return where the string that begins at `start` ends; -1 if that takes more than a look at a few signs."""
+    end = start
+    for _ in range(_STRINGS):
+        end = text.find(b'"', end + 1)
+        if end < 0 or text[end - 1] != _ESCAPE:
+            return end
+        if text[end - 2] == _ESCAPE:
+            return -1
+    return -1
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def count_members(data: bytes) -> int:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from dragoman.errors import MalformedError
-from dragoman.protocol.depth import LONG, count_colons, count_members, count_sign, too_deep
+from dragoman.protocol.depth import LONG, THICK, count_colons, count_members, count_sign, thinned, too_deep
 from dragoman.wire.base import RequestId
 from dragoman.wire.decoding import Decoding
 from dragoman.wire.jsonrpc import INVALID_REQUEST, PARSE_ERROR, ErrorResponse, Failure, Frame, Notification, Response
@@ -41,23 +41,25 @@ def read_frame(data: bytes | msgspec.Raw) -> Frame:
     in one object, wherever that is.
     """
     text = bytes(data) if isinstance(data, msgspec.Raw) else data
+    # Long strings are read as a part of the whole, and where they are used: names and depth show without them.
+    thin = thinned(text) if len(text) >= THICK else text
     # With no more brackets than levels nothing is too deep, as in nearly every message.
-    if (len(text) >= LONG or text.count(b"{") + text.count(b"[") > MAX_DEPTH) and too_deep(text, MAX_DEPTH):
+    if (len(thin) >= LONG or thin.count(b"{") + thin.count(b"[") > MAX_DEPTH) and too_deep(thin, MAX_DEPTH):
         raise MalformedError(f"JSON nested more than {MAX_DEPTH} levels deep", code=INVALID_REQUEST)
     try:
         # What stays raw in the frame is not looked into, and the decoder keeps the last of two members with one name:
         # a proxy or a policy in front might read the first. What the whole means, written again, has all its colons
         # (one per member, and those in strings), or a member was lost.
-        frame, meant = _decode(text), _decode_whole(text)
+        frame, meant = _decode(text), _decode_whole(thin)
         # A long string is dear to write, and need not be: its colons are found in what was read as well.
-        if len(text) >= LONG and count_colons(meant) == count_sign(text, b":") and b"\\u003" not in text:
+        if len(thin) >= LONG and count_colons(meant) == count_sign(thin, b":") and b"\\u003" not in thin:
             return frame
         whole = encode(meant)
-        if text == whole:
+        if thin == whole:
             return frame  # as nearly every client writes: nothing between the members, and none lost
-        if text.count(b":") == whole.count(b":") and b"\\u003" not in text:
+        if thin.count(b":") == whole.count(b":") and b"\\u003" not in thin:
             return frame
-        if count_members(text) == count_members(whole):
+        if count_members(thin) == count_members(whole):
             return frame
         raise MalformedError("a name stands twice in one JSON object", code=INVALID_REQUEST)
     except msgspec.ValidationError as error:
