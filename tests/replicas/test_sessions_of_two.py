@@ -377,7 +377,10 @@ async def test_without_its_store_nobody_is_let_in_and_nobody_hangs(tmp_path: Pat
 
 
 async def test_a_store_that_is_not_there_keeps_nobody_from_what_needs_none(tmp_path: Path) -> None:
+    # It was there when the address was read.
+    (tmp_path / "missing").mkdir()
     server = a_server(f"sqlite:///{tmp_path}/missing/s.db")
+    (tmp_path / "missing").rmdir()
     app = server.asgi()
     assert (await in_process(app, Ask(hello()))).status == 503
     assert (await in_process(app, call("who"))).status == 200

