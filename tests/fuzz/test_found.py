@@ -27,6 +27,7 @@ DEEP = b"[" * 3000 + b"]" * 3000
         ("a query", b"](" + b" " * 50_000),
         ("a query", b"[a]:" + b" " * 50_000),
         ("rich text", rb"{\rtf1\ansi " + rb'{\field{\*\fldinst{HYPERLINK "' * 1_000 + b"}"),
+        ("mail", b"From: a\nSubject: " + b'/*"' * 30_000 + b"\n\nb\n"),
         ("rich text", rb"{\rtf1\ansi {\fonttbl" + rb"\f1" * 60_000 + b"}"),
         ("rich text", rb"{\rtf1\ansi {\fonttbl" + rb"\f1 a;" * 30_000 + b"}"),
         ("Markdown", b"# " + b"#" * 200_000 + b"x"),

@@ -21,10 +21,19 @@ MAX_MESSAGES = 20_000
 MAX_PARTS = 200  # of one message
 MAX_ATTACHED = 20_000_000  # bytes of an attachment that is read
 _BODY_CHARS = 2_000_000  # characters of one message
+_HEAD_CHARS = 2_000  # as they are written; 500 are shown
 _HEADS = ("From", "To", "Cc", "Date", "Subject")
 _LINE = re.compile(rb"^From [^\r\n]{1,300}\d{4}\r?$", re.MULTILINE)
 # Reads an attachment by its name: the registry's `convert`, given from there.
 Convert: TypeAlias = Callable[[str, bytes], Document]
+
+
+class _Short(policy.EmailPolicy):
+    """Cuts heads off before they are parsed: the standard library takes the square of their length for many of them."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_HEAD_CHARS]
 
 
 def read_mail(data: bytes, convert: Convert | None = None) -> Draft:
@@ -63,7 +72,7 @@ def read_mbox(data: bytes, convert: Convert | None = None) -> Draft:
 
 
 def _parsed(data: bytes) -> EmailMessage:
-    message: Any = message_from_bytes(data, policy=policy.default.clone(raise_on_defect=False))
+    message: Any = message_from_bytes(data, policy=_Short(raise_on_defect=False))
     return message  # type: ignore[no-any-return]
 
 
