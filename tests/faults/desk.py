@@ -113,11 +113,12 @@ def desk(limits: Limits, **options: object) -> Server:
 
     @server.tool
     async def change(times: int) -> float:
-        """Say so many times that a list changed, ten times in a row, and when that was for the last time."""
+        """Say so many times that a list changed, a thousand times a second, and when that was for the last time."""
+        begun = time.monotonic()
         for number in range(times):
             server.notify_tools_changed()
             if number % 10 == 9:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(max(begun + number / 1000 - time.monotonic(), 0))
         return time.monotonic()
 
     @server.tool

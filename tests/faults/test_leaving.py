@@ -7,23 +7,25 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.faults.measure import PATIENCE, SLACK, Desk, figure, served, settles, share, times
+from tests.faults.measure import PATIENCE, SLACK, Desk, figure, grown, served, settles, share
 from tests.transport.raw_http import Place, call
 
 from dragoman import Client
+from dragoman.app.target import Options
 
 MIB = 1024 * 1024
+ALL = 64 * MIB  # what a server says of a hundred thousand calls
 
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    with served(calls=1000) as desk:
+    with served(calls=1000, result=ALL) as desk:
         yield desk
 
 
 async def test_connections_that_break_off_at_any_byte_leave_nothing(desk: Desk) -> None:
     """F02"""
-    number, dice = times(100, 1_000_000), random.Random(2)
+    number, dice = grown(100, 1_000_000, by=100), random.Random(2)
     ask = call("add", a=1, b=2)
     async with Place(desk.port, None).connected() as wire:  # type: ignore[arg-type]
         data = ask.written(wire.host)
@@ -48,6 +50,8 @@ async def test_connections_that_break_off_at_any_byte_leave_nothing(desk: Desk) 
         took = await settles(lambda: desk.files <= files)
         assert (await wire.ask(ask)).value == 3
         assert (await wire.ask(call("tasks"))).value <= 8
+        # Some of those that broke off were still to be taken in.
+        took += await settles(lambda: desk.files <= files)
         figure("F02", "connections broken off", number)
         figure("F02", "descriptors left", max(desk.files - files, 0), 0)
         figure("F02", "until they were closed", took, 5.0, "s")
@@ -56,8 +60,8 @@ async def test_connections_that_break_off_at_any_byte_leave_nothing(desk: Desk) 
 
 async def test_calls_that_are_given_up_at_any_moment_are_stopped_soon(desk: Desk) -> None:
     """F03"""
-    number, dice = times(30, 100_000), random.Random(3)
-    async with Client(desk.url, mode="modern") as client:
+    number, dice = grown(30, 100_000, by=100), random.Random(3)
+    async with Client(desk.url, mode="modern", options=Options(max_bytes=ALL)) as client:
         given_up: dict[str, float] = {}
 
         async def give_up(name: str) -> None:
@@ -67,9 +71,9 @@ async def test_calls_that_are_given_up_at_any_moment_are_stopped_soon(desk: Desk
             asking.cancel()
             assert isinstance((await asyncio.gather(asking, return_exceptions=True))[0], asyncio.CancelledError)
 
-        for first in range(0, number, 30):
+        for first in range(0, number, 60):
             async with asyncio.timeout(PATIENCE):
-                await asyncio.gather(*(give_up(f"n{at}") for at in range(first, min(first + 30, number))))
+                await asyncio.gather(*(give_up(f"n{at}") for at in range(first, min(first + 60, number))))
         # Whatever reached the function is stopped there.
         async with asyncio.timeout(PATIENCE):
             while len(noted := (await client.call_tool("noted")).structured) and (

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from tests.faults.crowd import Crowd, Outcome, good, refusals, rest, times_of
-from tests.faults.measure import SLACK, figure, served, share, times
+from tests.faults.measure import SLACK, figure, grown, served, share, times
 from tests.transport.raw_http import Place, call
 
 KEYS = 16  # callers, none of whom has too many calls under way
@@ -20,11 +20,11 @@ def typed(outcome: Outcome) -> bool:
 
 async def test_at_ten_times_its_capacity_a_server_does_what_it_can_and_refuses_the_rest() -> None:
     """F16: plain functions, of which as many run at once as there are threads."""
-    seconds, capacity = times(10, 600) / 10, 40.0
+    seconds, capacity = grown(10, 600) / 10, 40.0
     with served(keys=KEYS, threads=4, calls_in_all=40) as desk:
         crowd = Crowd(desk.port, call("block", seconds=0.1), 5.0, KEYS)
         begun = time.monotonic()
-        peak = good(await crowd.for_a_while(capacity, seconds / 2), time.monotonic() - begun)
+        peak = good(await crowd.for_a_while(capacity, min(seconds / 2, 10)), time.monotonic() - begun)
         begun = time.monotonic()
         outcomes = await crowd.for_a_while(capacity * 10, seconds)
         goodput, refused = good(outcomes, time.monotonic() - begun), refusals(outcomes)
@@ -46,7 +46,7 @@ async def test_at_ten_times_its_capacity_a_server_does_what_it_can_and_refuses_t
 @pytest.mark.skipif(SLACK > 1, reason="takes 4 s; tests/app/test_backlog.py holds the same with a handful")
 async def test_functions_that_hold_the_event_loop_are_not_run_for_who_has_given_up() -> None:
     """F16: a crowd on connections of its own, most of which wait in the system's queue until they are too old."""
-    seconds = times(10, 300) / 10
+    seconds = times(10, 150) / 10
     with served(keys=KEYS, late_seconds=0.5) as desk:
         crowd = Crowd(desk.port, call("burn", seconds=0.02), 4.0, KEYS)
         begun = time.monotonic()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.faults.measure import PATIENCE, SLACK, Desk, figure, served, settles, share, times
+from tests.faults.measure import PATIENCE, SLACK, Desk, figure, grown, served, settles, share, times
 from tests.transport.raw_http import PREFIX, Ask, Place, Wire, call, modern
 
 from dragoman import Client
@@ -41,8 +41,7 @@ async def others(desk: Desk, number: int) -> list[float]:
 
 async def test_functions_that_block_or_compute_hold_up_nobody_else(desk: Desk) -> None:
     """F12: plain functions, which run on threads. One that computes shares the interpreter with everybody, by turns."""
-    seconds = times(2, 200) / 10
-    for tool, number, bound in (("block", 6, 50.0), ("spin", 1, None)):
+    for tool, number, seconds in (("block", 6, grown(2, 600) / 10), ("spin", 1, grown(2, 200) / 10)):
         async with contextlib.AsyncExitStack() as stack:
             busy = [await stack.enter_async_context(place(desk).connected()) for _ in range(number)]
             for wire in busy:
@@ -52,7 +51,10 @@ async def test_functions_that_block_or_compute_hold_up_nobody_else(desk: Desk) -
             while time.monotonic() < until:
                 took += await others(desk, 10)
             assert {(await wire.answer()).value for wire in busy} <= {"blocked", "spun"}
-        figure("F12", f"p99 of the others while {number} {tool}", share(took, 0.99) * 1000, bound, "ms")
+        # Of the few calls of the short form the slowest says what else the machine had to do.
+        which, part = ("p99", 0.99) if SLACK == 1 else ("median", 0.5)
+        figure("F12", f"{which} of the others while {number} {tool}", share(took, part) * 1000, 50.0, "ms")
+        figure("F12", f"time for which {number} {tool}", seconds, None, "s")
 
 
 async def test_calls_within_calls_and_more_than_there_are_threads_all_end(desk: Desk) -> None:
@@ -84,7 +86,7 @@ def flooding(events: int, size: int) -> Ask:
 
 async def test_who_does_not_read_costs_bounded_memory_and_is_cut_off_and_others_do_not_notice(desk: Desk) -> None:
     """F14"""
-    number = times(10, 300)
+    number = times(10, 50)
     before = await others(desk, 30)
     files, rss = desk.files, desk.rss
     with contextlib.ExitStack() as stack:
@@ -107,7 +109,7 @@ async def test_who_does_not_read_costs_bounded_memory_and_is_cut_off_and_others_
 
 async def test_who_writes_byte_by_byte_is_cut_off_and_others_do_not_notice(desk: Desk) -> None:
     """F15"""
-    number = times(40, 3000)
+    number = times(40, 200)
     begun = time.monotonic()
     wires: list[Wire] = []
     for _ in range(number):
@@ -138,7 +140,7 @@ async def test_who_writes_byte_by_byte_is_cut_off_and_others_do_not_notice(desk:
 
 async def test_who_listens_hears_of_a_storm_of_changes_in_time_and_not_of_each(desk: Desk) -> None:
     """F26"""
-    number, storm = times(40, 2000), times(300, 5000)
+    number, storm = times(40, 100), times(300, 1000)
     ask = modern("subscriptions/listen", 1, notifications={"toolsListChanged": True})
     assert PREFIX.encode() in ask.body
     async with contextlib.AsyncExitStack() as stack:
