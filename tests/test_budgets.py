@@ -95,6 +95,45 @@ def test_the_lower_floors_load_no_http_and_no_extra(module: str) -> None:
     assert unwanted(loaded_by(f"import dragoman.{module}")) == []
 
 
+STARTED = """
+import asyncio, msgspec, sys
+before = set(sys.modules)
+from dragoman import Server
+server = Server("first")
+async def add(a: int, b: int = 0) -> int:
+    'Add.'
+    return a + b
+server.add_tool(add)
+server.run()
+print(*sorted(set(sys.modules) - before), file=sys.stderr)
+"""
+# Of ours, up to the first reply: each costs a host a third of a millisecond at every start (docs/design/starting.md).
+MOST_AT_START = 68
+# What a stdio server needs of the standard library beyond asyncio and msgspec: nothing that takes long.
+FOR_START = {"gc"}
+
+
+@pytest.mark.parametrize("hello", ["server/discover", "initialize"])
+def test_a_stdio_servers_first_reply_loads_few_modules_and_no_more_of_the_standard_library(hello: str) -> None:
+    client = {"name": "test", "version": "1"}
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": client,
+    }
+    greeting = {"protocolVersion": HANDSHAKE, "capabilities": {}, "clientInfo": client}
+    params: dict[str, Any] = greeting if hello == "initialize" else {"_meta": meta}
+    line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": hello, "params": params}) + "\n"
+    command = [sys.executable, "-c", STARTED]
+    done = subprocess.run(command, input=line, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["result"]["capabilities"]["tools"] == {"listChanged": True}
+    loaded = set(done.stderr.splitlines()[-1].split())
+    ours = {name for name in loaded if name.partition(".")[0] == "dragoman"}
+    assert "dragoman.transport.serve_stdio" in ours
+    assert len(ours) <= MOST_AT_START, sorted(ours)
+    assert loaded - ours <= FOR_START
+
+
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 # Distinct functions of ours in one call: the budget of docs/design/house.md.
 MOST_FUNCTIONS = {MODERN: 25, HANDSHAKE: 25}

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dragoman.protocol import lowering
 from dragoman.protocol.eras import HANDSHAKE, MODERN, Facts
-from dragoman.protocol.lowering import FLOOR_2025_11, lower, trim
-from dragoman.wire.base import Annotations, Icon, Implementation
+from dragoman.protocol.lowering import FLOOR_2025_11, Floor, lower, trim
+from dragoman.wire import questions, tasks
+from dragoman.wire.base import Annotations, Icon, Implementation, Wire
 from dragoman.wire.content import (
     AnyContents,
     AudioContent,
@@ -337,3 +339,20 @@ def test_the_original_never_changes(block: Any, version: str) -> None:
     sealed(CallToolResult(content=[block]), version)
     assert msgspec.json.encode(block) == before
     assert trim(trim(block, FLOOR_2025_11), FLOOR_2025_11) == block
+
+
+def wire_types(kind: type = Wire) -> list[type[Any]]:
+    ours = [one for one in kind.__subclasses__() if one.__module__.startswith("dragoman.wire.")]
+    return [each for one in ours for each in (one, *wire_types(one))]
+
+
+def test_every_type_that_a_revision_lacks_something_of_is_a_wire_type_with_that_field() -> None:
+    assert questions.Elicit in wire_types() and tasks.DetailedTask in wire_types()
+    names = [kind.__name__ for kind in wire_types()]
+    floors = [one for one in vars(lowering).values() if isinstance(one, Floor)]
+    lacking = {(name, field) for floor in floors for name, fields in floor.absent.items() for field in fields}
+    assert len(floors) == 5 and len(lacking) > 20
+    for name, field in lacking:
+        assert names.count(name) == 1, f"{name} says which type by its name alone"
+        [kind] = [one for one in wire_types() if one.__name__ == name]
+        assert field in kind.__struct_fields__, f"{name} has no {field}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import UNSET
 
@@ -25,7 +25,6 @@ from dragoman.wire.lifecycle import TASKS, ListCapability, ResourcesCapability, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
 
     from dragoman.app.options import ServerOptions
     from dragoman.ports.service import Handler
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from dragoman.serving import scopes as scoping
     from dragoman.wire.base import Implementation
 else:
-    Protocol, keys = object, late("dragoman.protocol.keys")
+    keys = late("dragoman.protocol.keys")
     cursors, subscriptions = late("dragoman.serving.cursors"), late("dragoman.serving.subscriptions")
     prompting, resourcing = late("dragoman.serving.prompts"), late("dragoman.serving.resources")
     scoping = late("dragoman.serving.scopes")
@@ -56,38 +55,48 @@ class Mounted(Protocol):
     @property
     def prefix(self) -> str:
         """What stands before its names."""
+        ...
 
     @property
     def other(self) -> Any:
         """The server."""
+        ...
 
     @property
     def completes(self) -> bool:
         """Whether it suggests values for arguments."""
+        ...
 
     @property
     def extensions(self) -> dict[str, dict[str, Any]]:
         """The extensions that it has."""
+        ...
 
     @property
     def tasked(self) -> bool:
         """Whether calls of it can be tasks."""
+        ...
 
     @property
     def tasks(self) -> Any:
         """Its tasks, None if it has none, or they are those of a server behind it."""
+        ...
 
     async def passing(self, call: Call) -> Reply:
         """Return what it answers."""
+        ...
 
     def there(self, uri: str) -> str | None:
         """Return what a URI is there, None if it is not from there."""
+        ...
 
     async def start(self) -> None:
         """Start it. Safe to call again."""
+        ...
 
     async def stop(self) -> None:
         """Stop it, unless others use it."""
+        ...
 
 
 class Companion(Protocol):
@@ -95,9 +104,11 @@ class Companion(Protocol):
 
     async def start(self) -> None:
         """Start it. Safe to call again."""
+        ...
 
     async def stop(self) -> None:
         """Stop it, and return when it has ended."""
+        ...
 
 
 class Surface:

@@ -11,14 +11,20 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dragoman.cli.outcome import OK, USAGE, UsageError, report
 from dragoman.cli.target import split_command
-from dragoman.cli.values import suggestion
 from dragoman.errors import McpError
+from dragoman.late import late
+
+if TYPE_CHECKING:
+    import difflib
+
+    from dragoman.cli import values
+else:
+    difflib, values = late("difflib"), late("dragoman.cli.values")
 
 MAX_PATH = 240  # characters of a path that are shown
 BROKEN_PIPE = 141  # what a shell reports for a program that wrote where nobody reads any more
@@ -40,7 +46,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
         unknown = message.partition("unrecognized arguments: ")[2].split(" ")[0].partition("=")[0]
-        near = get_close_matches(unknown, [name for name in self._option_string_actions if name[:2] == "--"], n=1)
+        near = difflib.get_close_matches(
+            unknown, [name for name in self._option_string_actions if name[:2] == "--"], n=1
+        )
         meant = f"; did you mean {near[0]}?" if near and unknown[:1] == "-" else ""
         raise UsageError(f"{message}{meant or ';'} '{self.prog} --help' shows how it is used")
 
@@ -173,7 +181,7 @@ def _run(words: list[str]) -> int:
         return USAGE
     if words[0] not in COMMANDS:
         if not words[0].startswith("-"):
-            raise UsageError(f"there is no command {words[0]!r}{suggestion(words[0], COMMANDS)}")
+            raise UsageError(f"there is no command {words[0]!r}{values.suggestion(words[0], COMMANDS)}")
         return _top(words)
     module = import_module(f"dragoman.cli.{words[0]}")
     parser = Parser(

@@ -6,10 +6,9 @@ Limit: an error from outside the tree is a fault of ours, and shows as one.
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
@@ -32,6 +31,12 @@ from dragoman.errors import (
     UnsafeAddressError,
     VersionError,
 )
+from dragoman.late import late
+
+if TYPE_CHECKING:
+    import json
+else:
+    json = late("json")
 
 OK, FAILED, USAGE, UNAUTHORIZED, UNREACHABLE = 0, 1, 2, 3, 4
 

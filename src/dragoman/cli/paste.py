@@ -5,14 +5,20 @@ Every path is absolute: desktop clients start servers from folders of their own.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dragoman.cli.terminal import one_line
+from dragoman.late import late
+
+if TYPE_CHECKING:
+    import json
+else:
+    json = late("json")
 
 
 def own_words() -> list[str]:

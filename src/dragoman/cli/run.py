@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from dragoman.app import running
 from dragoman.app.options import HttpOptions
 from dragoman.app.saying import say
 from dragoman.app.server import Server
-from dragoman.cli import hosting, inherited, run_sandbox, shared, supervisor
+from dragoman.cli import hosting, inherited, run_sandbox, shared
 from dragoman.cli.amounts import whole
 from dragoman.cli.outcome import OK, BrokenServerError, UsageError
 from dragoman.cli.paste import own_words
@@ -25,7 +26,13 @@ from dragoman.compat.loader import load, split
 from dragoman.compat.refusal import LoadError
 from dragoman.compat.stage import capture
 from dragoman.errors import McpError
+from dragoman.late import late
 from dragoman.transport.wire_fds import seize
+
+if TYPE_CHECKING:
+    from dragoman.cli import supervisor
+else:
+    supervisor = late("dragoman.cli.supervisor")
 
 MAX_WORKERS = 256
 # Faults whose own words say enough, with file and line.

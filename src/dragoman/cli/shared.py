@@ -6,11 +6,17 @@ The address travels in the environment, never among a command's words, since it 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from dragoman.app import lazily
+from dragoman.late import late
+
+if TYPE_CHECKING:
+    import tempfile
+else:
+    tempfile = late("tempfile")
 
 VARIABLE = "DRAGOMAN_STORE"
 FILE = "shared.db"

@@ -10,12 +10,20 @@ import importlib
 import sys
 from collections.abc import Sequence
 from functools import partial
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dragoman.compat.refusal import unsupported_name
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+else:
+    # The import system asks for methods, not for bases, and these load what reads resources out of packages.
+    class Loader: ...
+
+    class MetaPathFinder: ...
+
 
 PACKAGES = frozenset({"mcp", "mcp_types", "fastmcp"})
 

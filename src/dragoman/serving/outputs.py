@@ -214,7 +214,7 @@ def _ready(value: Any) -> CallToolResult | None:
     """Return the result that `value` is already, if it is one."""
     if isinstance(value, CallToolResult):
         return value
-    if _is_ours(type(value)) and isinstance(value, results.ToolResult):
+    if _is_ours(value.__class__) and isinstance(value, results.ToolResult):
         return _spelled_out(value)
     return None
 
