@@ -94,13 +94,13 @@ async def test_five_thousand_who_write_byte_by_byte_hurt_nobody_and_are_cut_off(
     head = "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nx: " + "y" * 1000
     with served(head_seconds=seconds, late_seconds=LATE) as desk, served() as other:
         files = desk.files
-        with mob("trickle", port=desk.port, number=number, ask=head, every=1.0) as crowd:
+        with mob("trickle", port=desk.port, number=number, ask=head, every=5.0) as crowd:
             assert desk.files > files + number / 2, "they were cut off before all had come"
             await compared("F15", desk, other, time.monotonic() + HEAD / 2, 2.0)
             await settles(lambda: desk.files <= files, seconds + PATIENCE)
             told = crowd.over()
     assert len(told["ended"]) == number and set(told["said"]) <= {"HTTP/1.1 408 ", "HTTP/1.1 503 ", ""}
-    figure("F15", "clients that write a byte every second", number)
+    figure("F15", "clients that write a byte every 5 s", number)
     figure("F15", f"until the last of these was cut off, allowed {seconds:g} s", max(told["ended"]), seconds + 5, "s")
 
 
@@ -128,9 +128,9 @@ async def test_ten_thousand_who_listen_hear_of_a_storm_in_time_and_calls_have_th
             more = desk.rss - before[2]
     assert told["ended"] == 0 and min(told["last"]) > ended, "somebody did not hear of the end"
     # The part that the machine gave of the time in which the server could run. Beside other work a processor does
-    # less in a second, too, so that a second is held only where there is hardly any.
+    # less in a second, too, so that so little is held only where there is hardly any.
     ours = spent / (spent + stood)
-    allowed = 1.0 if ours > 0.9 else 5.0
+    allowed = 1.5 if ours > 0.9 else 5.0
     figure("F26", "who listened, at most", number)
     figure("F26", "of these refused at first, who came again", told["refused"])
     figure("F26", "changes, a second, told to these", storm / took)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_WAITING = 1000  # different topics that one listener has not heard yet; with more it is cut off
 AT_ONCE = 50  # listeners that are told in one turn of the event loop: about 3 ms, for which others wait
-REST = 0.25  # of the time that telling all of them took, until they are told again
+REST = 0.1  # of the time that telling all of them took, until they are told again
 
 
 class Listener:
