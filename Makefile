@@ -29,7 +29,7 @@ help:
 	@echo "make conformance  the official conformance suite, server and client"
 	@echo "make interop      other packages' clients with our server, our client with theirs"
 	@echo "make doctor       the doctor's verdicts on ten public servers from PyPI and npm"
-	@echo "make bench        the benchmark tables of docs/benchmarks.md (15 minutes); BASE=REV compares two revisions"
+	@echo "make bench        the benchmark tables of docs/benchmarks.md (10 minutes); BASE=REV compares two revisions"
 	@echo "make scorecard    what tools cost, a hundred questions beside other servers, attacks, pages (no model is asked)"
 	@echo "make compat       score servers written for other packages, run unchanged"
 	@echo "make format       let ruff rewrite layout and imports"

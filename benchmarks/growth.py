@@ -9,11 +9,10 @@ from contextlib import asynccontextmanager
 import load
 from bench import Bench
 from environments import SERVERS
-from over_http import costs
+from over_http import LIVES, costs
 from processes import Served, serving
 
-# Of the servers: two processes of one program differ, by how they lie in memory. Fewer where opening takes long.
-LIVES, FEWER = 3, 2
+FEWER = 2  # lives of servers (over_http.py), where opening takes long
 AT_ONCE = 8  # connections that open things: fewer than a crowd, which would be refused
 LISTEN = load.modern("subscriptions/listen", notifications={"toolsListChanged": True})
 
