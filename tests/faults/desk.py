@@ -9,6 +9,7 @@ import asyncio
 import json
 import signal
 import sys
+import threading
 import time
 
 ahead = 0.0  # seconds by which the wall clock is wrong: an hour more at each SIGUSR1, an hour less at each SIGUSR2
@@ -26,6 +27,7 @@ time.time = lambda: _right() + ahead
 from dragoman import Client, Context, KeyAuth, Limits, Server, ToolError  # noqa: E402
 from dragoman.errors import TransportError  # noqa: E402
 
+HELD = 10.0  # seconds: longer than any call takes that need not wait
 KEYS = 16  # callers that can be told apart, `key-0` and so on, where the server is started with "--keys"
 
 
@@ -68,6 +70,25 @@ def desk(limits: Limits, **options: object) -> Server:
         while time.thread_time() < until:
             sum(range(1000))
         return "spun"
+
+    released = threading.Event()
+
+    @server.tool
+    def hold(computing: bool) -> str:
+        """Hold a thread until somebody calls `release`, or for a long while."""
+        until = time.monotonic() + HELD
+        while not released.is_set() and time.monotonic() < until:
+            if computing:
+                sum(range(1000))
+            else:
+                released.wait(HELD)
+        return "released" if released.is_set() else "forgotten"
+
+    @server.tool
+    async def release() -> str:
+        """Let all go on that `hold`."""
+        released.set()
+        return "released"
 
     @server.tool
     async def burn(seconds: float) -> str:

@@ -41,6 +41,13 @@ async def others(desk: Desk, number: int) -> list[float]:
 
 async def test_functions_that_block_or_compute_hold_up_nobody_else(desk: Desk) -> None:
     """F12: plain functions, which run on threads. One that computes shares the interpreter with everybody, by turns."""
+    async with contextlib.AsyncExitStack() as stack:
+        busy = [await stack.enter_async_context(place(desk).connected()) for _ in range(6)]
+        for number, wire in enumerate(busy):
+            wire.write(call("hold", computing=number == 0))
+        await others(desk, 10)
+        assert (await place(desk).ask(call("release"))).value == "released"
+        assert [(await wire.answer()).value for wire in busy] == ["released"] * 6
     for tool, number, seconds in (("block", 6, grown(2, 600) / 10), ("spin", 1, grown(2, 200) / 10)):
         async with contextlib.AsyncExitStack() as stack:
             busy = [await stack.enter_async_context(place(desk).connected()) for _ in range(number)]
