@@ -45,14 +45,18 @@ class Bench:
         return environments.rival()
 
     def turns(
-        self, sides: dict[str, Side], warm: Callable[[], Any] | None = None, rounds: int | None = None
+        self,
+        sides: dict[str, Side],
+        warm: Callable[[], Any] | None = None,
+        rounds: int | None = None,
+        seconds: float | None = None,
     ) -> Columns:
         """Measure a slice of each side once per round, in an order that changes; return what came, by side."""
         if warm is not None:
             warm()
         rounds = rounds or self.rounds
         # The kernel counts what is idle in hundredths of a second: what is judged by it has to last.
-        stretch = max(1, round(STRETCH / len(sides) / self.seconds)) if rounds > 2 * self.fewer else 1
+        stretch = max(1, round(STRETCH / len(sides) / (seconds or self.seconds))) if rounds > 2 * self.fewer else 1
         return turns(sides, rounds, self.taken.setdefault(self.table.part, Taken()), watching, stretch)
 
     def beside(

@@ -15,6 +15,7 @@ from environments import SERVERS
 from processes import Served, serving
 
 LIVES = 3  # of servers where targets are near: two processes of one program differ, by how they lie in memory
+ANSWERS = 10  # to each connection, in a slice of the slowest side at least
 TRIES = 5  # of a measurement, on a machine that does other things
 
 
@@ -48,9 +49,13 @@ def costs(bench: Bench, sides: dict[str, tuple[Served, load.Request]], rounds: i
     """Return CPU microseconds per call of each side, slice by slice."""
     with ExitStack() as stack:
         calls = {name: stack.enter_context(closing(Calls(*side))) for name, side in sides.items()}
-        slices = {name: lambda each=each: each.cost(bench.seconds) for name, each in calls.items()}
         # First until what a server compiles and remembers is there.
-        return bench.turns(slices, warm=lambda: [each.cost(1) for each in calls.values()], rounds=rounds)
+        slowest = max(each.cost(1) for each in calls.values()) / 1e6
+        # Most of a slice has to be calls that come while others are under way: at its end fewer and fewer are.
+        seconds = max(bench.seconds, ANSWERS * CONNECTIONS * slowest)
+        rounds = max(2 * bench.fewer, round((rounds or bench.rounds) * bench.seconds / seconds))
+        slices = {name: lambda each=each: each.cost(seconds) for name, each in calls.items()}
+        return bench.turns(slices, rounds=rounds, seconds=seconds)
 
 
 def few(served: Served, calls: int) -> float:
@@ -131,26 +136,29 @@ def modern(bench: Bench) -> None:
         }
         if (program := environments.go()) is not None:
             sides["go"] = stack.enter_context(serving(program, "PORT"))
-        near, distant = ("ours", "again", "floor", "mcp"), ("ours", *(sides.keys() & {"fastmcp", "typescript", "go"}))
-        got = costs(bench, {name: (sides[name], load.CALL) for name in near})
-        # What is far from its target is as clear after fewer rounds.
-        far = costs(bench, {name: (sides[name], load.CALL) for name in distant}, bench.fewer * 4)
+        near = costs(bench, {name: (sides[name], load.CALL) for name in ("ours", "again", "floor")})
+        got = {
+            name: costs(bench, {each: (sides[each], load.CALL) for each in ("ours", name)})
+            for name in sides.keys() - {"ours", "again", "floor"}
+        }
         # Heads that never come twice: what such a call costs where nothing is known again (docs/design/http-server.md).
         other = costs(bench, {name: (sides[name], varied) for name in ("ours", "floor", "mcp")})
     # What a ratio is when nothing differs: how far those below can be trusted.
-    bench.beside("HTTP tools/call: CPU, of another process's of the same", got["ours"], got["again"], ("ours", "again"))
+    bench.beside(
+        "HTTP tools/call: CPU, of another process's of the same", near["ours"], near["again"], ("ours", "again")
+    )
     for name in ("floor", "mcp"):
         bench.beside(f"the same, no head twice: CPU, of {name}'s", other["ours"], other[name], ("ours", name))
     for name, target, columns in (
-        ("floor", 45 / 34, got),
-        ("mcp", 1 / 7, got),
-        ("fastmcp", 1 / 25, far),
-        ("typescript", 1 / 11, far),
+        ("floor", 45 / 34, near),
+        ("mcp", 1 / 7, got["mcp"]),
+        ("fastmcp", 1 / 25, got["fastmcp"]),
+        ("typescript", 1 / 11, got["typescript"]),
     ):
         what = f"HTTP tools/call, async def: CPU, of {name}'s"
         bench.table.ratio(what, columns["ours"], columns[name], target, names=("ours", name))
-    if "go" in far:
-        bench.beside("HTTP tools/call: CPU, of the Go SDK's (no target)", far["ours"], far["go"], ("ours", "go"))
+    if go := got.get("go"):
+        bench.beside("HTTP tools/call: CPU, of the Go SDK's (no target)", go["ours"], go["go"], ("ours", "go"))
 
 
 def threads(bench: Bench) -> None:

@@ -18,6 +18,9 @@ from environments import SERVERS
 from slices import Side
 
 BUSY = 0.1  # seconds of calls in a row
+# Seconds of calls that each wait for the one before: long enough for cores to fall asleep between them, as they do for
+# a host that calls now and then, and not while the sides take turns.
+ALONE = 0.4
 AT_ONCE, TOGETHER = 200, 50  # calls that no answer has come to, calls in one write
 
 
@@ -158,8 +161,9 @@ def calls(bench: Bench) -> None:
     with ExitStack() as stack:
         lines = {name: stack.enter_context(running(*side)) for name, side in _sides(bench).items()}
         got = bench.turns(
-            {name: lambda line=line: trips(line, bench.seconds) for name, line in lines.items()},
+            {name: lambda line=line: trips(line, ALONE) for name, line in lines.items()},
             warm=lambda: [trips(line, 1) for line in lines.values()],
+            rounds=2 * bench.fewer,
         )
         memory = {name: line.memory() for name, line in lines.items()}
     for name, target in (("floor", 1.6), ("mcp", None)):
