@@ -117,3 +117,10 @@ def test_a_rule_of_many_stars_costs_no_more_than_one_pass() -> None:
         begun = time.process_time()
         assert not Ignored(lambda folder, line=line: "" if folder else line).names("a/" * 60 + "a" * 250, False)
         assert time.process_time() - begun < 1
+
+
+def test_what_lies_deeper_than_anything_real_is_left_out() -> None:
+    """Each folder on the way is held against the rules of all above it: thousands would take seconds."""
+    rules = Ignored(lambda folder: "*.log\n" if not folder else "")
+    assert not rules.leaves_out("x/" * 200 + "a.txt", folder=False) and rules.leaves_out("x/a.log", folder=False)
+    assert rules.leaves_out("x/" * 201 + "a.txt", folder=False)

@@ -17,6 +17,7 @@ _FRESH = 2.0  # seconds that a file of rules is believed
 _FOLDERS = 2_000  # of which rules are kept
 _RULES = 2_000  # of one file
 _ANY, _ONE = "[^/]*", "[^/]"  # what * and ? of a rule become
+_DEEPEST = 200  # folders in one another; each is asked for at all depths, and what is deeper was made to be
 _LEAPS = 3  # times ** in one rule: each may be any of the folders on the way
 
 
@@ -28,8 +29,13 @@ class Ignored:
         self._kept: dict[str, tuple[float, GitIgnoreSpec | None]] = {}
 
     def leaves_out(self, path: str, folder: bool) -> bool:
-        """Tell whether the file or folder at `path` is left out, by itself or with a folder that it is in."""
+        """Tell whether the file or folder at `path` is left out, by itself or with a folder that it is in.
+
+        What lies below more than 200 folders is.
+        """
         steps = path.split("/")
+        if len(steps) > _DEEPEST + 1:
+            return True
         return any(self.names("/".join(steps[:end]), folder or end < len(steps)) for end in range(1, len(steps) + 1))
 
     def names(self, path: str, folder: bool) -> bool:
