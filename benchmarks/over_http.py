@@ -15,6 +15,7 @@ from environments import SERVERS
 from processes import Served, serving
 
 LIVES = 3  # of servers where targets are near: two processes of one program differ, by how they lie in memory
+MANY = 64  # connections, where it is by how many a server is found
 ANSWERS = 10  # to each connection, in a slice of the slowest side at least
 TRIES = 5  # of a measurement, on a machine that does other things
 
@@ -45,14 +46,19 @@ class Calls:
         self._crowd.close()
 
 
-def costs(bench: Bench, sides: dict[str, tuple[Served, load.Request]], rounds: int | None = None) -> Columns:
+def costs(
+    bench: Bench,
+    sides: dict[str, tuple[Served, load.Request]],
+    rounds: int | None = None,
+    connections: int = CONNECTIONS,
+) -> Columns:
     """Return CPU microseconds per call of each side, slice by slice."""
     with ExitStack() as stack:
-        calls = {name: stack.enter_context(closing(Calls(*side))) for name, side in sides.items()}
+        calls = {name: stack.enter_context(closing(Calls(*side, connections))) for name, side in sides.items()}
         # First until what a server compiles and remembers is there.
         slowest = max(each.cost(1) for each in calls.values()) / 1e6
         # Most of a slice has to be calls that come while others are under way: at its end fewer and fewer are.
-        seconds = max(bench.seconds, ANSWERS * CONNECTIONS * slowest)
+        seconds = max(bench.seconds, ANSWERS * connections * slowest)
         rounds = max(2 * bench.fewer, round((rounds or bench.rounds) * bench.seconds / seconds))
         slices = {name: lambda each=each: each.cost(seconds) for name, each in calls.items()}
         return bench.turns(slices, rounds=rounds, seconds=seconds)
@@ -238,9 +244,10 @@ def workers(bench: Bench) -> None:
     """Two processes on one port, against one."""
     command = (bench.ours, "-m", "dragoman", "run", SERVERS / "ours_plain.py", "--http", "--port", "PORT")
     for _ in range(LIVES):
-        # The kernel deals out connections by chance, and they are kept.
+        # The kernel deals out connections by chance, and they are kept: of few, one worker may get hardly any.
         with serving(*command, "--workers", "2") as two, serving(*command, "--workers", "1") as one:
-            got = costs(bench, {"two": (two, load.CALL), "one": (one, load.CALL)}, max(4, bench.rounds // LIVES))
+            sides = {"two": (two, load.CALL), "one": (one, load.CALL)}
+            got = costs(bench, sides, max(4, bench.rounds // LIVES), MANY)
         bench.table.ratio(
             "two workers: CPU per call, of one worker's", got["two"], got["one"], 1.1, names=("two", "one")
         )
