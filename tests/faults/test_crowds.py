@@ -75,6 +75,7 @@ async def test_a_thousand_who_do_not_read_hurt_nobody_and_are_cut_off() -> None:
                 meanwhile += await timed(wire, 10)
                 await asyncio.sleep(0.01)
         begun, taken = time.monotonic(), desk.rss - rss
+        await settles(lambda: desk.files >= files + number / 2)
         assert desk.files >= files + number / 2, "they were cut off before all had come"
         await compared("F14", desk, other, begun + 10, 1.2)
         await settles(lambda: desk.files <= files, stalled + PATIENCE)
@@ -95,6 +96,8 @@ async def test_five_thousand_who_write_byte_by_byte_hurt_nobody_and_are_cut_off(
     with served(head_seconds=seconds, late_seconds=LATE) as desk, served() as other:
         files = desk.files
         with mob("trickle", port=desk.port, number=number, ask=head, every=5.0) as crowd:
+            # Connected by the system, they may still wait to be taken in.
+            await settles(lambda: desk.files > files + number / 2)
             assert desk.files > files + number / 2, "they were cut off before all had come"
             await compared("F15", desk, other, time.monotonic() + HEAD / 2, 2.0)
             await settles(lambda: desk.files <= files, seconds + PATIENCE)
@@ -134,7 +137,7 @@ async def test_ten_thousand_who_listen_hear_of_a_storm_in_time_and_calls_have_th
     figure("F26", "who listened, at most", number)
     figure("F26", "of these refused at first, who came again", told["refused"])
     figure("F26", "changes, a second, told to these", storm / took)
-    figure("F26", "told to each of these, at most", max(told["heard"]), storm / 10 + 2)
+    figure("F26", "told to each of these, at most", max(told["heard"]), storm / 4)
     figure(
         "F26", "from a change until one of these had heard of it, p99", share(told["gaps"], 0.99) * ours, allowed, "s"
     )

@@ -178,6 +178,6 @@ async def test_who_listens_hears_of_a_storm_of_changes_in_time_and_not_of_each(d
     assert min(heard) > 0
     figure("F26", "who listened", number)
     figure("F26", "changes, a second", storm / took)
-    figure("F26", "told to each, at most", max(heard), storm / 10 + 2)
+    figure("F26", "told to each, at most", max(heard), storm / 4)
     figure("F26", "from the last change until all had heard of it", max(max(last) - ended, 0), 1.0, "s")
     figure("F26", "processor", (desk.processor - processor) / took * 100, None, "%")
