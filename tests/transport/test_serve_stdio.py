@@ -112,6 +112,27 @@ def test_both_eras_speak_on_one_stream(tmp_path: Path) -> None:
         assert (status, said) == (0, "peer's 1.0: old 2 speaks 2025-11-25 over stdio\n")
 
 
+def test_a_change_by_a_call_in_the_same_write_as_initialized_is_told(tmp_path: Path) -> None:
+    """A call takes its first step where it is read: the listener of a handshake-era client is there before."""
+    change = """
+@server.tool
+async def change() -> str:
+    server.notify_tools_changed()
+    return "changed"
+"""
+    with serving(tmp_path, change) as peer:
+        peer.write(HELLO)
+        peer.answer()
+        form = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"change","arguments":{}}}\n'
+        # From the first call on, a task is ready for whatever comes; that nobody hears of it is right.
+        for number in (1, 2):
+            peer.write(form % number)
+            assert peer.answer()["id"] == number
+        peer.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n' + form % 3)
+        found = [peer.answer(), peer.answer()]
+        assert {each.get("id", each.get("method")) for each in found} == {3, "notifications/tools/list_changed"}
+
+
 def test_a_request_before_any_greeting_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
     with serving(tmp_path) as peer:
         peer.write(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n')

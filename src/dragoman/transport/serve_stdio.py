@@ -30,6 +30,7 @@ from dragoman.wire.jsonrpc import INVALID_REQUEST, Failure, Frame, Notification
 from dragoman.wire.notices import CANCELLED, INITIALIZED, Cancelled
 
 if TYPE_CHECKING:
+    from dragoman.ports.bus import Feed
     from dragoman.ports.service import Service
     from dragoman.protocol import changes
 else:
@@ -229,7 +230,13 @@ class StdioServer:
 
     def _notified(self, frame: Frame) -> None:
         if frame.method == INITIALIZED and self._hearing is None:
-            self._hearing = asyncio.get_running_loop().create_task(self._hear())
+            # Opened at once: a call that came in the same read takes its first step before any task does.
+            try:
+                feed = self._service.bus.open(self._peer.hears)
+            except RequestError as error:
+                log.warning("the client will hear of no changes: %s", error)
+            else:
+                self._hearing = self._loop.create_task(self._hear(feed))
         if frame.method != CANCELLED:
             return
         try:
@@ -248,9 +255,8 @@ class StdioServer:
         elif wanted in self._queue:
             self._queued -= self._queue.pop(wanted)[1]
 
-    async def _hear(self) -> None:
+    async def _hear(self, feed: Feed) -> None:
         """Tell a handshake-era client of changes; it need not ask for them (LEG-18)."""
-        feed = self._service.bus.open(self._peer.hears)
         try:
             while (topic := await feed.next()) is not None:
                 self._write(write_notice(changes.notice_of(topic)))
